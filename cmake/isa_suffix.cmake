@@ -1,0 +1,21 @@
+# A kernel file says by its suffix which instructions it may use; this is the only place that knows the flags.
+# Suffixed files always get -O2 or more, also in debug builds: see docs/KERNELS.md, "ISA rules".
+set(ENGINE_ISA_FLAGS_avx2 -mavx2 -mfma -mf16c)
+set(ENGINE_ISA_FLAGS_avx512 ${ENGINE_ISA_FLAGS_avx2} -mavx512f -mavx512cd -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512)
+set(ENGINE_ISA_FLAGS_avx512vnni ${ENGINE_ISA_FLAGS_avx512} -mavx512vnni)
+
+# engine_isa_flags(target files...): adds the files to the target, each with the flags of its suffix.
+function(engine_isa_sources target)
+  foreach(file ${ARGN})
+    get_filename_component(stem ${file} NAME_WE)
+    string(REGEX MATCH "_(scalar|avx2|avx512vnni|avx512)$" found "${stem}")
+    if(found)
+      string(SUBSTRING ${found} 1 -1 isa)
+      if(NOT isa STREQUAL "scalar" AND NOT CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+        continue()
+      endif()
+      set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${ENGINE_ISA_FLAGS_${isa}};-O3;-fno-exceptions;-fopenmp-simd")
+    endif()
+    target_sources(${target} PRIVATE ${file})
+  endforeach()
+endfunction()

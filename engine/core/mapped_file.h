@@ -1,0 +1,31 @@
+// A read-only memory mapping of a whole file. Move-only owner; spans into it are valid while it lives.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "engine/core/result.h"
+
+namespace engine {
+
+class MappedFile {
+ public:
+  MappedFile() = default;
+  MappedFile(MappedFile&& o) noexcept : data_(o.data_), size_(o.size_) { o.data_ = nullptr, o.size_ = 0; }
+  MappedFile& operator=(MappedFile&& o) noexcept;
+  ~MappedFile();
+
+  // Errc::not_found, io, or invalid_argument for a folder. An empty file maps to an empty span.
+  static Result<MappedFile> open(const std::string& path);
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  // The pages of [offset, offset + n) may leave memory (they are read again when touched): after their content was repacked.
+  void drop(size_t offset, size_t n) const;
+
+ private:
+  const std::byte* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+}  // namespace engine
