@@ -14,9 +14,10 @@ struct Candidate {
 };
 
 struct OutputNeed {
-  // top: the k best by (logit down, id up) and the log-sum-exp over the vocabulary; full: all logits; hidden: the hidden row.
+  // top: the k best by (logit down, id up); full: all logits; hidden: the hidden row.
   enum Kind : uint8_t { none, top, full, hidden } kind = none;
   int k = 0;
+  bool logsumexp = false;       // fill RowOutput::logsumexp (costs one exp per word of the vocabulary)
   std::span<const Token> also;  // penalised or biased ids: always among the candidates, with their raw logits
 };
 

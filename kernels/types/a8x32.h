@@ -1,0 +1,26 @@
+// a8x32: activations of the integer kernels, made by quantize_act. A column (row of the step) of k elements is planar:
+//   int8  q[k]          codes in [-127, 127], round to nearest even of x / d
+//   float d[k/32]       scale of each 32: max|x| / 127 (0 for a block of zeros, then q = 0)
+//   float dsum[k/32]    d * sum of the 32 codes
+//   float dsum16[k/16]  d * sum of each 16 codes, for types whose offset changes every 16
+// so a column has k * 48 / 32 bytes, as dtype.inc says. Column stride = Tensor::nb[1], a multiple of 64.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace engine {
+
+struct ActColumn {
+  const int8_t* q;
+  const float* d;
+  const float* dsum;
+  const float* dsum16;
+};
+
+inline ActColumn act_column(const std::byte* column, int64_t k) {
+  const float* d = reinterpret_cast<const float*>(column + k);
+  return {reinterpret_cast<const int8_t*>(column), d, d + k / 32, d + k / 32 * 2};
+}
+
+}  // namespace engine
