@@ -105,8 +105,8 @@ struct RopeTableArgs {       // y[i, r] = mscale * cos(pos * freq[i]), y[half + 
 
 enum class RopeStyle : uint8_t { norm, neox };  // pairs (2i, 2i+1); pairs (i, i + n_rot/2)
 
-struct RopeArgs {            // in place on every head; dimensions from n_rot on stay.  items: rows
-  Tensor x;                  // f32 [d * n_head, n]
+struct RopeArgs {            // y = x rotated, every head; dimensions from n_rot on are copied.  items: rows
+  Tensor x, y;               // f32 [d * n_head, n]; y may be x
   Tensor table;              // of rope_table
   RopeStyle style;
   int32_t n_head, head_dim, n_rot;
