@@ -1,4 +1,5 @@
 // Scalar conversions between float, IEEE half and bfloat16, bit-exact, round to nearest even.
+// Inlined by force, because files built for newer instructions read this header too (docs/KERNELS.md, "ISA rules").
 #pragma once
 
 #include <bit>
@@ -6,7 +7,7 @@
 
 namespace engine {
 
-inline float half_to_float(uint16_t h) {
+[[gnu::always_inline]] inline float half_to_float(uint16_t h) {
   const uint32_t sign = static_cast<uint32_t>(h & 0x8000u) << 16;
   const uint32_t exp = (h >> 10) & 0x1f;
   const uint32_t man = h & 0x3ffu;
@@ -16,7 +17,7 @@ inline float half_to_float(uint16_t h) {
   return std::bit_cast<float>(std::bit_cast<uint32_t>(sub) | sign);
 }
 
-inline uint16_t float_to_half(float f) {
+[[gnu::always_inline]] inline uint16_t float_to_half(float f) {
   const uint32_t x = std::bit_cast<uint32_t>(f);
   const uint16_t sign = static_cast<uint16_t>(x >> 16 & 0x8000u);
   const uint32_t a = x & 0x7fffffffu;
@@ -30,9 +31,9 @@ inline uint16_t float_to_half(float f) {
   return sign | static_cast<uint16_t>((a - 0x38000000u + 0xfffu + odd) >> 13);
 }
 
-inline float bf16_to_float(uint16_t h) { return std::bit_cast<float>(static_cast<uint32_t>(h) << 16); }
+[[gnu::always_inline]] inline float bf16_to_float(uint16_t h) { return std::bit_cast<float>(static_cast<uint32_t>(h) << 16); }
 
-inline uint16_t float_to_bf16(float f) {
+[[gnu::always_inline]] inline uint16_t float_to_bf16(float f) {
   const uint32_t x = std::bit_cast<uint32_t>(f);
   if ((x & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>(x >> 16 | 64);  // NaN stays NaN
   return static_cast<uint16_t>((x + 0x7fffu + (x >> 16 & 1)) >> 16);
