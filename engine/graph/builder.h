@@ -1,0 +1,84 @@
+// GraphBuilder: one function per operator; model families call it to describe a forward pass. Weights are named once, here, and what the
+// graph names is what gets loaded. Errors (missing tensor, wrong shape) are kept and come out of finish(), so builders need no checks.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/core/result.h"
+#include "kernels/graph.h"
+
+namespace engine {
+
+// Name to dtype and extents of the tensors of a file.
+struct WeightTable {
+  std::unordered_map<std::string, WeightInfo> tensors;
+};
+
+using Weight = int32_t;  // index into Graph::weights; -1: none
+
+struct AttendSpec {
+  int32_t n_head = 0;
+  float scale = 1, softcap = 0;
+  Weight sinks = -1;
+};
+
+struct RouterSpec {
+  int32_t n_used = 0;
+  bool sigmoid = false, normalize = false;
+  float scale = 1;
+  Weight select_bias = -1;
+};
+
+class GraphBuilder {
+ public:
+  GraphBuilder(const WeightTable& table, int n_layer);
+
+  // "blk.%d.attn_q.weight" with layer >= 0. Extents that must match: ne0, ne1, ... (0: any).
+  Weight weight(std::string_view name, int layer = -1, int64_t ne0 = 0, int64_t ne1 = 0, int64_t ne2 = 0);
+  Weight optional(std::string_view name, int layer = -1, int64_t ne0 = 0);  // -1 when the file has none
+  bool has(std::string_view name, int layer = -1) const;
+
+  int cache_slot(const CacheSlot& slot);   // group is assigned by window
+  int rope_spec(const RopeSpec& spec);     // equal specs share one table
+  void begin_layer(int il) { layer_ = il; }
+
+  Value embed(Weight table, float scale);
+  Value rms_norm(Value x, Weight w, float eps, int n_head = 1);
+  Value layer_norm(Value x, Weight w, Weight b, float eps);
+  Value matmul(Weight w, Value x, Weight bias = -1);
+  Value rope(Value x, int spec, int n_head, int head_dim);
+  void kv_store(int slot, Value k, Value v);
+  Value attend(Value q, int slot, const AttendSpec&);
+  Value glu(Value gate, Value up, Act act);
+  Value add(Value a, Value b, float scale = 1);   // a + scale * b
+  Value scale(Value x, float s);
+  Value softcap(Value x, float cap);
+  Value router(Value logits, const RouterSpec&);
+  Value expert_matmul(Weight w, Value x, Value router, bool x_per_entry);
+  Value combine(Value x, Value router);
+
+  // Ends the graph at the logits. Result: the first error, or the graph.
+  Result<Graph> finish(Value hidden, Value logits, int n_vocab, int n_embd);
+
+  void fail(Error e) {
+    if (!failed_) error_ = std::move(e), failed_ = true;
+  }
+
+ private:
+  Value push(Node n);
+  int64_t width(Value v) const { return v < 0 ? 0 : graph_.nodes[static_cast<size_t>(v)].width; }
+  WeightInfo& info(Weight w);
+
+  const WeightTable& table_;
+  Graph graph_;
+  std::unordered_map<std::string, Weight> index_;
+  std::vector<Value> rope_tables_;
+  int layer_ = -1;
+  bool failed_ = false;
+  Error error_{Errc::internal, ""};
+};
+
+}  // namespace engine
