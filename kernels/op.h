@@ -83,7 +83,7 @@ struct TakeRowsArgs {        // y[:, i] = x[:, out_rows[i]].  items: outputs
 struct QuantizeArgs {        // y (a8x32) = x (f32), see kernels/types/a8x32.h.  items: rows * row_factor
   Tensor x, y;
   const int32_t* n_rows;
-  int32_t row_factor;        // rows of the tensors per row of the step (experts: n_used), else 1
+  int32_t row_factor = 1;    // rows of the tensors per row of the step (experts: n_used), else 1
 };
 
 struct NormArgs {            // per vector of len = ne0/groups: y = residual + x * rsqrt(mean(x^2) + eps) * weight (+ bias).  items: rows * groups
@@ -161,7 +161,7 @@ struct GluArgs {             // y = act(gate) * up.  items: rows
   Tensor gate, up, y;        // y may be gate or up
   Act act;
   const int32_t* n_rows;
-  int32_t row_factor;        // rows of the tensors per row of the step (experts: n_used), else 1
+  int32_t row_factor = 1;    // rows of the tensors per row of the step (experts: n_used), else 1
 };
 
 struct AddArgs {             // y = a + scale * b.  items: rows
