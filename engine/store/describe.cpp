@@ -1,0 +1,96 @@
+// Facts about a GGUF file.
+#include "engine/store/describe.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <string_view>
+
+namespace engine {
+namespace {
+
+struct FileType {
+  uint32_t id;
+  const char *name, *long_name;
+};
+constexpr FileType kFileTypes[] = {
+#define FILE_TYPE(id, name, long_name) {id, name, long_name},
+#include "engine/store/file_types.inc"
+};
+
+std::string upper(std::string s) {
+  for (char& c : s) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return s;
+}
+
+std::string text_key(const gguf::File& file, std::string_view key) {
+  const auto value = file.str(key, "");
+  return value ? std::string(*value) : std::string();
+}
+
+bool contains(std::string_view text, std::string_view what) { return text.find(what) != std::string_view::npos; }
+
+}  // namespace
+
+GgufFacts describe(const gguf::File& file) {
+  GgufFacts facts;
+  facts.architecture = text_key(file, "general.architecture");
+  if (facts.architecture.empty()) facts.architecture = "unknown";
+  std::map<DType, int> counts;
+  for (const gguf::TensorInfo& tensor : file.tensors()) {
+    facts.n_params += tensor.elements();
+    facts.tensor_bytes += static_cast<int64_t>(tensor.bytes);
+    if (tensor.rank >= 2) ++counts[tensor.dtype];
+  }
+  if (const auto id = file.u32("general.file_type")) {
+    for (const FileType& t : kFileTypes) {
+      if (t.id == *id) {
+        facts.file_type = t.name;
+        facts.file_type_long = t.long_name;
+        return facts;
+      }
+    }
+  }
+  const auto most = std::max_element(counts.begin(), counts.end(), [](auto& a, auto& b) { return a.second < b.second; });
+  facts.file_type = most == counts.end() ? "unknown" : upper(traits(most->first).name);
+  facts.file_type_long = facts.file_type;
+  for (const FileType& t : kFileTypes) {
+    if (facts.file_type == t.name) facts.file_type_long = t.long_name;
+  }
+  facts.file_type_long = "(guessed) " + facts.file_type_long;
+  return facts;
+}
+
+std::string parameter_text(int64_t n) {
+  const double v = static_cast<double>(n);
+  if (n >= 1'000'000'000) return n % 1'000'000'000 == 0 ? fmt::format("{}B", n / 1'000'000'000) : fmt::format("{:.1f}B", v / 1e9);
+  if (n >= 1'000'000) return n % 1'000'000 == 0 ? fmt::format("{}M", n / 1'000'000) : fmt::format("{:.2f}M", v / 1e6);
+  if (n >= 1'000) return fmt::format("{:.0f}K", v / 1e3);
+  return fmt::format("{}", n);
+}
+
+std::vector<std::string> capabilities_of(const gguf::File& file, const ModelConfig& config, const std::string& template_text) {
+  std::vector<std::string> out;
+  const auto add = [&out](const std::string& what) {
+    if (std::find(out.begin(), out.end(), what) == out.end()) out.push_back(what);
+  };
+  for (const std::string& c : config.capabilities) add(c);
+  const std::string arch = text_key(file, "general.architecture");
+  if (template_text.empty()) {
+    const std::string jinja = text_key(file, "tokenizer.chat_template");
+    if (contains(jinja, "tools") || contains(jinja, "tool_call")) add("tools");
+    const bool tags = contains(jinja, "<think>") && contains(jinja, "</think>");
+    const bool splits = contains(jinja, "content.split('</think>')") || contains(jinja, "content.split(\"</think>\")");
+    if (tags || (splits && !contains(jinja, "reasoning_content") && !contains(jinja, "<SPECIAL_12>"))) add("thinking");
+  }
+  add(file.has(arch + ".pooling_type") ? "embedding" : "completion");
+  if (file.has(arch + ".vision.block_count")) add("vision");
+  if (file.has(arch + ".audio.block_count")) add("audio");
+  if (contains(template_text, ".Tools")) add("tools");
+  if (contains(template_text, ".Suffix")) add("insert");
+  return out;
+}
+
+}  // namespace engine
