@@ -1,0 +1,75 @@
+// kv_store: one row of one KV head into its page, as half or as rotated q8_0 with a scale per 32 dimensions.
+// Scale: max|x| / 127 rounded to half; codes: x / scale, to nearest even.
+
+#include "engine/core/half.h"
+#include "kernels/cpu/attention/hadamard.h"
+#include "kernels/cpu/attention/pages.h"
+#include "kernels/cpu/context.h"
+
+namespace engine::cpu {
+namespace {
+
+// Writes codes to out[i * stride] and scales to scales[b * stride_scale].
+void store_q8(float* x, int64_t d, int8_t* out, int64_t stride, uint16_t* scales, int64_t stride_scale) {
+  hadamard(x, d);
+  for (int64_t b = 0; b < d / 32; ++b) {
+    float largest = 0;
+    for (int64_t i = 32 * b; i < 32 * b + 32; ++i) largest = __builtin_fabsf(x[i]) > largest ? __builtin_fabsf(x[i]) : largest;
+    const float wanted = largest / 127.0f;
+    const uint16_t half = float_to_half(wanted < 65504.0f ? wanted : 65504.0f);
+    const float scale = half_to_float(half);
+    scales[b * stride_scale] = half;
+    for (int64_t i = 32 * b; i < 32 * b + 32; ++i) {
+      const float q = scale != 0 ? __builtin_rintf(x[i] / scale) : 0.0f;
+      out[i * stride] = static_cast<int8_t>(q > -127.0f ? (q < 127.0f ? q : 127.0f) : -127.0f);  // NaN: -127
+    }
+  }
+}
+
+int64_t items(const KvStoreArgs& a) { return static_cast<int64_t>(a.step->n_rows) * a.slot.n_head_kv; }
+int64_t grain(const KvStoreArgs& a) { return a.slot.n_head_kv; }
+
+size_t scratch(const void* args) noexcept {
+  const CacheSlotView& s = static_cast<const KvStoreArgs*>(args)->slot;
+  return static_cast<size_t>(s.dk > s.dv ? s.dk : s.dv) * sizeof(float);
+}
+
+void run(const KvStoreArgs& a, Range range, Ctx& ctx) {
+  const CacheSlotView& slot = a.slot;
+  const int64_t dk = slot.dk, dv = slot.dv;
+  for (int64_t item = range.begin; item < range.end; ++item) {
+    const int64_t row = item / slot.n_head_kv, h = item % slot.n_head_kv;
+    const Segment& seg = a.step->segments[a.step->row_segment[row]];
+    const int64_t pos = seg.past + (row - seg.row0), t = pos % kPageTokens;
+    const int32_t page = seg.pages[slot.group][pos / kPageTokens];
+    if (page < 0) continue;
+    const HeadPage p = head_page(slot, page, h);
+    const float* k = reinterpret_cast<const float*>(a.k.row(row)) + h * dk;
+    const float* v = reinterpret_cast<const float*>(a.v.row(row)) + h * dv;
+    if (slot.dtype == DType::f16) {
+      uint16_t* kout = reinterpret_cast<uint16_t*>(p.k) + t;
+      uint16_t* vout = reinterpret_cast<uint16_t*>(p.v) + t * dv;
+      for (int64_t i = 0; i < dk; ++i) kout[i * kPageTokens] = float_to_half(k[i]);
+      for (int64_t i = 0; i < dv; ++i) vout[i] = float_to_half(v[i]);
+      continue;
+    }
+    float* x = reinterpret_cast<float*>(ctx.scratch);
+    __builtin_memcpy(x, k, static_cast<size_t>(dk) * sizeof(float));
+    store_q8(x, dk, reinterpret_cast<int8_t*>(p.k) + t, kPageTokens, p.k_scale + t, kPageTokens);
+    __builtin_memcpy(x, v, static_cast<size_t>(dv) * sizeof(float));
+    store_q8(x, dv, reinterpret_cast<int8_t*>(p.v) + t * dv, 1, p.v_scale + t * (dv / 32), 1);
+  }
+}
+
+consteval Kernel<Ctx> make(const char* id, DType cache) {
+  Kernel<Ctx> k = kernel<Op::kv_store, run, items, grain>(id, cache, DType::f32, 0, 0);
+  k.scratch = scratch;
+  return k;
+}
+
+}  // namespace
+
+extern constinit const Kernel<Ctx> kv_store_f16_scalar = make("attention/kv_store_f16/scalar", DType::f16);
+extern constinit const Kernel<Ctx> kv_store_q8_0_scalar = make("attention/kv_store_q8_0/scalar", DType::q8_0);
+
+}  // namespace engine::cpu
