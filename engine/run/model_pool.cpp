@@ -1,0 +1,408 @@
+// Two threads serve the pool: the loader (one load at a time, in order of arrival) and the reaper (keep-alive timers; frees models).
+// A model is in `loaded` until it is retired; then the reaper stops its thread and frees it.
+#include "engine/run/model_pool.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <tuple>
+
+#include "engine/core/check.h"
+#include "engine/core/log.h"
+
+namespace engine {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Lets several models use one pool of threads: whoever comes first computes first.
+class FairPool : public ThreadPool {
+ public:
+  explicit FairPool(ThreadPool& pool) : pool_(pool) {}
+
+  void run(int workers, void (*fn)(void* self, const Team&), void* self) noexcept override {
+    {
+      std::unique_lock lock(mutex_);
+      const uint64_t ticket = next_++;
+      turn_.wait(lock, [&] { return serving_ == ticket; });
+    }
+    pool_.run(workers, fn, self);
+    {
+      std::lock_guard lock(mutex_);
+      ++serving_;
+    }
+    turn_.notify_all();
+  }
+
+  int size() const override { return pool_.size(); }
+
+ private:
+  ThreadPool& pool_;
+  std::mutex mutex_;
+  std::condition_variable turn_;
+  uint64_t next_ = 0, serving_ = 0;
+};
+
+}  // namespace
+
+struct LoadedModel {
+  ModelPool::Impl* pool = nullptr;
+  std::string path, name, digest;
+  LoadOptions options;
+  std::chrono::nanoseconds keep_alive{};
+  Clock::time_point idle_since{};
+  int uses = 0;
+  std::unique_ptr<Model> model;
+  std::unique_ptr<Scheduler> scheduler;
+  std::thread thread;
+
+  ~LoadedModel() {
+    if (scheduler) scheduler->stop();
+    if (thread.joinable()) thread.join();
+    scheduler.reset();
+  }
+
+  bool forever() const { return keep_alive == kKeepForever; }
+  Clock::time_point deadline() const { return idle_since + keep_alive; }
+};
+
+struct ModelPool::Impl {
+  struct Waiter {
+    Ticket ticket;
+    PoolRequest request;
+    Ready ready;
+    bool loading = false;
+  };
+  struct Answer {
+    Ready ready;
+    Result<ModelUse> result;
+  };
+
+  Impl(const PoolOptions& o, ThreadPool& p) : options(o), fair(p) {}
+
+  const PoolOptions options;
+  FairPool fair;
+  mutable std::mutex mutex;
+  std::condition_variable loader_wakes, reaper_wakes;
+  std::vector<std::shared_ptr<LoadedModel>> loaded, retired;
+  int freeing = 0;  // models out of `retired` whose memory is not free yet
+  std::deque<Waiter> queue;
+  Ticket next_ticket = 1;
+  bool closed = false, stopping = false;
+  std::thread loader, reaper;
+
+  std::shared_ptr<LoadedModel> find(const std::string& path) const {
+    for (const auto& m : loaded)
+      if (m->path == path) return m;
+    return nullptr;
+  }
+
+  static bool suits(const LoadedModel& m, const PoolRequest& r) {
+    return (!r.n_ctx_given || m.options.n_ctx == r.options.n_ctx) && (!r.max_rows_given || m.options.max_rows == r.options.max_rows) &&
+           (!r.threads_given || m.options.threads == r.options.threads);
+  }
+
+  ModelUse use(const std::shared_ptr<LoadedModel>& m, const PoolRequest& r) {
+    ++m->uses;
+    if (r.keep_alive) m->keep_alive = *r.keep_alive;
+    return ModelUse(m);
+  }
+
+  // Takes the model out of use; the caller holds the lock. Requires: no uses.
+  void retire(const std::shared_ptr<LoadedModel>& m) {
+    ENGINE_CHECK(m->uses == 0, "a model in use must stay");
+    std::erase(loaded, m);
+    retired.push_back(m);
+    reaper_wakes.notify_all();
+  }
+
+  void give_back(LoadedModel& m) {
+    std::lock_guard lock(mutex);
+    if (--m.uses > 0) return;
+    m.idle_since = Clock::now();
+    if (m.keep_alive <= std::chrono::nanoseconds::zero()) {
+      for (const auto& other : loaded) {
+        if (other.get() != &m) continue;
+        const std::shared_ptr<LoadedModel> keep = other;
+        retire(keep);
+        break;
+      }
+    }
+    loader_wakes.notify_all();
+    reaper_wakes.notify_all();
+  }
+
+  // The idle model to give up first; nullptr: all are busy.
+  std::shared_ptr<LoadedModel> victim() const {
+    std::shared_ptr<LoadedModel> best;
+    for (const auto& m : loaded) {
+      if (m->uses > 0) continue;
+      if (!best || std::tie(m->keep_alive, m->idle_since, m->name) < std::tie(best->keep_alive, best->idle_since, best->name)) best = m;
+    }
+    return best;
+  }
+
+  // Everybody in the queue that the loaded model suits.
+  void serve(const std::shared_ptr<LoadedModel>& m, std::vector<Answer>& answers) {
+    for (auto it = queue.begin(); it != queue.end();) {
+      if (it->request.path == m->path && suits(*m, it->request)) {
+        answers.push_back({std::move(it->ready), use(m, it->request)});
+        it = queue.erase(it);
+      } else {
+        ++it;
+      }
+    }
+  }
+
+  // Room for a load of `request`: true when it may begin, false when something must happen first (loader_wakes tells).
+  bool make_room(const PoolRequest& request) {
+    if (!retired.empty() || freeing > 0) return false;
+    if (const auto same = find(request.path)) {  // to be reloaded with other options
+      if (same->uses == 0) retire(same);
+      return false;
+    }
+    if (static_cast<int>(loaded.size()) < std::max(1, options.max_loaded)) return true;
+    if (const auto m = victim()) retire(m);
+    return false;
+  }
+
+  void run_loader() {
+    std::unique_lock lock(mutex);
+    while (!stopping) {
+      if (queue.empty()) {
+        loader_wakes.wait(lock);
+        continue;
+      }
+      std::vector<Answer> answers;
+      const std::string path = queue.front().request.path;
+      if (const auto m = find(path); m && suits(*m, queue.front().request)) {
+        serve(m, answers);
+      } else if (!make_room(queue.front().request)) {
+        loader_wakes.wait(lock);
+        continue;
+      } else {
+        load_front(lock, answers);
+      }
+      lock.unlock();
+      for (Answer& a : answers) a.ready(std::move(a.result));
+      answers.clear();
+      lock.lock();
+    }
+  }
+
+  void load_front(std::unique_lock<std::mutex>& lock, std::vector<Answer>& answers) {
+    Waiter& front = queue.front();
+    front.loading = true;
+    const PoolRequest request = front.request;
+    lock.unlock();
+    Result<std::shared_ptr<LoadedModel>> result = load(request);
+    lock.lock();
+    if (!result && result.error().code == Errc::out_of_memory && !loaded.empty()) {
+      log_warn("{}: {}; unloading all other models for a second try", request.path, result.error().message);
+      while (!stopping && (!loaded.empty() || !retired.empty() || freeing > 0)) {
+        if (const auto m = victim()) retire(m);
+        else loader_wakes.wait(lock);
+      }
+      lock.unlock();
+      result = load(request);
+      lock.lock();
+    }
+    if (result) {
+      loaded.push_back(*result);
+      (*result)->idle_since = Clock::now();
+      serve(*result, answers);
+      reaper_wakes.notify_all();
+      return;
+    }
+    log_error("loading {}: {}", request.path, result.error().message);
+    for (auto it = queue.begin(); it != queue.end();) {
+      if (it->loading || it->request.path == request.path) {
+        answers.push_back({std::move(it->ready), result.error()});
+        it = queue.erase(it);
+      } else {
+        ++it;
+      }
+    }
+  }
+
+  Result<std::shared_ptr<LoadedModel>> load(const PoolRequest& request) {
+    auto m = std::make_shared<LoadedModel>();
+    m->pool = this;
+    m->path = request.path;
+    m->name = request.name;
+    m->digest = request.digest;
+    m->options = request.options;
+    m->keep_alive = request.keep_alive.value_or(options.keep_alive);
+    try {
+      ENGINE_TRY(model, Model::load(request.path, request.options, fair));
+      m->model = std::move(model);
+      m->scheduler = std::make_unique<Scheduler>(*m->model);
+    } catch (const std::bad_alloc&) {
+      return Error{Errc::out_of_memory, "model requires more system memory than is available"};
+    }
+    const ModelInfo& info = m->model->info();
+    log_info("loaded {} in {:.2f} s: {} {} {}, context {}, KV cache {:.1f} MiB", request.name.empty() ? request.path : request.name,
+             static_cast<double>(info.load_ns) / 1e9, info.architecture, info.parameter_size, info.file_type, info.n_ctx,
+             static_cast<double>(info.cache_bytes) / (1 << 20));
+    Scheduler* scheduler = m->scheduler.get();
+    m->thread = std::thread([scheduler] {
+      while (scheduler->wait())
+        while (scheduler->step()) {}
+    });
+    return m;
+  }
+
+  void run_reaper() {
+    std::unique_lock lock(mutex);
+    while (!stopping || !retired.empty()) {
+      const Clock::time_point now = Clock::now();
+      std::optional<Clock::time_point> next;
+      const auto all = loaded;
+      for (const auto& m : all) {
+        if (m->uses > 0 || m->forever()) continue;
+        if (m->deadline() <= now) retire(m);
+        else if (!next || m->deadline() < *next) next = m->deadline();
+      }
+      if (!retired.empty()) {
+        std::vector<std::shared_ptr<LoadedModel>> dying;
+        dying.swap(retired);
+        freeing += static_cast<int>(dying.size());
+        lock.unlock();
+        const int freed = static_cast<int>(dying.size());
+        for (const auto& m : dying) log_info("unloaded {}", m->name.empty() ? m->path : m->name);
+        dying.clear();
+        lock.lock();
+        freeing -= freed;
+        loader_wakes.notify_all();
+        continue;
+      }
+      if (stopping) break;
+      if (next) reaper_wakes.wait_until(lock, *next);
+      else reaper_wakes.wait(lock);
+    }
+  }
+
+  void close() {
+    std::deque<Waiter> waiting;
+    {
+      std::lock_guard lock(mutex);
+      closed = true;
+      waiting.swap(queue);
+    }
+    for (Waiter& w : waiting) w.ready(Error{Errc::cancelled, "server is shutting down"});
+  }
+};
+
+// ---- ModelUse ----
+
+ModelUse& ModelUse::operator=(ModelUse&& other) noexcept {
+  if (this != &other) {
+    release();
+    loaded_ = std::move(other.loaded_);
+  }
+  return *this;
+}
+
+const Model& ModelUse::model() const {
+  ENGINE_CHECK(loaded_ != nullptr, "this use was given back");
+  return *loaded_->model;
+}
+
+Scheduler& ModelUse::scheduler() const {
+  ENGINE_CHECK(loaded_ != nullptr, "this use was given back");
+  return *loaded_->scheduler;
+}
+
+void ModelUse::release() {
+  if (!loaded_) return;
+  const std::shared_ptr<LoadedModel> m = std::move(loaded_);
+  loaded_ = nullptr;
+  m->pool->give_back(*m);
+}
+
+// ---- ModelPool ----
+
+ModelPool::ModelPool(const PoolOptions& options, ThreadPool& pool) : impl_(std::make_shared<Impl>(options, pool)) {
+  impl_->loader = std::thread([impl = impl_.get()] { impl->run_loader(); });
+  impl_->reaper = std::thread([impl = impl_.get()] { impl->run_reaper(); });
+}
+
+ModelPool::~ModelPool() {
+  impl_->close();
+  {
+    std::lock_guard lock(impl_->mutex);
+    impl_->stopping = true;
+  }
+  impl_->loader_wakes.notify_all();
+  impl_->loader.join();
+  {
+    std::lock_guard lock(impl_->mutex);
+    for (const auto& m : std::vector(impl_->loaded)) impl_->retire(m);
+  }
+  impl_->reaper_wakes.notify_all();
+  impl_->reaper.join();
+}
+
+ModelPool::Ticket ModelPool::acquire(PoolRequest request, Ready ready) {
+  std::unique_lock lock(impl_->mutex);
+  if (impl_->closed) {
+    lock.unlock();
+    ready(Error{Errc::busy, "server is shutting down"});
+    return 0;
+  }
+  if (const auto m = impl_->find(request.path); m && Impl::suits(*m, request)) {
+    ModelUse use = impl_->use(m, request);
+    lock.unlock();
+    ready(std::move(use));
+    return 0;
+  }
+  const auto waiting = std::count_if(impl_->queue.begin(), impl_->queue.end(), [](const Impl::Waiter& w) { return !w.loading; });
+  if (waiting >= std::max(1, impl_->options.max_queue)) {
+    lock.unlock();
+    ready(Error{Errc::busy, "server busy, please try again.  maximum pending requests exceeded"});
+    return 0;
+  }
+  const Ticket ticket = impl_->next_ticket++;
+  impl_->queue.push_back({ticket, std::move(request), std::move(ready)});
+  impl_->loader_wakes.notify_all();
+  return ticket;
+}
+
+void ModelPool::cancel(Ticket ticket) {
+  Ready ready;
+  {
+    std::lock_guard lock(impl_->mutex);
+    const auto it = std::find_if(impl_->queue.begin(), impl_->queue.end(), [&](const Impl::Waiter& w) { return w.ticket == ticket; });
+    if (it == impl_->queue.end()) return;
+    ready = std::move(it->ready);
+    impl_->queue.erase(it);
+    impl_->loader_wakes.notify_all();
+  }
+  ready(Error{Errc::cancelled, "request canceled"});
+}
+
+void ModelPool::unload(const std::string& path) {
+  std::lock_guard lock(impl_->mutex);
+  const auto m = impl_->find(path);
+  if (!m) return;
+  m->keep_alive = std::chrono::nanoseconds::zero();
+  if (m->uses == 0) impl_->retire(m);
+}
+
+void ModelPool::close() { impl_->close(); }
+
+std::vector<PoolEntry> ModelPool::list() const {
+  std::lock_guard lock(impl_->mutex);
+  std::vector<PoolEntry> out;
+  for (const auto& m : impl_->loaded) {
+    std::chrono::nanoseconds remaining = m->keep_alive;
+    if (m->uses == 0 && !m->forever()) remaining = std::max(m->deadline() - Clock::now(), Clock::duration::zero());
+    out.push_back({m->path, m->name, m->digest, m->model->info(), m->options.n_sequences, remaining});
+  }
+  std::stable_sort(out.begin(), out.end(), [](const PoolEntry& a, const PoolEntry& b) { return a.remaining > b.remaining; });
+  return out;
+}
+
+}  // namespace engine
