@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 
 #include "engine/store/describe.h"
 
@@ -215,7 +216,8 @@ TEST_F(StoreTest, PruneRemovesOldLeftovers) {
   const auto old = fs::file_time_type::clock::now() - std::chrono::hours(2);
   fs::last_write_time(store_->blobs().path(unused.digest), old);
   fs::last_write_time(partial, old);
-  for (const Layer& l : store_->find(name("keep"))->manifest.layers) fs::last_write_time(store_->blobs().path(l.digest), old);
+  const ModelRecord keep = std::move(*store_->find(name("keep")));
+  for (const Layer& l : keep.manifest.layers) fs::last_write_time(store_->blobs().path(l.digest), old);
 
   write("models/manifests/registry.ollama.ai/library/bad/latest", "not json");
   store_->prune();  // a broken manifest: nothing is touched
