@@ -26,7 +26,7 @@ struct LoadOptions {
   int threads = 0;               // 0: all of the pool
   DType kv_type = DType::f16;    // f16 or q8_0
   bool reference = false;        // weights dequantized to float, no activation quantization
-  std::string synth;             // "SHAPE:TYPE": random weights made in memory, path is ignored
+  int max_outputs = 64;          // rows of one step that may want an output
 };
 
 struct ModelInfo {
@@ -42,6 +42,8 @@ class Model {
  public:
   // pool outlives the model. Errors: not_found, corrupt, unsupported (names the architecture, tensor type or op), out_of_memory.
   static Result<std::unique_ptr<Model>> load(const std::string& path, const LoadOptions& options, ThreadPool& pool);
+  // The same from an open file; owner keeps what the file points into (a model made in memory).
+  static Result<std::unique_ptr<Model>> load(gguf::File file, std::shared_ptr<const void> owner, const LoadOptions& options, ThreadPool& pool);
   ~Model();
 
   const ModelInfo& info() const;
@@ -58,9 +60,7 @@ class Model {
   int past(SeqId) const;
   // keep: leave full pages in the prefix cache for later prompts.
   void close(SeqId, bool keep);
-  void truncate(SeqId, int past);
-  // Drops tokens [keep, keep + drop) and moves the rest down; false: not possible, replay the kept tokens in a new sequence.
-  bool shift(SeqId, int keep, int drop);
+  int truncate(SeqId, int past);               // rows that remain: past or fewer, see KvCache
 
   struct Rows {                         // consecutive tokens of one sequence, appended behind past(seq)
     SeqId seq;
@@ -68,9 +68,10 @@ class Model {
     std::span<const OutputNeed> needs;  // one per token, or empty: none
   };
   // Computes all rows in one step. outputs: one per row whose need is not none, in order; valid until the next call.
-  // Requires: at most max_rows() tokens in all. Errc::busy: the cache has no pages left (nothing was computed).
+  // Requires: at most max_rows() tokens and max_outputs() needs in all. Errc::busy: the cache has no pages left (nothing was computed).
   Result<std::span<const RowOutput>> step(std::span<const Rows> rows);
   int max_rows() const;
+  int max_outputs() const;
 
   // The compiled plan as text: step, shapes, kernel id, split, bytes (engine explain).
   std::string explain() const;

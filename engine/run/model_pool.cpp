@@ -64,7 +64,8 @@ struct LoadedModel {
     scheduler.reset();
   }
 
-  bool forever() const { return keep_alive == kKeepForever; }
+  // A century and more counts as for ever, which also keeps deadline() from overflowing.
+  bool forever() const { return keep_alive > std::chrono::hours(24 * 365 * 100); }
   Clock::time_point deadline() const { return idle_since + keep_alive; }
 };
 
@@ -100,7 +101,9 @@ struct ModelPool::Impl {
   }
 
   static bool suits(const LoadedModel& m, const PoolRequest& r) {
-    return (!r.n_ctx_given || m.options.n_ctx == r.options.n_ctx) && (!r.max_rows_given || m.options.max_rows == r.options.max_rows) &&
+    const ModelInfo& info = m.model->info();
+    const int n_ctx = info.n_ctx_train > 0 ? std::min(r.options.n_ctx, info.n_ctx_train) : r.options.n_ctx;
+    return (!r.n_ctx_given || info.n_ctx == n_ctx) && (!r.max_rows_given || m.options.max_rows == r.options.max_rows) &&
            (!r.threads_given || m.options.threads == r.options.threads);
   }
 
