@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,6 +22,7 @@ struct HttpRequest {
   std::string body;
   std::string peer;                  // address of the client
   std::chrono::steady_clock::time_point arrival{};  // of the complete header
+  std::shared_ptr<void> hold;        // the share of the memory for bodies; free again when the request is gone
 
   // "" when absent; names are compared without regard to case.
   std::string_view header(std::string_view name) const;

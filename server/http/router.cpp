@@ -1,0 +1,32 @@
+// The table of routes, expanded from routes.inc. A dozen entries: a linear search is the fastest lookup.
+#include "server/http/router.h"
+
+#include "server/handlers/handlers.h"
+
+namespace engine {
+namespace {
+
+struct Route {
+  std::string_view method, path;
+  Handler handler;
+};
+
+constexpr Route kRoutes[] = {
+#define ROUTE(method, path, handler) {#method, path, handlers::handler},
+#include "server/routes.inc"
+};
+
+}  // namespace
+
+RouteMatch find_route(std::string_view method, std::string_view path) {
+  RouteMatch match;
+  for (const Route& r : kRoutes) {
+    if (r.path != path) continue;
+    if (r.method == method) match.handler = r.handler;
+    if (!match.allow.empty()) match.allow += ", ";
+    match.allow += r.method;
+  }
+  return match;
+}
+
+}  // namespace engine
