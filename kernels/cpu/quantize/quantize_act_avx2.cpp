@@ -1,0 +1,93 @@
+// What     a8x32 = f32 (kernels/types/a8x32.h)     Formula  as quantize_act_scalar.cpp: the same bytes
+// Tiles    4 blocks of 32: their four maxima, scales and sums are lanes of one register, so one division serves 4 blocks
+// Layout   a block in four registers; packs works in 128-bit halves, one vpermd puts the codes back in order
+// Measured Zen 4, 1 thread: 0.12 ns per element; 512-bit registers (vpmovsdb, two reductions) were slower
+#include <immintrin.h>
+
+#include "kernels/cpu/context.h"
+#include "kernels/cpu/items.h"
+#include "kernels/types/a8x32.h"
+
+namespace engine::cpu {
+namespace {
+
+// Lane i: the largest element of m[i].
+inline __m128 max_of_each(const __m256* m) {
+  const __m256 a = _mm256_max_ps(_mm256_unpacklo_ps(m[0], m[1]), _mm256_unpackhi_ps(m[0], m[1]));
+  const __m256 b = _mm256_max_ps(_mm256_unpacklo_ps(m[2], m[3]), _mm256_unpackhi_ps(m[2], m[3]));
+  const __m256d ad = _mm256_castps_pd(a), bd = _mm256_castps_pd(b);
+  const __m256 c = _mm256_max_ps(_mm256_castpd_ps(_mm256_unpacklo_pd(ad, bd)), _mm256_castpd_ps(_mm256_unpackhi_pd(ad, bd)));
+  return _mm_max_ps(_mm256_castps256_ps128(c), _mm256_extractf128_ps(c, 1));
+}
+
+// x [128] to codes q [128], scales d [4] and sums dsum [4], dsum16 [8].
+void quantize_4(const float* x, int8_t* q, float* d, float* dsum, float* dsum16) {
+  const __m256 magnitude = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));
+  __m256 most[4];
+  for (int b = 0; b < 4; b++) {
+    most[b] = _mm256_setzero_ps();
+    for (int i = 0; i < 4; i++)  // the second operand when the first is NaN
+      most[b] = _mm256_max_ps(_mm256_and_ps(_mm256_loadu_ps(x + 32 * b + 8 * i), magnitude), most[b]);
+  }
+  const __m128 largest = max_of_each(most);
+  const __m128 inverse = _mm_div_ps(_mm_set1_ps(127), largest);
+  const __m128 some = _mm_cmple_ps(inverse, _mm_set1_ps(__FLT_MAX__));  // else the block counts as zeros
+  const __m128 scale = _mm_and_ps(_mm_div_ps(largest, _mm_set1_ps(127)), some);
+  alignas(16) float inverses[4], keep[4];
+  _mm_store_ps(inverses, inverse);
+  _mm_store_ps(keep, some);
+
+  __m256i sum[4];
+  for (int b = 0; b < 4; b++) {
+    const __m256 factor = _mm256_broadcast_ss(inverses + b);
+    __m256i c[4];
+    for (int i = 0; i < 4; i++) {
+      const __m256 r = _mm256_mul_ps(_mm256_loadu_ps(x + 32 * b + 8 * i), factor);
+      c[i] = _mm256_cvtps_epi32(_mm256_max_ps(r, _mm256_set1_ps(-127)));  // no number: -127
+    }
+    __m256i codes = _mm256_packs_epi16(_mm256_packs_epi32(c[0], c[1]), _mm256_packs_epi32(c[2], c[3]));
+    codes = _mm256_permutevar8x32_epi32(codes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    codes = _mm256_and_si256(codes, _mm256_castps_si256(_mm256_broadcast_ss(keep + b)));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(q + 32 * b), codes);
+    // sums of 4 per lane: lanes 0-3 are the first 16 codes, lanes 4-7 the second
+    sum[b] = _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), codes), _mm256_set1_epi16(1));
+  }
+  const __m256i sums = _mm256_hadd_epi32(_mm256_hadd_epi32(sum[0], sum[1]), _mm256_hadd_epi32(sum[2], sum[3]));
+  const __m128i first = _mm256_castsi256_si128(sums), second = _mm256_extracti128_si256(sums, 1);
+  const __m128 d_first = _mm_mul_ps(scale, _mm_cvtepi32_ps(first)), d_second = _mm_mul_ps(scale, _mm_cvtepi32_ps(second));
+  _mm_storeu_ps(d, scale);
+  _mm_storeu_ps(dsum, _mm_mul_ps(scale, _mm_cvtepi32_ps(_mm_add_epi32(first, second))));
+  _mm_storeu_ps(dsum16, _mm_unpacklo_ps(d_first, d_second));
+  _mm_storeu_ps(dsum16 + 4, _mm_unpackhi_ps(d_first, d_second));
+}
+
+void quantize_row(const float* x, int64_t k, std::byte* column) {
+  int8_t* q = reinterpret_cast<int8_t*>(column);
+  float* d = reinterpret_cast<float*>(column + k);
+  float *dsum = d + k / 32, *dsum16 = dsum + k / 32;
+  int64_t b = 0;
+  for (; b + 4 <= k / 32; b += 4) quantize_4(x + 32 * b, q + 32 * b, d + b, dsum + b, dsum16 + 2 * b);
+  if (const size_t left = static_cast<size_t>(k / 32 - b); left > 0) {
+    float xs[128] = {}, ds[4], dsums[4], dsums16[8];
+    int8_t qs[128];
+    __builtin_memcpy(xs, x + 32 * b, left * 32 * sizeof(float));
+    quantize_4(xs, qs, ds, dsums, dsums16);
+    __builtin_memcpy(q + 32 * b, qs, left * 32);
+    __builtin_memcpy(d + b, ds, left * sizeof(float));
+    __builtin_memcpy(dsum + b, dsums, left * sizeof(float));
+    __builtin_memcpy(dsum16 + 2 * b, dsums16, left * 2 * sizeof(float));
+  }
+}
+
+void run(const QuantizeArgs& a, Range items, Ctx&) noexcept {
+  for (int64_t i = items.begin; i < items.end; i++)
+    quantize_row(reinterpret_cast<const float*>(a.x.row(i)), a.x.ne[0], a.y.row(i));
+}
+
+}  // namespace
+
+extern constinit const Kernel<Ctx> quantize_act_avx2 =
+    kernel<Op::quantize_act, run, row_items<QuantizeArgs>, single_item<QuantizeArgs>>(
+        "quantize/quantize_act/avx2", DType::f32, DType::f32, isa::avx2 | isa::fma | isa::f16c, 20);
+
+}  // namespace engine::cpu
