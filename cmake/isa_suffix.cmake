@@ -2,6 +2,9 @@
 # Suffixed files always get -O2 or more, also in debug builds: see docs/KERNELS.md, "ISA rules".
 set(ENGINE_ISA_FLAGS_avx2 -mavx2 -mfma -mf16c)
 set(ENGINE_ISA_FLAGS_avx512 ${ENGINE_ISA_FLAGS_avx2} -mavx512f -mavx512cd -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  list(APPEND ENGINE_ISA_FLAGS_avx512 -Wno-uninitialized -Wno-maybe-uninitialized)  # false positives in GCC 12's avx512fintrin.h
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # GCC 12 takes its own _mm512_undefined for a bug of ours
   list(APPEND ENGINE_ISA_FLAGS_avx512 -Wno-uninitialized -Wno-maybe-uninitialized)
 endif()
