@@ -85,4 +85,7 @@ bool is_white_space(int32_t c) {
   return c == 0x85 || char_class(c) == CharClass::separator;
 }
 
+int32_t lower_case(int32_t code_point) { return utf8proc_tolower(code_point); }
+int32_t upper_case(int32_t code_point) { return utf8proc_toupper(code_point); }
+
 }  // namespace engine

@@ -34,4 +34,8 @@ CharClass char_class(int32_t code_point);
 bool is_decimal_digit(int32_t code_point);  // category Nd
 bool is_white_space(int32_t code_point);    // the property White_Space
 
+// Simple case mappings; a code point without one stays as it is.
+int32_t lower_case(int32_t code_point);
+int32_t upper_case(int32_t code_point);
+
 }  // namespace engine

@@ -1,0 +1,103 @@
+// Chat templates: a Jinja program that turns messages, tools and settings into the prompt of a model. Parsed once per
+// model, rendered per request; immutable and thread-safe.
+#pragma once
+
+#include <ctime>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/core/json_io.h"
+#include "engine/core/result.h"
+
+namespace engine {
+
+namespace jinja {
+struct Program;
+}
+
+struct ChatPart {
+  enum class Kind : uint8_t { text, image, audio } kind = Kind::text;
+  std::string text;
+};
+
+struct ChatToolCall {
+  std::string id, name;
+  std::string arguments;  // JSON text of an object
+};
+
+struct ChatMessage {
+  std::string role;
+  std::string content;
+  std::vector<ChatPart> parts;  // when not empty, instead of content
+  std::string thinking;
+  std::vector<ChatToolCall> tool_calls;
+  std::string tool_name, tool_call_id;  // of a tool's answer
+};
+
+struct ChatInput {
+  std::vector<ChatMessage> messages;
+  const Json* tools = nullptr;   // array of {type, function}; null or empty: none
+  const Json* kwargs = nullptr;  // object: further variables, they win over ours
+  bool add_generation_prompt = true;
+  std::optional<bool> think;
+  std::string effort;            // low, medium, high, ...; empty: not given
+  std::string bos, eos;          // texts of the tokens
+  std::time_t now = 0;           // 0: the present
+};
+
+struct RenderedChat {
+  struct Range {
+    size_t begin, end;
+  };
+  std::string text;
+  // Bytes that came from the request, ascending and disjoint: there no control token may be recognised.
+  std::vector<Range> input;
+};
+
+// What a template makes use of, found by rendering small conversations.
+struct ChatCapabilities {
+  bool system_role = false;
+  bool string_content = false, typed_content = false;  // content as text; as a list of parts
+  bool tools = false, tool_calls = false, parallel_tool_calls = false;
+  bool object_arguments = true;                        // tool calls take objects; else JSON text
+  bool null_content = false;                           // tool calls without content show only when it is none
+  bool preserve_reasoning = false;                     // shows the thinking of earlier turns
+  bool thinking_switch = false, reasoning_effort = false;
+};
+
+class ChatTemplate {
+ public:
+  // Empty or `chatml`: the ChatML layout. Errc::invalid_argument names the line of a syntax error.
+  static Result<ChatTemplate> parse(std::string_view source);
+
+  // Exactly these variables. Errc::invalid_argument carries the text that the template gave to raise_exception;
+  // Errc::internal is an error of the template itself or a limit.
+  Result<std::string> render(const Json& variables) const;
+  Result<std::string> render(const Json& variables, std::time_t now) const;
+
+  // Messages brought into the shape that this template handles. A last assistant message is continued, not closed.
+  Result<RenderedChat> render(const ChatInput& input) const;
+
+  // What add_generation_prompt adds: shows whether the answer starts inside a thinking block.
+  Result<std::string> generation_prompt(ChatInput input) const;
+
+  const ChatCapabilities& capabilities() const { return capabilities_; }
+  const std::string& source() const { return *source_; }
+
+ private:
+  ChatTemplate() = default;
+  Result<RenderedChat> run(const Json& variables, std::time_t now, bool tolerant) const;
+  Json variables(const ChatInput& input) const;
+  Json messages(const std::vector<ChatMessage>& messages) const;
+  void probe();
+
+  std::shared_ptr<const std::string> source_;
+  std::shared_ptr<const jinja::Program> program_;
+  ChatCapabilities capabilities_;
+};
+
+}  // namespace engine
