@@ -26,12 +26,14 @@ void rope(const RopeArgs& a, Range rows, Ctx&) {
     const float* cos = reinterpret_cast<const float*>(a.table.row(r));
     const float* sin = cos + half;
     for (int64_t h = 0; h < a.n_head; ++h) {
-      float* x = reinterpret_cast<float*>(a.x.row(r)) + h * a.head_dim;
+      const float* x = reinterpret_cast<const float*>(a.x.row(r)) + h * a.head_dim;
+      float* y = reinterpret_cast<float*>(a.y.row(r)) + h * a.head_dim;
       for (int64_t i = 0; i < half; ++i) {
         const float u = x[i * step], v = x[i * step + apart];
-        x[i * step] = u * cos[i] - v * sin[i];
-        x[i * step + apart] = u * sin[i] + v * cos[i];
+        y[i * step] = u * cos[i] - v * sin[i];
+        y[i * step + apart] = u * sin[i] + v * cos[i];
       }
+      for (int64_t i = a.n_rot; i < a.head_dim; ++i) y[i] = x[i];
     }
   }
 }
