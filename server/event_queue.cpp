@@ -32,19 +32,25 @@ void EventQueue::token(const TokenEvent& event) { push(event, false); }
 void EventQueue::done(const GenerateStats& stats) { push(stats, true); }
 void EventQueue::failed(const Error& error) { push(error, true); }
 
-void EventQueue::set_source(ModelUse use, RequestId id) {
-  auto shared = std::make_shared<ModelUse>(std::move(use));
+void EventQueue::hold(std::shared_ptr<ModelUse> use) {
+  std::lock_guard lock(mutex_);
+  use_ = std::move(use);
+}
+
+void EventQueue::set_id(RequestId id) {
+  std::shared_ptr<ModelUse> use;
   bool cancel = false;
   {
     std::lock_guard lock(mutex_);
-    if (ended_) return;  // the answer was faster; `shared` gives the model back
-    use_ = shared;
+    if (ended_) return;
     id_ = id;
     has_id_ = true;
+    use = use_;
     cancel = cancelled_;
   }
-  if (cancel) shared->scheduler().cancel(id);
-  else shared->scheduler().wake(id);
+  // What happened before the id was known could not reach the scheduler.
+  if (cancel) use->scheduler().cancel(id);
+  else use->scheduler().wake(id);
 }
 
 void EventQueue::set_reader(std::function<void()> on_ready) {

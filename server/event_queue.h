@@ -25,8 +25,9 @@ class EventQueue : public Sink {
   void done(const GenerateStats& stats) override;
   void failed(const Error& error) override;
 
-  // Who computes: kept in use until the answer has ended, so that wake and cancel always find it.
-  void set_source(ModelUse use, RequestId id);
+  // Who computes, before submit(): kept in use until the answer has ended, so that wake and cancel always find it.
+  void hold(std::shared_ptr<ModelUse> use);
+  void set_id(RequestId id);  // after submit()
 
   // The reader's side. on_ready is called (on any thread) whenever events wait and the last pop() found none.
   void set_reader(std::function<void()> on_ready);

@@ -294,7 +294,7 @@ struct ModelPool::Impl {
       closed = true;
       waiting.swap(queue);
     }
-    for (Waiter& w : waiting) w.ready(Error{Errc::cancelled, "server is shutting down"});
+    for (Waiter& w : waiting) w.ready(Error{Errc::busy, "server is shutting down"});
   }
 };
 
@@ -341,7 +341,11 @@ ModelPool::~ModelPool() {
   impl_->loader_wakes.notify_all();
   impl_->loader.join();
   {
-    std::lock_guard lock(impl_->mutex);
+    std::unique_lock lock(impl_->mutex);
+    const auto in_use = [this] {
+      return std::any_of(impl_->loaded.begin(), impl_->loaded.end(), [](const auto& m) { return m->uses > 0; });
+    };
+    impl_->loader_wakes.wait(lock, [&] { return !in_use(); });
     for (const auto& m : std::vector(impl_->loaded)) impl_->retire(m);
   }
   impl_->reaper_wakes.notify_all();

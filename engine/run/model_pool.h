@@ -68,11 +68,11 @@ class ModelPool {
 
   // pool computes for all models, one step at a time; it outlives the ModelPool.
   ModelPool(const PoolOptions& options, ThreadPool& pool);
-  // Fails what still waits (cancelled), stops and unloads every model. Requires: no ModelUse is left.
+  // Fails what still waits, waits for the last use to be given back, unloads every model.
   ~ModelPool();
 
   // Calls ready exactly once: before acquire() returns if the model is loaded or the queue is full, else on the loading thread.
-  // Errors: busy (queue full), cancelled, and what Model::load says.
+  // Errors: busy (queue full, closed), cancelled, and what Model::load says.
   Ticket acquire(PoolRequest request, Ready ready);
   // Whoever still waits under this ticket gets Errc::cancelled at once. A load that has begun is finished.
   void cancel(Ticket ticket);

@@ -1,0 +1,29 @@
+// App: what the handlers of one server share. Built by Server, passed down; there are no globals.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "engine/run/model_pool.h"
+#include "engine/store/model_store.h"
+#include "server/http/cors.h"
+#include "server/http/host_check.h"
+#include "server/http/runtime.h"
+#include "server/model_cards.h"
+
+namespace engine {
+
+struct App {
+  ModelStore store;
+  CorsPolicy cors;
+  HostCheck host_check;
+  LoadOptions load;                // defaults of every load: context, sequences, threads, cache type
+  bool n_ctx_fixed = false;        // the context length was set, not chosen automatically
+  ModelCards cards;
+  Runtime& runtime;
+  ModelPool& pool;
+  std::atomic<bool> shutting_down = false;
+};
+
+}  // namespace engine

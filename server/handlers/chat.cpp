@@ -1,0 +1,108 @@
+// POST /api/chat: a conversation, answered with the next message.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "server/base64.h"
+#include "server/handlers/handlers.h"
+#include "server/run_answer.h"
+
+namespace engine::handlers {
+namespace {
+
+// Images of any message. The field is checked here, the message itself in parse_messages().
+Result<bool> has_images(const Json* list) {
+  bool any = false;
+  if (!list) return false;
+  for (size_t i = 0; i < list->size(); ++i) {
+    if (!(*list)[i].is_object()) continue;
+    const JsonFields message((*list)[i], "messages[" + std::to_string(i) + "].");
+    ENGINE_TRY(images, message.array("images"));
+    ENGINE_TRY_STATUS(check_images(images, "messages[" + std::to_string(i) + "].images"));
+    any = any || (images && !images->empty());
+  }
+  return any;
+}
+
+Status check(const FoundModel& model, const AnswerFields& answer, const Json& tools) {
+  if (!model.card->can("completion")) return Error{Errc::invalid_argument, "\"" + answer.model + "\" does not support chat"};
+  if (!tools.empty()) return require_capability(model, "tools");
+  return ok;
+}
+
+// Models that were trained without the reasoning of earlier turns in their context.
+bool drops_old_thinking(const FoundModel& model) {
+  return model.card->architecture == "qwen3" || model.record.name.model == "deepseek-r1";
+}
+
+void strip_old_thinking(std::vector<ChatMessage>& messages) {
+  const auto last_user = std::find_if(messages.rbegin(), messages.rend(), [](const ChatMessage& m) { return m.role == "user"; });
+  for (auto it = messages.begin(); it != last_user.base() && it != messages.end(); ++it) {
+    if (it->role != "assistant") continue;
+    const size_t open = it->content.find("<think>"), close = it->content.find("</think>");
+    if (open == std::string::npos || close == std::string::npos || close < open) continue;
+    it->content.erase(open, close + 8 - open);
+    it->content.erase(0, std::min(it->content.find_first_not_of(" \t\r\n"), it->content.size()));
+  }
+}
+
+Result<Prompt> build_prompt(const Model& model, std::vector<ChatMessage> messages, const Json& tools, const AnswerFields& answer) {
+  ChatInput input;
+  input.messages = std::move(messages);
+  input.tools = tools.empty() ? nullptr : &tools;
+  input.think = answer.think.think;
+  input.effort = answer.think.effort;
+  return chat_prompt(model, input, answer.limits);
+}
+
+}  // namespace
+
+Status chat(App& app, const HttpRequest& request, const std::shared_ptr<Reply>& reply) {
+  ENGINE_TRY(body, parse_body(request));
+  const JsonFields fields(body);
+  ENGINE_TRY(answer, read_answer_fields(fields));
+  ENGINE_TRY(list, fields.array("messages"));
+  ENGINE_TRY(messages, parse_messages(list));
+  ENGINE_TRY(images, has_images(list));
+  ENGINE_TRY(tool_list, fields.array("tools"));
+  ENGINE_TRY(tools, parse_tools(tool_list));
+  if (answer.model.empty()) return Error{Errc::invalid_argument, "model is required"};
+  std::optional<FoundModel> found = find_model(app, *reply, answer.model, NotFoundText::as_sent);
+  if (!found) return ok;
+
+  AnswerJob job;
+  job.info.model = answer.model;
+  job.info.chat = true;
+  job.info.stream = answer.stream;
+  job.info.arrival = request.arrival;
+  if (messages.empty() && answer.keep_alive == std::chrono::nanoseconds::zero()) {
+    app.pool.unload(found->record.model_path);
+    reply->json(200, load_reply(job.info, "unload"));
+    return ok;
+  }
+  ENGINE_TRY_STATUS(resolve_think(*found, answer));
+  ENGINE_TRY_STATUS(check(*found, answer, tools));
+  ENGINE_TRY(options, read_options(found->record.params, answer.options));
+  ENGINE_TRY_STATUS(check_output_fields(fields, answer));
+  if (images) {
+    ENGINE_TRY_STATUS(require_capability(*found, "vision"));
+    return Error{Errc::unsupported, "images are not supported by this server"};
+  }
+  job.load_only = messages.empty();
+  answer.limits.num_keep = options.num_keep;
+  answer.options = nullptr;  // the request body is gone by the time the model is there
+  job.options = std::move(options);
+  job.keep_alive = answer.keep_alive;
+  job.debug_render = answer.debug_render;
+  job.shift = answer.limits.shift;
+  job.info.split_thinking = answer.think.think.value_or(false) && !messages.empty() && messages.back().role != "assistant";
+  messages = with_presets(std::move(messages), found->record.system, found->record.messages);
+  if (drops_old_thinking(*found)) strip_old_thinking(messages);
+  job.model = std::move(*found);
+  job.prompt = [messages = std::move(messages), tools = std::move(tools), answer = std::move(answer)](const Model& model) {
+    return build_prompt(model, messages, tools, answer);
+  };
+  run_answer(app, reply, std::move(job));
+  return ok;
+}
+
+}  // namespace engine::handlers

@@ -1,0 +1,118 @@
+// POST /api/generate: one prompt, one answer; also the way to load and unload a model.
+#include <nlohmann/json.hpp>
+
+#include "engine/text/tokenizer.h"
+#include "server/base64.h"
+#include "server/handlers/handlers.h"
+#include "server/run_answer.h"
+
+namespace engine::handlers {
+namespace {
+
+struct GenerateFields {
+  std::string prompt, suffix, system, template_text;
+  std::vector<Token> context;
+  bool raw = false, has_context = false, has_images = false;
+};
+
+Result<GenerateFields> read_fields(const JsonFields& fields) {
+  GenerateFields out;
+  ENGINE_TRY(prompt, fields.string("prompt"));
+  ENGINE_TRY(suffix, fields.string("suffix"));
+  ENGINE_TRY(system, fields.string("system"));
+  ENGINE_TRY(template_text, fields.string("template"));
+  ENGINE_TRY(raw, fields.boolean("raw", false));
+  ENGINE_TRY(context, fields.array("context"));
+  ENGINE_TRY(images, fields.array("images"));
+  ENGINE_TRY_STATUS(check_images(images, "images"));
+  if (context) {
+    for (const Json& id : *context) {
+      if (!id.is_number_integer() || id < INT32_MIN || id > INT32_MAX)
+        return Error{Errc::invalid_argument, "field \"context\": expected array of integers"};
+      out.context.push_back(id.get<Token>());
+    }
+  }
+  out.prompt = std::move(prompt);
+  out.suffix = std::move(suffix);
+  out.system = std::move(system);
+  out.template_text = std::move(template_text);
+  out.raw = raw;
+  out.has_context = !out.context.empty();
+  out.has_images = images && !images->empty();
+  return out;
+}
+
+Status check(const FoundModel& model, const AnswerFields& answer, const GenerateFields& own) {
+  if (own.raw && (!own.template_text.empty() || !own.system.empty() || own.has_context))
+    return Error{Errc::invalid_argument, "raw mode does not support template, system, or context"};
+  if (!model.card->can("completion")) return Error{Errc::invalid_argument, "\"" + answer.model + "\" does not support generate"};
+  if (!own.suffix.empty()) {
+    ENGINE_TRY_STATUS(require_capability(model, "insert"));
+    return Error{Errc::unsupported, "\"suffix\" is not supported by this server"};
+  }
+  if (!own.template_text.empty()) return Error{Errc::unsupported, "\"template\" is not supported by this server: only the model's own template is"};
+  return ok;
+}
+
+// The rendered conversation, behind the text of an earlier one.
+Result<Prompt> build_prompt(const Model& model, const FoundModel& found, const GenerateFields& own, const AnswerFields& answer) {
+  if (own.raw) return raw_prompt(model, own.prompt, answer.limits);
+  ChatMessage user;
+  user.role = "user";
+  user.content = own.prompt;
+  ChatInput input;
+  const std::string& system = own.system.empty() ? found.record.system : own.system;
+  input.messages = with_presets({std::move(user)}, system, own.has_context ? std::string() : found.record.messages);
+  input.think = answer.think.think;
+  input.effort = answer.think.effort;
+  std::string prefix;
+  if (own.has_context && model.tokenizer()) prefix = model.tokenizer()->detokenize(own.context, {.remove_special = true, .unparse_special = true});
+  return completion_prompt(model, prefix, input, answer.limits);
+}
+
+}  // namespace
+
+Status generate(App& app, const HttpRequest& request, const std::shared_ptr<Reply>& reply) {
+  ENGINE_TRY(body, parse_body(request));
+  const JsonFields fields(body);
+  ENGINE_TRY(answer, read_answer_fields(fields));
+  ENGINE_TRY(own, read_fields(fields));
+  if (answer.model.empty()) return Error{Errc::not_found, "model '' not found"};
+  std::optional<FoundModel> found = find_model(app, *reply, answer.model, NotFoundText::as_sent);
+  if (!found) return ok;
+
+  AnswerJob job;
+  job.info.model = answer.model;
+  job.info.stream = answer.stream;
+  job.info.arrival = request.arrival;
+  if (own.prompt.empty() && answer.keep_alive == std::chrono::nanoseconds::zero()) {
+    app.pool.unload(found->record.model_path);
+    reply->json(200, load_reply(job.info, "unload"));
+    return ok;
+  }
+  ENGINE_TRY_STATUS(check(*found, answer, own));
+  ENGINE_TRY_STATUS(resolve_think(*found, answer));
+  ENGINE_TRY(options, read_options(found->record.params, answer.options));
+  ENGINE_TRY_STATUS(check_output_fields(fields, answer));
+  job.load_only = own.prompt.empty();
+  if (own.has_images && !job.load_only) {
+    ENGINE_TRY_STATUS(require_capability(*found, "vision"));
+    return Error{Errc::unsupported, "images are not supported by this server"};
+  }
+  answer.limits.num_keep = options.num_keep;
+  answer.options = nullptr;  // the request body is gone by the time the model is there
+  job.options = std::move(options);
+  job.keep_alive = answer.keep_alive;
+  job.debug_render = answer.debug_render;
+  job.shift = answer.limits.shift;
+  job.info.with_context = !own.raw;
+  job.info.split_thinking = !own.raw && answer.think.think.value_or(false);
+  job.model = *found;
+  job.prompt = [found = std::move(*found), own = std::move(own), answer = std::move(answer)](const Model& model) {
+    return build_prompt(model, found, own, answer);
+  };
+  run_answer(app, reply, std::move(job));
+  return ok;
+}
+
+}  // namespace engine::handlers

@@ -1,0 +1,133 @@
+// No thread waits for a model here: the pool calls back when it is loaded, and the work goes on on a worker.
+#include "server/run_answer.h"
+
+#include <nlohmann/json.hpp>
+
+#include <fmt/format.h>
+
+#include "engine/core/log.h"
+
+namespace engine {
+namespace {
+
+// Why a model could not be loaded, as the client reads it. Only a full queue and a shutdown have statuses of their own.
+Error load_error(const Error& e) {
+  switch (e.code) {
+    case Errc::busy:
+    case Errc::cancelled:
+    case Errc::out_of_memory:
+    case Errc::internal: return e;
+    default: return {Errc::corrupt, e.message + ": this model may be incompatible with this version"};
+  }
+}
+
+void start_answer(const std::shared_ptr<Reply>& reply, AnswerJob& job, std::shared_ptr<ModelUse> use) {
+  const Model& model = use->model();
+  job.info.load = std::chrono::steady_clock::now() - job.info.arrival;
+  if (job.load_only) return reply->json(200, load_reply(job.info, "load"));
+
+  Result<Prompt> prompt = job.prompt(model);
+  if (!prompt) return reply->fail(prompt.error());
+  if (job.debug_render) return reply->json(200, debug_reply(job.info, prompt->text));
+  if (prompt->tokens.empty()) return reply->error(400, "the prompt has no tokens");
+  job.info.starts_thinking = prompt->starts_thinking;
+  job.info.note = prompt->note;
+
+  const int context = model.info().n_ctx;
+  const int most = 10 * context;
+  auto queue = std::make_shared<EventQueue>();
+  Request request;
+  request.num_keep = effective_keep(model, job.options.num_keep, prompt->tokens.size());
+  request.prompt = std::move(prompt->tokens);
+  request.sampling = sampling_for(job.options, context);
+  request.stop = job.options.stop;
+  request.max_tokens = job.options.num_predict < 0 ? most : std::min(job.options.num_predict, most);
+  request.shift = job.shift;
+  request.sink = queue;
+  queue->hold(use);
+  reply->stream(queue, make_native_formatter(job.info));
+  queue->set_id(use->scheduler().submit(std::move(request)));
+}
+
+}  // namespace
+
+Result<AnswerFields> read_answer_fields(const JsonFields& fields) {
+  AnswerFields out;
+  ENGINE_TRY(model, fields.string("model"));
+  ENGINE_TRY(stream, fields.boolean("stream", true));
+  ENGINE_TRY(truncate, fields.boolean("truncate", true));
+  ENGINE_TRY(shift, fields.boolean("shift", true));
+  ENGINE_TRY(logprobs, fields.boolean("logprobs", false));
+  ENGINE_TRY(debug, fields.boolean("_debug_render_only", false));
+  ENGINE_TRY(top_logprobs, fields.integer("top_logprobs", 0));
+  ENGINE_TRY(options, fields.object("options"));
+  ENGINE_TRY(think, parse_think(fields.get("think")));
+  ENGINE_TRY(keep_alive, parse_keep_alive(fields.get("keep_alive")));
+  if (top_logprobs < 0 || top_logprobs > 20) return Error{Errc::invalid_argument, "top_logprobs must be between 0 and 20"};
+  out.model = std::move(model);
+  out.stream = stream;
+  out.debug_render = debug;
+  out.logprobs = logprobs;
+  out.think = std::move(think);
+  out.keep_alive = keep_alive;
+  out.limits.truncate = truncate;
+  out.limits.shift = shift;
+  out.options = options;
+  return out;
+}
+
+Status check_output_fields(const JsonFields& fields, const AnswerFields& answer) {
+  if (const Json* format = fields.get("format")) {
+    const bool text = format->is_string();
+    const std::string value = text ? format->get<std::string>() : std::string();
+    if (!format->is_object() && !(text && (value.empty() || value == "json")))
+      return Error{Errc::invalid_argument, fmt::format("invalid format: {}; expected \"json\" or a valid JSON Schema object", dump_json(dump_json(*format)))};
+    if (!text || !value.empty()) return Error{Errc::unsupported, "structured output (\"format\") is not supported by this server"};
+  }
+  if (answer.logprobs) return Error{Errc::unsupported, "\"logprobs\" is not supported by this server"};
+  return ok;
+}
+
+Status resolve_think(const FoundModel& model, AnswerFields& answer) {
+  const bool can = model.card->can("thinking");
+  ThinkChoice& choice = answer.think;
+  if (!can && choice.think.value_or(false))
+    return Error{Errc::invalid_argument, fmt::format("\"{}\" does not support thinking", answer.model)};
+  if (!choice.think && can) choice.think = true;
+  const std::string& family = model.card->architecture;
+  if (choice.effort == "max" && (family == "gptoss" || family == "gpt-oss")) choice.effort = "high";
+  return ok;
+}
+
+void run_answer(App& app, std::shared_ptr<Reply> reply, AnswerJob job) {
+  PoolRequest wanted;
+  wanted.path = job.model.record.model_path;
+  wanted.name = job.model.record.name.short_form();
+  wanted.digest = job.model.record.digest;
+  wanted.options = app.load;
+  wanted.n_ctx_given = app.n_ctx_fixed;
+  wanted.keep_alive = job.keep_alive;
+  if (job.options.num_ctx) {
+    wanted.options.n_ctx = *job.options.num_ctx;
+    wanted.n_ctx_given = true;
+  }
+  if (job.options.num_batch) {
+    wanted.options.max_rows = *job.options.num_batch;
+    wanted.max_rows_given = true;
+  }
+  if (job.options.num_thread) {
+    wanted.options.threads = *job.options.num_thread;
+    wanted.threads_given = true;
+  }
+
+  auto shared = std::make_shared<AnswerJob>(std::move(job));
+  Runtime& runtime = app.runtime;
+  const ModelPool::Ticket ticket = app.pool.acquire(std::move(wanted), [&runtime, reply, shared](Result<ModelUse> result) {
+    if (!result) return reply->fail(load_error(result.error()));
+    auto use = std::make_shared<ModelUse>(std::move(*result));
+    runtime.post_work([reply, shared, use] { start_answer(reply, *shared, use); });
+  });
+  if (ticket != 0) reply->on_disconnect([&pool = app.pool, ticket] { pool.cancel(ticket); });
+}
+
+}  // namespace engine

@@ -1,0 +1,57 @@
+// Signals are blocked in all threads and taken by sigwait in the main one: no handler runs in the middle of anything.
+#include "server/serve.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "engine/core/cpu_info.h"
+#include "engine/core/env.h"
+#include "engine/core/log.h"
+#include "server/version.h"
+
+namespace engine {
+namespace {
+
+constexpr auto kGrace = std::chrono::seconds(3);
+
+void raise_file_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
+Status serve(const ServerOptions& options) {
+  raise_file_limit();
+  signal(SIGPIPE, SIG_IGN);
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+
+  const PoolKind kind = env(Env::ENGINE_POOL) == "openmp" ? PoolKind::openmp : PoolKind::native;
+  const std::unique_ptr<ThreadPool> compute = ThreadPool::create(kind, options.load.threads > 0 ? options.load.threads : usable_cores());
+  ENGINE_TRY(server, Server::start(options, *compute));
+  log_info("engine {} listens on {} ({} threads)", kEngineVersion, server->address(), compute->size());
+
+  int signal_number = 0;
+  sigwait(&signals, &signal_number);
+  log_info("signal {}: shutting down", signal_number);
+  std::thread([signals]() mutable {
+    int again = 0;
+    sigwait(&signals, &again);
+    _exit(1);
+  }).detach();
+  server->shutdown(kGrace);
+  server.reset();
+  return ok;
+}
+
+}  // namespace engine

@@ -1,0 +1,14 @@
+// `engine serve`: a server that runs until a signal ends it.
+#pragma once
+
+#include "engine/core/result.h"
+#include "server/server.h"
+
+namespace engine {
+
+// Returns after SIGINT or SIGTERM and an orderly shutdown; a second signal ends the process at once. Errors: the address is in use,
+// an unusable setting.
+// Requires: called from main(), before other threads were started (they would receive the signals).
+Status serve(const ServerOptions& options);
+
+}  // namespace engine

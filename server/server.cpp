@@ -1,0 +1,161 @@
+// Puts the parts together: guards in front of the routes, the trampoline around handlers, and the order of starting and stopping.
+#include "server/server.h"
+
+#include <unistd.h>
+
+#include <charconv>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "engine/core/env.h"
+#include "engine/core/log.h"
+#include "server/app.h"
+#include "server/duration.h"
+#include "server/host_url.h"
+#include "server/http/listener.h"
+#include "server/http/router.h"
+#include "server/request_log.h"
+
+namespace engine {
+namespace {
+
+constexpr int kAutomaticSequences = 4;
+
+size_t quarter_of_memory() {
+  const long pages = sysconf(_SC_PHYS_PAGES), bytes = sysconf(_SC_PAGESIZE);
+  return pages > 0 && bytes > 0 ? static_cast<size_t>(pages) / 4 * static_cast<size_t>(bytes) : size_t{1} << 30;
+}
+
+// An unsigned number of the environment; `fallback` for empty or unusable text, with a warning.
+int env_number(Env which, int fallback) {
+  const std::string text = env(which);
+  if (text.empty()) return fallback;
+  int value = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (ec == std::errc() && end == text.data() + text.size() && value >= 0) return value;
+  log_warn("{}=\"{}\" is no number; using {}", env_list()[static_cast<size_t>(which)].name, text, fallback);
+  return fallback;
+}
+
+SessionHooks::Verdict check_guards(const App& app, const HttpRequest& head) {
+  CorsPolicy::Verdict cors = app.cors.check(head);
+  if (cors.reply) return {std::move(cors.reply), {}};
+  const HostCheck::Verdict host = app.host_check.check(head.header("Host"));
+  if (host == HostCheck::Verdict::refuse) return {empty_response(403), std::move(cors.headers)};
+  if (host == HostCheck::Verdict::allow_name && head.method == "OPTIONS") return {empty_response(204), std::move(cors.headers)};
+  if (app.shutting_down) return {json_text_response(503, R"({"error":"server is shutting down"})"), std::move(cors.headers)};
+  const RouteMatch match = find_route(head.method, head.path);
+  if (match.handler) return {std::nullopt, std::move(cors.headers)};
+  HttpResponse reply = match.allow.empty() ? text_response(404, "404 page not found") : text_response(405, "405 method not allowed");
+  reply.content_type = "text/plain";
+  if (!match.allow.empty()) reply.headers.push_back({"Allow", match.allow});
+  return {std::move(reply), std::move(cors.headers)};
+}
+
+// Runs a handler; whatever it returns or a library throws becomes the reply.
+void run_handler(App& app, const HttpRequest& request, const std::shared_ptr<Reply>& reply) {
+  const Handler handler = find_route(request.method, request.path).handler;
+  if (!handler) return reply->send(text_response(404, "404 page not found"));
+  try {
+    if (const Status status = handler(app, request, reply); !status) reply->fail(status.error());
+  } catch (const std::exception& e) {
+    log_error("{} {}: {}", request.method, request.path, e.what());
+    reply->error(500, "internal error");
+  }
+}
+
+}  // namespace
+
+Result<ServerOptions> ServerOptions::from_environment() {
+  ServerOptions o;
+  const HostUrl url = parse_host_url(env(Env::OLLAMA_HOST));
+  if (url.bad_port) log_warn("OLLAMA_HOST=\"{}\" has no usable port; using {}", env(Env::OLLAMA_HOST), url.port);
+  o.host = url.host;
+  o.port = url.port;
+  o.origins = env(Env::OLLAMA_ORIGINS);
+  if (const int context = env_number(Env::OLLAMA_CONTEXT_LENGTH, 0); context > 0) {
+    o.load.n_ctx = std::max(context, 4);
+    o.n_ctx_fixed = true;
+  }
+  const int parallel = env_number(Env::OLLAMA_NUM_PARALLEL, 0);
+  o.load.n_sequences = parallel > 0 ? parallel : kAutomaticSequences;
+  o.load.threads = env_number(Env::ENGINE_THREADS, 0);
+  const std::string kv = env(Env::OLLAMA_KV_CACHE_TYPE);
+  if (equal_no_case(kv, "q8_0")) o.load.kv_type = DType::q8_0;
+  else if (!kv.empty() && !equal_no_case(kv, "f16")) log_warn("OLLAMA_KV_CACHE_TYPE=\"{}\" is not supported; using f16", kv);
+  if (const int loaded = env_number(Env::OLLAMA_MAX_LOADED_MODELS, 0); loaded > 0) o.pool.max_loaded = loaded;
+  o.pool.max_queue = env_number(Env::OLLAMA_MAX_QUEUE, 512);
+  if (const std::string keep = env(Env::OLLAMA_KEEP_ALIVE); !keep.empty()) {
+    if (const auto d = parse_duration_or_seconds(keep)) o.pool.keep_alive = *d;
+    else log_warn("OLLAMA_KEEP_ALIVE=\"{}\" is no duration; using 5m", keep);
+  }
+  o.limits.bodies_in_flight = quarter_of_memory();
+  ENGINE_TRY_STATUS(CorsPolicy::parse(o.origins));
+  return o;
+}
+
+struct Server::Impl {
+  Impl(const ServerOptions& o, ThreadPool& compute, ModelStore store, CorsPolicy cors)
+      : runtime(o.io_threads, o.workers),
+        pool(o.pool, compute),
+        app{std::move(store), std::move(cors), HostCheck(o.host), o.load, o.n_ctx_fixed, {}, runtime, pool},
+        sessions(runtime, o.limits, hooks()) {}
+
+  SessionHooks hooks() {
+    SessionHooks h;
+    h.check = [this](const HttpRequest& head) { return check_guards(app, head); };
+    h.handle = [this](HttpRequest request, std::shared_ptr<Reply> reply) {
+      runtime.post_work([this, request = std::make_shared<HttpRequest>(std::move(request)), reply = std::move(reply)] {
+        run_handler(app, *request, reply);
+      });
+    };
+    h.log = [](const RequestRecord& record) { log_info("{}", request_line(record)); };
+    return h;
+  }
+
+  void wait_for_sessions(std::chrono::milliseconds limit) {
+    const auto until = std::chrono::steady_clock::now() + limit;
+    while (sessions.size() > 0 && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+
+  void shutdown(std::chrono::milliseconds grace) {
+    std::lock_guard lock(shutdown_mutex);
+    if (app.shutting_down.exchange(true)) return;
+    if (listener) listener->close();
+    sessions.drain();
+    pool.close();
+    wait_for_sessions(grace);
+    sessions.close_all();
+    wait_for_sessions(std::chrono::seconds(2));
+    runtime.stop();
+  }
+
+  Runtime runtime;
+  ModelPool pool;
+  App app;
+  SessionSet sessions;
+  std::unique_ptr<Listener> listener;
+  std::mutex shutdown_mutex;
+};
+
+Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, ThreadPool& compute) {
+  ENGINE_TRY(cors, CorsPolicy::parse(options.origins));
+  Result<ModelStore> store = options.store_root.empty() ? ModelStore::open_default() : Result<ModelStore>(ModelStore(options.store_root));
+  if (!store) return store.error();
+  auto impl = std::make_unique<Impl>(options, compute, std::move(*store), std::move(cors));
+  ENGINE_TRY(listener, Listener::open(impl->runtime, options.host, options.port, impl->sessions));
+  impl->listener = std::move(listener);
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::~Server() { shutdown(std::chrono::milliseconds(0)); }
+
+uint16_t Server::port() const { return impl_->listener->port(); }
+std::string Server::address() const { return impl_->listener->address(); }
+void Server::shutdown(std::chrono::milliseconds grace) { impl_->shutdown(grace); }
+
+}  // namespace engine

@@ -1,0 +1,52 @@
+// Server: the HTTP server as an object: made, asked for its port, shut down. Tests and `serve` use it alike.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "engine/core/result.h"
+#include "engine/core/thread_pool.h"
+#include "engine/run/model_pool.h"
+#include "server/http/session.h"
+
+namespace engine {
+
+struct ServerOptions {
+  std::string host = "127.0.0.1";  // "": every interface
+  uint16_t port = 11434;           // 0: any free one
+  std::string origins;             // further CORS origins, comma separated
+  std::string store_root;          // "": the usual place
+  LoadOptions load;
+  bool n_ctx_fixed = false;        // load.n_ctx was set by the user: requests without num_ctx get exactly that
+  PoolOptions pool;
+  HttpLimits limits;
+  int io_threads = 1, workers = 2;
+
+  // From the environment, the way `serve` runs. Errc::invalid_argument names the variable.
+  static Result<ServerOptions> from_environment();
+};
+
+// Thread-safe.
+class Server {
+ public:
+  // Listens when it returns. compute: for all models; outlives the server.
+  static Result<std::unique_ptr<Server>> start(const ServerOptions& options, ThreadPool& compute);
+  // Shuts down without grace if that has not been done.
+  ~Server();
+
+  uint16_t port() const;
+  std::string address() const;  // "127.0.0.1:11434"
+
+  // No new connections; running answers may end within the grace, requests that wait for a model get 503; then everything is
+  // cancelled and all models are unloaded. Idempotent.
+  void shutdown(std::chrono::milliseconds grace);
+
+ private:
+  struct Impl;
+  explicit Server(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace engine
