@@ -1,42 +1,28 @@
-// One panel of 16 rows times N columns of a8x32, on AVX-512 VNNI; the same code for packed bits (a type's codec) and for strips.
+// One panel of 16 rows times N columns of a8x32 (or f32) on AVX-512 VNNI; the same code for packed bits and for strips (codec.h).
 //
-// A codec gives a chunk of 32 k at a time: eight vectors w[g], lane r = codes 4 g .. 4 g + 3 of row r as unsigned bytes, and the
-// scales (and minima) of 16 rows per sub-block. vpdpbusd multiplies w[g] with the same four activations in every lane, so a lane ends
-// up with the integer sum of its row: no shuffles, no horizontal sums. Per output and sub-block, in ascending order:
-//   acc = fma(scale * d, float(shift + sum code * q), acc);  with a minimum: acc = fma(min, d * sum q, acc)
-//
-//   struct Codec {
-//     static constexpr DType kType;
-//     static constexpr int kChunks, kSub, kZero; static constexpr bool kMin;   // chunks of a block; 32 or 16; see Micro
-//     struct Block {                                       // block i of a panel
-//       Block(const std::byte* panel, int64_t i, int64_t k);
-//       void chunk(int s, Chunk& out) const;
-//     };
-//   };
+// What     y[16, N] = panel x columns; vpdpbusd multiplies w[g] (4 codes of each row) with the same four activations in every lane, so
+//          a lane ends up with the integer sum of its row: no shuffles, no horizontal sums
+// Formula  per output and sub-block, ascending: acc = fma(scale * d, float(shift + sum code * q), acc), shift = -zero * sum q;
+//          types with a minimum: acc = fma(min, d * sum q, acc)
+// Tiles    16 rows x 12 columns: 12 integer + 12 float sums, weight, scale, minimum and broadcasts in 32 registers
+//          per 32 k and column 8 vpdpbusd + 2 multiplies (3 with a minimum) on the two multiply pipes
+// Bound    int8 peak of one core 228 GMAC/s; 8/10 of it (8/11) by the multiplies of the epilogue
 #pragma once
 
-#include <immintrin.h>
-
-#include <cstring>
-
-#include "kernels/cpu/matmul/micro.h"
-#include "kernels/cpu/matmul/pack.h"
+#include "kernels/cpu/matmul/codec_32.h"
+#include "kernels/cpu/matmul/codec_k.h"
+#include "kernels/cpu/matmul/float_tile.h"
+#include "kernels/cpu/matmul/vec_avx512.h"
 
 namespace engine::cpu {
 namespace {
 
 constexpr uint64_t kVnniNeeds = isa::avx2 | isa::fma | isa::f16c | isa::avx512 | isa::avx512vnni;
-constexpr int kVnniTile = 12;  // 12 float sums + 8 weight vectors + scale, minimum and temporaries in 32 registers
+constexpr int kVnniTile = 12;
 
-struct Chunk {
-  __m512i w[8];
-  __m512 scale[2], min[2];
-};
+// From so many columns on a core computes longer on a block than it looks ahead, and packed bits must be asked for early.
+constexpr int kAheadMinCols = 5;
 
-inline __m512 halves(const std::byte* p) {
-  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
-}
-inline __m512i words(const std::byte* p, int j) { return _mm512_loadu_si512(p + 64 * j); }
 inline __m512i bytes4(const std::byte* p) {
   int32_t v;
   std::memcpy(&v, p, 4);
@@ -48,94 +34,74 @@ inline __m512 float1(const std::byte* p) {
   return _mm512_set1_ps(v);
 }
 
-// Weights as the tile wants them: codes [k/32][8][16 rows][4], scales float [k/sub][16], minima alike.
-template <class C>
-struct Strip {
-  static constexpr int kChunks = 1, kSub = C::kSub, kZero = C::kZero;
-  static constexpr bool kMin = C::kMin;
-  static constexpr int kSubs = 32 / kSub;
-  static size_t bytes(int64_t k) noexcept { return static_cast<size_t>(k * 16 + k / kSub * 64 * (kMin ? 2 : 1)); }
-
-  struct Block {
-    const std::byte *w, *scale, *min;
-    Block(const std::byte* strip, int64_t i, int64_t k)
-        : w(strip + i * 512), scale(strip + k * 16 + i * kSubs * 64), min(scale + k / kSub * 64) {}
-    void chunk(int, Chunk& c) const {
-      for (int g = 0; g < 8; ++g) c.w[g] = words(w, g);
-      for (int s = 0; s < kSubs; ++s) {
-        c.scale[s] = _mm512_load_ps(scale + 64 * s);
-        if (kMin) c.min[s] = _mm512_load_ps(min + 64 * s);
-      }
-    }
-  };
-
-  static void unpack(const std::byte* panel, int64_t k, std::byte* strip) noexcept {
-    const int64_t blocks = k / (32 * C::kChunks);
-    for (int64_t i = 0; i < blocks; ++i) {
-      const typename C::Block b(panel, i, k);
-      for (int s = 0; s < C::kChunks; ++s) {
-        Chunk c;
-        b.chunk(s, c);
-        const int64_t at = i * C::kChunks + s;
-        for (int g = 0; g < 8; ++g) _mm512_store_si512(strip + at * 512 + g * 64, c.w[g]);
-        for (int h = 0; h < kSubs; ++h) {
-          std::byte* scale = strip + k * 16 + (at * kSubs + h) * 64;
-          _mm512_store_ps(scale, c.scale[h]);
-          if (kMin) _mm512_store_ps(scale + k / kSub * 64, c.min[h]);
-        }
-      }
-    }
-  }
-};
-
-template <class C, int N>
+template <class C, class Source, int N>
 void columns(const std::byte* w, int64_t k, const Cols& cols, float* y) noexcept {
   constexpr int kSubs = 32 / C::kSub, kGroups = C::kSub / 4;
   __m512 acc[N];
   const std::byte* x[N];
 #pragma GCC unroll 16
   for (int c = 0; c < N; ++c) acc[c] = _mm512_setzero_ps(), x[c] = cols.x[c];
-  const int64_t at_sum = k + (C::kSub == 32 ? k / 32 * 4 : k / 32 * 8);  // dsum or dsum16
-  const int64_t blocks = k / (32 * C::kChunks);
-  for (int64_t i = 0; i < blocks; ++i) {
-    const typename C::Block block(w, i, k);
-    for (int s = 0; s < C::kChunks; ++s) {
-      Chunk wc;
-      block.chunk(s, wc);
-      const int64_t chunk = i * C::kChunks + s;
+  const int64_t sums = k + k / 32 * (C::kSub == 32 ? 4 : 8);  // of a column: dsum or dsum16
+  int64_t at = 0;                                             // k / 32
+  Source source(w, k);
+  const auto chunk = [&](const Chunk<Vec512>& wc, const std::byte* from) __attribute__((always_inline)) {
+    if (Source::kPacked && N >= kAheadMinCols)
+#pragma GCC unroll 16
+      for (int b = 0; b < kPanelBlock<Vec512, C> / kChunks<C>; b += 64) __builtin_prefetch(from + kAhead + b);
 #pragma GCC unroll 2
-      for (int h = 0; h < kSubs; ++h) {
-        __m512i sum[N];
+    for (int h = 0; h < kSubs; ++h) {
+      __m512i sum[N];
 #pragma GCC unroll 16
-        for (int c = 0; c < N; ++c) sum[c] = C::kZero ? _mm512_set1_epi32(cols.shift[c][chunk * kSubs + h]) : _mm512_setzero_si512();
+      for (int c = 0; c < N; ++c) sum[c] = C::kZero ? _mm512_set1_epi32(cols.shift[c][at * kSubs + h]) : _mm512_setzero_si512();
 #pragma GCC unroll 8
-        for (int g = 0; g < kGroups; ++g)
+      for (int g = h * kGroups; g < (h + 1) * kGroups; ++g)
 #pragma GCC unroll 16
-          for (int c = 0; c < N; ++c)
-            sum[c] = _mm512_dpbusd_epi32(sum[c], wc.w[h * kGroups + g], bytes4(x[c] + chunk * 32 + (h * kGroups + g) * 4));
+        for (int c = 0; c < N; ++c) sum[c] = _mm512_dpbusd_epi32(sum[c], wc.w[g], bytes4(x[c] + at * 32 + g * 4));
 #pragma GCC unroll 16
-        for (int c = 0; c < N; ++c) {
-          const __m512 scale = _mm512_mul_ps(wc.scale[h], float1(x[c] + k + chunk * 4));
-          acc[c] = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(sum[c]), acc[c]);
-          if (C::kMin) acc[c] = _mm512_fmadd_ps(wc.min[h], float1(x[c] + at_sum + (chunk * kSubs + h) * 4), acc[c]);
-        }
+      for (int c = 0; c < N; ++c) {
+        const __m512 scale = _mm512_mul_ps(wc.scale[h], float1(x[c] + k + at * 4));
+        acc[c] = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(sum[c]), acc[c]);
+        if (C::kMin) acc[c] = _mm512_fmadd_ps(wc.min[h], float1(x[c] + sums + (at * kSubs + h) * 4), acc[c]);
       }
     }
-  }
+    ++at;
+  };
+  while (at * 32 < k) source.block(chunk);
 #pragma GCC unroll 16
-  for (int c = 0; c < N; ++c) _mm512_store_ps(y + 16 * c, acc[c]);
+  for (int c = 0; c < N; ++c) _mm512_storeu_ps(y + 16 * c, acc[c]);
 }
+
+template <class C, int N>
+constexpr ColsFn kDot = columns<C, PackedSource<Vec512, C>, N>;
+template <class C, int N>
+constexpr ColsFn kTile = columns<C, StripSource<Vec512, C>, N>;
 
 template <class C>
 constexpr Micro kVnniMicro{
-    16, kVnniTile, C::kSub, C::kZero, Strip<C>::bytes, Strip<C>::unpack,
-    {columns<C, 1>, columns<C, 2>, columns<C, 3>, columns<C, 4>, columns<C, 5>, columns<C, 6>, columns<C, 7>, columns<C, 8>},
-    {nullptr, nullptr, nullptr, nullptr, nullptr, columns<Strip<C>, 6>, columns<Strip<C>, 7>, columns<Strip<C>, 8>,
-     columns<Strip<C>, 9>, columns<Strip<C>, 10>, columns<Strip<C>, 11>, columns<Strip<C>, 12>}};
+    16, kVnniTile, C::kSub, C::kZero, Strip<Vec512, C>::bytes, Strip<Vec512, C>::unpack,
+    {kDot<C, 1>, kDot<C, 2>, kDot<C, 3>, kDot<C, 4>, kDot<C, 5>, kDot<C, 6>, kDot<C, 7>, kDot<C, 8>},
+    {nullptr, nullptr, nullptr, nullptr, nullptr, kTile<C, 6>, kTile<C, 7>, kTile<C, 8>, kTile<C, 9>, kTile<C, 10>, kTile<C, 11>,
+     kTile<C, 12>}};
 
-template <class C>
+template <template <class> class C>
 consteval Kernel<Ctx> vnni_kernel(const char* id, Op op) {
-  return matmul_kernel(id, op, C::kType, DType::a8x32, kVnniNeeds, 40, driver_avx512vnni, Panels<C::kType, 16>::kPack, kVnniMicro<C>);
+  constexpr DType kType = C<Vec512>::kType;
+  return matmul_kernel(id, op, kType, DType::a8x32, kVnniNeeds, 40, driver_avx512vnni, Panels<kType, 16>::kPack, kVnniMicro<C<Vec512>>);
+}
+
+template <class T, int N>
+constexpr ColsFn kFloat = float_columns<Vec512, T, N>;
+
+template <class T>
+constexpr Micro kFloatMicro{16, kVnniTile, 0, 0, nullptr, nullptr,
+                            {kFloat<T, 1>, kFloat<T, 2>, kFloat<T, 3>, kFloat<T, 4>, kFloat<T, 5>, kFloat<T, 6>, kFloat<T, 7>,
+                             kFloat<T, 8>, kFloat<T, 9>, kFloat<T, 10>, kFloat<T, 11>, kFloat<T, 12>},
+                            {}};
+
+template <template <class> class T>
+consteval Kernel<Ctx> vnni_float_kernel(const char* id, Op op) {
+  constexpr DType kType = T<Vec512>::kType;
+  return matmul_kernel(id, op, kType, DType::f32, kVnniNeeds, 40, driver_avx512vnni, Panels<kType, 16>::kPack, kFloatMicro<T<Vec512>>);
 }
 
 }  // namespace

@@ -1,0 +1,9 @@
+// iq4_xs on AVX-512 VNNI.
+#include "kernels/cpu/matmul/tile_avx512vnni.h"
+
+namespace engine::cpu {
+
+extern constinit const Kernel<Ctx> matmul_iq4_xs_avx512vnni = vnni_kernel<Iq4Xs>("matmul/iq4_xs/avx512vnni", Op::matmul);
+extern constinit const Kernel<Ctx> expert_matmul_iq4_xs_avx512vnni = vnni_kernel<Iq4Xs>("expert_matmul/iq4_xs/avx512vnni", Op::expert_matmul);
+
+}  // namespace engine::cpu

@@ -1,0 +1,9 @@
+// q5_k on AVX-512 VNNI.
+#include "kernels/cpu/matmul/tile_avx512vnni.h"
+
+namespace engine::cpu {
+
+extern constinit const Kernel<Ctx> matmul_q5_k_avx512vnni = vnni_kernel<Q5_K>("matmul/q5_k/avx512vnni", Op::matmul);
+extern constinit const Kernel<Ctx> expert_matmul_q5_k_avx512vnni = vnni_kernel<Q5_K>("expert_matmul/q5_k/avx512vnni", Op::expert_matmul);
+
+}  // namespace engine::cpu
