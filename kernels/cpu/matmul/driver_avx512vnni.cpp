@@ -20,7 +20,7 @@ inline __m512 activate(Act act, __m512 v) {
                                      _mm512_fmadd_ps(_mm512_mul_ps(_mm512_mul_ps(v, v), v), _mm512_set1_ps(0.044715f), v));
       return logistic(v, u);
     }
-    case Act::relu: return _mm512_max_ps(_mm512_setzero_ps(), v);
+    case Act::relu: return _mm512_max_ps(_mm512_setzero_ps(), v);  // NaN stays: the second operand wins
     case Act::none: break;
   }
   return v;

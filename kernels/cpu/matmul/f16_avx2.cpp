@@ -1,0 +1,9 @@
+// f16 on AVX2.
+#include "kernels/cpu/matmul/tile_avx2.h"
+
+namespace engine::cpu {
+
+extern constinit const Kernel<Ctx> matmul_f16_avx2 = avx2_float_kernel<F16>("matmul/f16/avx2", Op::matmul);
+extern constinit const Kernel<Ctx> expert_matmul_f16_avx2 = avx2_float_kernel<F16>("expert_matmul/f16/avx2", Op::expert_matmul);
+
+}  // namespace engine::cpu

@@ -1,0 +1,120 @@
+// One panel of 8 rows times N columns of a8x32 (or f32) on AVX2; the same code for packed bits and for strips (codec.h).
+//
+// What     y[8, N] = panel x columns; vpmaddubsw multiplies w[g] (4 codes of each row) with the same four activations in every lane and
+//          adds pairs into 16 bits; kDepth such sums are added before vpmaddwd widens them to the integer sum of a row: no shuffles
+// Formula  per output and sub-block, ascending: acc = fma(scale * d, float(shift + sum code * q), acc), shift = -zero * sum q;
+//          types with a minimum: acc = fma(min, d * sum q, acc)
+// Range    |sum of two products| <= 2 * code * 127: 16 bits hold 8 of them for 4-bit codes, 4 for 5 bits, 2 for 6 bits. Signed 8-bit
+//          codes (kDepth 1) go in as |w| and sign(q, w): 2 * 128 * 127 still fits, and q is never -128
+// Tiles    8 rows x kAvx2Tile columns
+#pragma once
+
+#include "kernels/cpu/matmul/codec_32.h"
+#include "kernels/cpu/matmul/codec_k.h"
+#include "kernels/cpu/matmul/float_tile.h"
+#include "kernels/cpu/matmul/vec_avx2.h"
+
+namespace engine::cpu {
+namespace {
+
+constexpr uint64_t kAvx2Needs = isa::avx2 | isa::fma | isa::f16c;
+constexpr int kAvx2Tile = 8;
+
+inline __m256i bytes4(const std::byte* p) {
+  int32_t v;
+  std::memcpy(&v, p, 4);
+  return _mm256_set1_epi32(v);
+}
+inline __m256 float1(const std::byte* p) {
+  float v;
+  std::memcpy(&v, p, 4);
+  return _mm256_set1_ps(v);
+}
+
+template <class C, class Source, int N>
+void columns(const std::byte* w, int64_t k, const Cols& cols, float* y) noexcept {
+  constexpr int kSubs = 32 / C::kSub, kGroups = C::kSub / 4;
+  const __m256i ones = _mm256_set1_epi16(1);
+  __m256 acc[N];
+  const std::byte* x[N];
+#pragma GCC unroll 16
+  for (int c = 0; c < N; ++c) acc[c] = _mm256_setzero_ps(), x[c] = cols.x[c];
+  const int64_t sums = k + k / 32 * (C::kSub == 32 ? 4 : 8);  // of a column: dsum or dsum16
+  int64_t at = 0;                                             // k / 32
+  Source source(w, k);
+  const auto chunk = [&](const Chunk<Vec256>& wc, const std::byte* from) __attribute__((always_inline)) {
+    if (Source::kPacked && (N >= 5 || C::kSub == 16))
+#pragma GCC unroll 16
+      for (int b = 0; b < kPanelBlock<Vec256, C> / kChunks<C>; b += 64) __builtin_prefetch(from + kAhead + b);
+#pragma GCC unroll 2
+    for (int h = 0; h < kSubs; ++h) {
+      __m256i sum[N];
+#pragma GCC unroll 8
+      for (int g0 = 0; g0 < kGroups; g0 += C::kDepth) {
+        __m256i s16[N];
+#pragma GCC unroll 8
+        for (int i = 0; i < C::kDepth; ++i) {
+          const __m256i wg = wc.w[h * kGroups + g0 + i];
+          const __m256i magnitude = C::kDepth == 1 ? _mm256_abs_epi8(wg) : wg;
+#pragma GCC unroll 16
+          for (int c = 0; c < N; ++c) {
+            __m256i q = bytes4(x[c] + at * 32 + (h * kGroups + g0 + i) * 4);
+            if (C::kDepth == 1) q = _mm256_sign_epi8(q, wg);
+            const __m256i product = _mm256_maddubs_epi16(magnitude, q);
+            s16[c] = i == 0 ? product : _mm256_add_epi16(s16[c], product);
+          }
+        }
+#pragma GCC unroll 16
+        for (int c = 0; c < N; ++c) {
+          const __m256i s32 = _mm256_madd_epi16(s16[c], ones);
+          sum[c] = g0 == 0 ? s32 : _mm256_add_epi32(sum[c], s32);
+        }
+      }
+#pragma GCC unroll 16
+      for (int c = 0; c < N; ++c) {
+        if (C::kZero) sum[c] = _mm256_add_epi32(sum[c], _mm256_set1_epi32(cols.shift[c][at * kSubs + h]));
+        const __m256 scale = _mm256_mul_ps(wc.scale[h], float1(x[c] + k + at * 4));
+        acc[c] = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(sum[c]), acc[c]);
+        if (C::kMin) acc[c] = _mm256_fmadd_ps(wc.min[h], float1(x[c] + sums + (at * kSubs + h) * 4), acc[c]);
+      }
+    }
+    ++at;
+  };
+  while (at * 32 < k) source.block(chunk);
+#pragma GCC unroll 16
+  for (int c = 0; c < N; ++c) _mm256_storeu_ps(y + 8 * c, acc[c]);
+}
+
+template <class C, int N>
+constexpr ColsFn kDot = columns<C, PackedSource<Vec256, C>, N>;
+template <class C, int N>
+constexpr ColsFn kTile = columns<C, StripSource<Vec256, C>, N>;
+
+template <class C>
+constexpr Micro kAvx2Micro{
+    8, kAvx2Tile, C::kSub, C::kZero, Strip<Vec256, C>::bytes, Strip<Vec256, C>::unpack,
+    {kDot<C, 1>, kDot<C, 2>, kDot<C, 3>, kDot<C, 4>, kDot<C, 5>, kDot<C, 6>, kDot<C, 7>, kDot<C, 8>},
+    {nullptr, nullptr, nullptr, kTile<C, 4>, kTile<C, 5>, kTile<C, 6>, kTile<C, 7>, kTile<C, 8>}};
+
+template <template <class> class C>
+consteval Kernel<Ctx> avx2_kernel(const char* id, Op op) {
+  constexpr DType kType = C<Vec256>::kType;
+  return matmul_kernel(id, op, kType, DType::a8x32, kAvx2Needs, 20, driver_avx2, Panels<kType, 8>::kPack, kAvx2Micro<C<Vec256>>);
+}
+
+template <class T, int N>
+constexpr ColsFn kFloat = float_columns<Vec256, T, N>;
+
+template <class T>
+constexpr Micro kFloatMicro{8, 8, 0, 0, nullptr, nullptr,
+                            {kFloat<T, 1>, kFloat<T, 2>, kFloat<T, 3>, kFloat<T, 4>, kFloat<T, 5>, kFloat<T, 6>, kFloat<T, 7>, kFloat<T, 8>},
+                            {}};
+
+template <template <class> class T>
+consteval Kernel<Ctx> avx2_float_kernel(const char* id, Op op) {
+  constexpr DType kType = T<Vec256>::kType;
+  return matmul_kernel(id, op, kType, DType::f32, kAvx2Needs, 20, driver_avx2, Panels<kType, 8>::kPack, kFloatMicro<T<Vec256>>);
+}
+
+}  // namespace
+}  // namespace engine::cpu
