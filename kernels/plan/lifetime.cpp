@@ -64,7 +64,9 @@ Layout place_values(const Graph& graph, int max_rows, int max_outputs) {
   }
   for (Value v : {graph.logits, graph.hidden})
     if (v >= 0) last[static_cast<size_t>(v)] = n;  // read after the step
-  std::vector<std::vector<size_t>> ends(n + 1);
+  // Memory rests for a few nodes before it is used again: reuse right away would make the writer wait for the last reader (a barrier).
+  constexpr size_t kRest = 4;
+  std::vector<std::vector<size_t>> ends(n + kRest + 1);
   Layout out;
   out.values.resize(n);
   Arena shared, worker;
@@ -78,7 +80,7 @@ Layout place_values(const Graph& graph, int max_rows, int max_outputs) {
       p.bytes = align_up(p.stride * static_cast<size_t>(rows), kAlign);
       if (node.op == Op::router_topk) p.bytes += expert_list_bytes(node.n_expert, node.n_used, rows);
       p.offset = (p.worker ? worker : shared).take(p.bytes);
-      ends[last[i]].push_back(i);
+      ends[last[i] + kRest].push_back(i);
     }
     for (size_t v : ends[i]) (out.values[v].worker ? worker : shared).give(out.values[v].offset);
   }

@@ -63,7 +63,7 @@ TEST_P(ArchTest, logits_are_bit_equal_for_any_split_batch_and_thread_count) {
         ASSERT_NE(model, nullptr);
         if (want.empty()) want = logits(*model, tokens_, 512);
         std::vector<int> chunks = {512, 1};
-        if (threads == 2)  // every split once
+        if (threads == 2 && isa == usable_isas().front())  // every split once
           for (int c = 2; c < static_cast<int>(tokens_.size()); ++c) chunks.push_back(c);
         for (int chunk : chunks) ASSERT_EQ(logits(*model, tokens_, chunk), want) << isa << ", " << threads << " threads, chunks of " << chunk;
       }
