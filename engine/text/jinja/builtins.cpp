@@ -90,10 +90,10 @@ Value tojson(Interpreter& in, const Value&, const Args& args) {
   return in.apply_filter("tojson", v, rest);
 }
 
-constexpr NativeTable kGlobals({
+constexpr NativeRow kGlobals[] = {
     {"raise_exception", raise_exception}, {"strftime_now", strftime_now}, {"namespace", global_namespace},
     {"dict", global_dict}, {"range", range}, {"tojson", tojson},
-});
+};
 
 // ---- tests ----
 
@@ -135,7 +135,7 @@ bool divisible(Interpreter& in, const Value& v, const Args& args) {
   return !in.heap().failed() && rest.as_int() == 0;
 }
 bool is_parity(Interpreter& in, const Value& v, int64_t odd) {
-  if (!v.number()) return in.heap().fail(fmt::format("odd and even need a number, not a {}", kind_name(v))), false;
+  if (!v.number()) return in.heap().fail(fmt::format("odd and even need a number, not {}", kind_name(v))), false;
   return v.whole() ? (v.as_int() & 1) == odd : std::fabs(std::fmod(v.d, 2)) == static_cast<double>(odd);
 }
 bool is_odd(Interpreter& in, const Value& v, const Args&) { return is_parity(in, v, 1); }
@@ -171,7 +171,7 @@ bool is_sameas(Interpreter&, const Value& v, const Args& args) {
   }
 }
 
-constexpr NativeTable kTests({
+constexpr NativeRow kTests[] = {
     {"defined", test<is_defined>}, {"undefined", test<is_undefined>}, {"none", test<is_none>}, {"string", test<is_string>},
     {"mapping", test<is_mapping>}, {"iterable", test<is_iterable>}, {"sequence", test<is_iterable>},
     {"boolean", test<is_boolean>}, {"true", test<is_true>}, {"false", test<is_false>}, {"number", test<is_number>},
@@ -182,11 +182,11 @@ constexpr NativeTable kTests({
     {"gt", test<is_gt>}, {"greaterthan", test<is_gt>}, {">", test<is_gt>}, {"ge", test<is_ge>}, {">=", test<is_ge>},
     {"in", test<is_in>}, {"sameas", test<is_sameas>}, {"lower", test<is_lower>}, {"upper", test<is_upper>},
     {"escaped", test<is_escaped>}, {"filter", test<is_filter>}, {"test", test<is_test>},
-});
+};
 
 }  // namespace
 
-Native find_global(std::string_view name) { return kGlobals.find(name); }
-Native find_test(std::string_view name) { return kTests.find(name); }
+Native find_global(std::string_view name) { return find_in(kGlobals, name); }
+Native find_test(std::string_view name) { return find_in(kTests, name); }
 
 }  // namespace engine::jinja

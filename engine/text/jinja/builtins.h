@@ -12,16 +12,13 @@ Native find_filter(std::string_view name);
 Native find_test(std::string_view name);
 Native find_method(Kind self, std::string_view name);  // of strings, lists, dicts and loops
 
+using NativeRow = std::pair<std::string_view, Native>;
+
 template <size_t N>
-struct NativeTable {
-  std::pair<std::string_view, Native> rows[N];
-  Native find(std::string_view name) const {
-    for (const auto& [key, native] : rows)
-      if (key == name) return native;
-    return nullptr;
-  }
-};
-template <size_t N>
-NativeTable(const std::pair<std::string_view, Native> (&)[N]) -> NativeTable<N>;
+Native find_in(const NativeRow (&rows)[N], std::string_view name) {
+  for (const NativeRow& row : rows)
+    if (row.first == name) return row.second;
+  return nullptr;
+}
 
 }  // namespace engine::jinja

@@ -223,7 +223,7 @@ Value filter_tojson(Interpreter& in, const Value& v, const Args& args) {
 }
 
 Value filter_from_json(Interpreter& in, const Value& v, const Args&) {
-  if (!v.is(Kind::string)) return in.heap().fail(fmt::format("from_json needs a string, not a {}", kind_name(v)));
+  if (!v.is(Kind::string)) return in.heap().fail(fmt::format("from_json needs a string, not {}", kind_name(v)));
   if (!in.heap().spend_bytes(v.str().size() * 4)) return {};
   const Result<Json> json = parse_json(v.str());
   if (!json) return in.heap().fail(fmt::format("from_json: {}", json.error().message));
@@ -234,7 +234,7 @@ Value filter_from_json(Interpreter& in, const Value& v, const Args&) {
 
 Value filter_abs(Interpreter& in, const Value& v, const Args&) {
   if (v.is(Kind::real)) return Value::real(std::fabs(v.d));
-  if (!v.whole()) return in.heap().fail(fmt::format("abs needs a number, not a {}", kind_name(v)));
+  if (!v.whole()) return in.heap().fail(fmt::format("abs needs a number, not {}", kind_name(v)));
   return v.as_int() < 0 ? negate(in.heap(), v) : Value::integer(v.as_int());
 }
 
@@ -284,9 +284,10 @@ Value filter_float(Interpreter&, const Value& v, const Args& args) {
 }
 
 Value filter_round(Interpreter& in, const Value& v, const Args& args) {
-  if (!v.number()) return in.heap().fail(fmt::format("round needs a number, not a {}", kind_name(v)));
+  if (!v.number()) return in.heap().fail(fmt::format("round needs a number, not {}", kind_name(v)));
   const auto precision = static_cast<int>(std::clamp<int64_t>(int_or(args.get(0, "precision"), 0), -300, 300));
   const Value method = args.get(1, "method");
+  if (v.whole() && precision >= 0 && method.undefined()) return Value::integer(v.as_int());  // stays an integer
   const double d = v.as_real();
   const double scale = std::pow(10.0, precision);
   if (method.is(Kind::string) && method.str() == "ceil") return Value::real(std::ceil(d * scale) / scale);
@@ -294,7 +295,10 @@ Value filter_round(Interpreter& in, const Value& v, const Args& args) {
   if (!method.undefined() && !(method.is(Kind::string) && method.str() == "common"))
     return in.heap().fail("round: the method must be common, ceil or floor");
   if (!std::isfinite(d) || precision == 0) return Value::real(std::nearbyint(d));
-  if (precision < 0) return Value::real(std::nearbyint(d * scale) / scale);
+  if (precision < 0) {
+    const double rounded = std::nearbyint(d * scale) / scale;
+    return v.whole() && std::fabs(rounded) < 9e18 ? Value::integer(static_cast<int64_t>(rounded)) : Value::real(rounded);
+  }
   return Value::real(std::strtod(fmt::format("{:.{}f}", d, precision).c_str(), nullptr));  // rounds the exact binary value
 }
 
@@ -311,19 +315,19 @@ Value filter_default(Interpreter&, const Value& v, const Args& args) {
 
 Value filter_safe(Interpreter&, const Value& v, const Args&) { return v; }
 
-constexpr NativeTable kFilters({
+constexpr NativeRow kFilters[] = {
     {"tojson", filter_tojson}, {"trim", filter_trim}, {"string", filter_string}, {"default", filter_default},
     {"d", filter_default}, {"safe", filter_safe}, {"lower", mapped<to_lower>}, {"upper", mapped<to_upper>},
     {"title", mapped<title>}, {"capitalize", mapped<capitalize>}, {"replace", filter_replace},
     {"from_json", filter_from_json}, {"indent", filter_indent}, {"int", filter_int}, {"float", filter_float},
     {"abs", filter_abs}, {"round", filter_round}, {"escape", mapped<escape>}, {"e", mapped<escape>},
     {"urlencode", mapped<urlencode>}, {"truncate", filter_truncate}, {"wordcount", filter_wordcount}, {"format", filter_format},
-});
+};
 
 }  // namespace
 
 Native find_filter(std::string_view name) {
-  const Native found = kFilters.find(name);
+  const Native found = find_in(kFilters, name);
   return found ? found : find_sequence_filter(name);
 }
 

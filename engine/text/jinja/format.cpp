@@ -17,7 +17,8 @@ std::string format_real(double v) {
   const std::string_view s(buf, static_cast<size_t>(r.ptr - buf));
   const size_t e = s.find('e');
   const std::string_view sign = s[0] == '-' ? "-" : "";
-  const int exponent = std::atoi(s.data() + e + 1);
+  int exponent = 0;
+  std::from_chars(s.data() + e + (s[e + 1] == '+' ? 2 : 1), s.data() + s.size(), exponent);
   std::string digits;
   for (char c : s.substr(0, e))
     if (c >= '0' && c <= '9') digits += c;
@@ -253,8 +254,8 @@ bool format_one(Heap& heap, const Spec& spec, const Value& v, TextBuilder& out) 
   switch (spec.type) {
     case 0:
     case 's':
-      if (spec.type == 0 && v.is(Kind::real) && spec.precision >= 0) {
-        number = fmt::format("{:.{}g}", v.d, spec.precision);
+      if (spec.type == 0 && v.number() && !v.is(Kind::boolean)) {
+        number = v.whole() ? std::to_string(v.i) : spec.precision >= 0 ? fmt::format("{:.{}g}", v.d, spec.precision) : format_real(v.d);
         break;
       }
       print_value(heap, v, body);

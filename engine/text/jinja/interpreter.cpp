@@ -170,18 +170,15 @@ Interpreter::Flow Interpreter::exec_loop(const Node& n) {
     scope_ = outer;
     items = std::move(kept);
   }
-  ++loop_depth_;
   heap_.spend_bytes(sizeof(Loop));
   Loop& loop = loops_.emplace_back();
   loop.items = &items;
-  loop.depth = loop_depth_;
   for (loop.index = 0; loop.index < items.size() && heap_.spend_loop(1); ++loop.index) {
     scope_ = new_scope(outer);
     bind("loop", Value::of_loop(&loop));
     assign(*n.target, items[loop.index]);
     if (exec(n.arms[0].body) == Flow::leave) break;
   }
-  --loop_depth_;
   scope_ = outer;
   if (items.empty() && n.arms.size() > 1 && !heap_.failed()) return exec(n.arms[1].body);
   return Flow::go_on;
@@ -214,7 +211,7 @@ void Interpreter::exec_call_block(const Node& n) {
 
 Value Interpreter::call(const Value& function, const Args& args) {
   if (heap_.failed()) return {};
-  if (!function.is(Kind::function)) return heap_.fail(fmt::format("a {} cannot be called", kind_name(function)));
+  if (!function.is(Kind::function)) return heap_.fail(fmt::format("{} cannot be called", kind_name(function)));
   const Function& f = *function.function;
   return f.macro ? call_macro(f, args) : f.native(*this, f.self, args);
 }
@@ -238,10 +235,8 @@ Value Interpreter::call_macro(const Function& f, const Args& args) {
                        std::any_of(args.named.begin(), args.named.end(), [&](const auto& a) { return a.first == p.name; });
     bind(p.name, given ? args.get(i, p.name) : p.fallback ? eval(*p.fallback) : Value());
   }
-  const int outer_loops = std::exchange(loop_depth_, 0);
   Flow flow = Flow::go_on;
   const Value text = heap_.failed() ? Value() : capture(n.arms[0].body, &flow);
-  loop_depth_ = outer_loops;
   scope_ = outer;
   return text;
 }
@@ -285,8 +280,8 @@ Value Interpreter::attribute(const Value& object, std::string_view name) {
       if (name == "first") return Value::boolean(i == 0);
       if (name == "last") return Value::boolean(i + 1 == n);
       if (name == "length") return Value::integer(n);
-      if (name == "depth") return Value::integer(loop.depth);
-      if (name == "depth0") return Value::integer(loop.depth - 1);
+      if (name == "depth") return Value::integer(1);  // counts recursive loops only
+      if (name == "depth0") return Value::integer(0);
       if (name == "previtem") return at(i - 1);
       if (name == "nextitem") return at(i + 1);
       return {};
@@ -331,7 +326,7 @@ Value Interpreter::eval_slice(const Expr& e) {
   }
   if (heap_.failed() || object.undefined()) return {};
   if (!object.is(Kind::list) && !object.is(Kind::string))
-    return heap_.fail(fmt::format("a {} cannot be sliced", kind_name(object)));
+    return heap_.fail(fmt::format("{} cannot be sliced", kind_name(object)));
   const int64_t step = bounds[2].missing() ? 1 : bounds[2].as_int();
   if (step == 0) return heap_.fail("the step of a slice cannot be zero");
 
@@ -424,7 +419,7 @@ Value Interpreter::eval_node(const Expr& e) {
     case EK::plus: {
       const Value v = eval(*e.kids[0]);
       if (v.number() || heap_.failed()) return v.is(Kind::boolean) ? Value::integer(v.b) : v;
-      return heap_.fail(fmt::format("'+' needs a number, not a {}", kind_name(v)));
+      return heap_.fail(fmt::format("'+' needs a number, not {}", kind_name(v)));
     }
     case EK::logical_not: return Value::boolean(!eval(*e.kids[0]).truthy());
     case EK::logical_and: {

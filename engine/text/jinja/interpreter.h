@@ -21,7 +21,6 @@ struct Scope {
 struct Loop {
   const std::vector<Value>* items = nullptr;
   size_t index = 0;
-  int depth = 1;
   std::vector<Value> last_changed;
   bool has_changed = false;
 };
@@ -93,7 +92,7 @@ class Interpreter {
   Scope* scope_ = nullptr;
   TextBuilder* out_ = nullptr;
   Value captured_;
-  int depth_ = 0, loop_depth_ = 0;
+  int depth_ = 0;
   int line_ = 0;
 };
 

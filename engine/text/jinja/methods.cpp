@@ -11,7 +11,7 @@ namespace {
 
 bool need_string(Heap& heap, const Value& v, std::string_view method) {
   if (v.is(Kind::string)) return true;
-  heap.fail(fmt::format("{} needs a string, not a {}", method, kind_name(v)));
+  heap.fail(fmt::format("{} needs a string, not {}", method, kind_name(v)));
   return false;
 }
 
@@ -112,8 +112,7 @@ Value split_whitespace(Heap& heap, const Text& t, int64_t limit, bool from_right
       }
       --limit;
     } else {
-      piece = from_right ? strip_left(rest) : strip_right(rest);
-      rest = {};
+      rest = {};  // the remainder keeps its inner and far whitespace
     }
     pieces.push_back(heap.part(t, piece));
   }
@@ -165,14 +164,14 @@ Value string_splitlines(Interpreter& in, const Value& self, const Args& args) {
   return in.heap().list(std::move(lines));
 }
 
-constexpr NativeTable kStringMethods({
+constexpr NativeRow kStringMethods[] = {
     {"split", string_split<false>}, {"rsplit", string_split<true>}, {"splitlines", string_splitlines},
     {"strip", string_strip<true, true>}, {"lstrip", string_strip<true, false>}, {"rstrip", string_strip<false, true>},
     {"startswith", string_has_end<true>}, {"endswith", string_has_end<false>},
     {"find", string_find<false>}, {"rfind", string_find<true>}, {"count", string_count}, {"isdigit", string_isdigit},
     {"join", string_join}, {"replace", string_replace}, {"format", string_format}, {"upper", string_upper},
     {"lower", string_lower}, {"title", string_title}, {"capitalize", string_capitalize},
-});
+};
 
 // ---- lists ----
 
@@ -228,10 +227,10 @@ Value list_reverse(Interpreter& in, const Value& self, const Args&) {
   return Value::none();
 }
 
-constexpr NativeTable kListMethods({
+constexpr NativeRow kListMethods[] = {
     {"append", list_append}, {"extend", list_extend}, {"insert", list_insert}, {"pop", list_pop},
     {"index", list_index}, {"count", list_count}, {"reverse", list_reverse},
-});
+};
 
 // ---- dicts ----
 
@@ -274,7 +273,7 @@ Value dict_update(Interpreter& in, const Value& self, const Args& args) {
     in.heap().spend_steps(entries.size());
     for (const auto& [key, value] : entries) in.heap().set(*self.dict, key, value);
   } else if (!from.undefined()) {
-    return in.heap().fail(fmt::format("update needs a dict, not a {}", kind_name(from)));
+    return in.heap().fail(fmt::format("update needs a dict, not {}", kind_name(from)));
   }
   for (const auto& [name, value] : args.named) {
     const Value key = in.heap().string(std::string(name));
@@ -293,10 +292,10 @@ Value dict_setdefault(Interpreter& in, const Value& self, const Args& args) {
   return fallback;
 }
 
-constexpr NativeTable kDictMethods({
+constexpr NativeRow kDictMethods[] = {
     {"get", dict_get}, {"items", dict_items}, {"keys", dict_keys}, {"values", dict_values},
     {"pop", dict_pop}, {"update", dict_update}, {"setdefault", dict_setdefault},
-});
+};
 
 // ---- loops ----
 
@@ -313,16 +312,16 @@ Value loop_changed(Interpreter& in, const Value& self, const Args& args) {
   return Value::boolean(!same);
 }
 
-constexpr NativeTable kLoopMethods({{"cycle", loop_cycle}, {"changed", loop_changed}});
+constexpr NativeRow kLoopMethods[] = {{"cycle", loop_cycle}, {"changed", loop_changed}};
 
 }  // namespace
 
 Native find_method(Kind self, std::string_view name) {
   switch (self) {
-    case Kind::string: return kStringMethods.find(name);
-    case Kind::list: return kListMethods.find(name);
-    case Kind::dict: return kDictMethods.find(name);
-    case Kind::loop: return kLoopMethods.find(name);
+    case Kind::string: return find_in(kStringMethods, name);
+    case Kind::list: return find_in(kListMethods, name);
+    case Kind::dict: return find_in(kDictMethods, name);
+    case Kind::loop: return find_in(kLoopMethods, name);
     default: return nullptr;
   }
 }

@@ -133,7 +133,7 @@ Value binary(Heap& heap, Op op, const Value& a, const Value& b) {
 Value negate(Heap& heap, const Value& v) {
   if (heap.failed()) return {};
   if (v.is(Kind::real)) return Value::real(-v.d);
-  if (!v.whole()) return heap.fail(fmt::format("'-' needs a number, not a {}", kind_name(v)));
+  if (!v.whole()) return heap.fail(fmt::format("'-' needs a number, not {}", kind_name(v)));
   const int64_t i = v.as_int();
   return i == INT64_MIN ? Value::real(-static_cast<double>(i)) : Value::integer(-i);
 }

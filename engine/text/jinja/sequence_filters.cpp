@@ -63,13 +63,13 @@ Value filter_length(Interpreter& in, const Value& v, const Args&) {
       return Value::integer(static_cast<int64_t>(utf8_length(v.str())));
     case Kind::list: return Value::integer(static_cast<int64_t>(v.list->items.size()));
     case Kind::dict: return Value::integer(static_cast<int64_t>(v.dict->entries.size()));
-    default: return in.heap().fail(fmt::format("a {} has no length", kind_name(v)));
+    default: return in.heap().fail(fmt::format("{} has no length", kind_name(v)));
   }
 }
 
 Value filter_items(Interpreter& in, const Value& v, const Args&) {
   if (v.undefined()) return in.heap().list();
-  if (!v.is(Kind::dict)) return in.heap().fail(fmt::format("items needs a dict, not a {}", kind_name(v)));
+  if (!v.is(Kind::dict)) return in.heap().fail(fmt::format("items needs a dict, not {}", kind_name(v)));
   std::vector<Value> pairs;
   for (const auto& [key, value] : v.dict->entries) {
     if (in.heap().failed()) return {};
@@ -294,7 +294,7 @@ Value filter_slice(Interpreter& in, const Value& v, const Args& args) {
   return in.heap().list(std::move(columns));
 }
 
-constexpr NativeTable kSequenceFilters({
+constexpr NativeRow kSequenceFilters[] = {
     {"length", filter_length}, {"count", filter_length}, {"items", filter_items}, {"join", filter_join},
     {"list", filter_list}, {"first", filter_first}, {"last", filter_last}, {"map", filter_map},
     {"select", filter_select<true, false>}, {"reject", filter_select<false, false>},
@@ -302,10 +302,10 @@ constexpr NativeTable kSequenceFilters({
     {"dictsort", filter_dictsort}, {"sort", filter_sort}, {"unique", filter_unique}, {"reverse", filter_reverse},
     {"min", filter_extreme<false>}, {"max", filter_extreme<true>}, {"sum", filter_sum}, {"groupby", filter_groupby},
     {"slice", filter_slice},
-});
+};
 
 }  // namespace
 
-Native find_sequence_filter(std::string_view name) { return kSequenceFilters.find(name); }
+Native find_sequence_filter(std::string_view name) { return find_in(kSequenceFilters, name); }
 
 }  // namespace engine::jinja

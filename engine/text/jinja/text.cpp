@@ -58,7 +58,7 @@ namespace {
 
 // Start of the code point that ends at byte `end`; Requires: end > 0.
 size_t previous(std::string_view s, size_t end) {
-  for (size_t n = 1; n <= 4 && n <= end; ++n)
+  for (size_t n = std::min<size_t>(end, 4); n > 1; --n)
     if (utf8_size_at(s, end - n) == n) return end - n;
   return end - 1;
 }

@@ -189,7 +189,7 @@ Value Heap::get(const Dict& d, const Value& key, bool* found) {
 
 void Heap::set(Dict& d, const Value& key, const Value& value) {
   if (key.is(Kind::dict) || (key.is(Kind::list) && !key.list->tuple)) {
-    fail(fmt::format("a {} cannot be the key of a dict", kind_name(key)));
+    fail(fmt::format("{} cannot be the key of a dict", kind_name(key)));
     return;
   }
   if (!spend_steps(1 + d.entries.size() / 16) || !spend_bytes(2 * sizeof(Value))) return;
@@ -262,7 +262,7 @@ bool Heap::contains(const Value& container, const Value& item) {
     case Kind::none: return false;
     case Kind::string:
       if (item.missing()) return false;
-      if (!item.is(Kind::string)) return fail(fmt::format("a {} cannot be in a string", kind_name(item))), false;
+      if (!item.is(Kind::string)) return fail(fmt::format("{} cannot be in a string", kind_name(item))), false;
       spend_steps(1 + container.str().size() / 64);
       return container.str().find(item.str()) != std::string_view::npos;
     case Kind::list:
@@ -274,7 +274,7 @@ bool Heap::contains(const Value& container, const Value& item) {
       get(*container.dict, item, &found);
       return found;
     }
-    default: return fail(fmt::format("'in' needs a container, not a {}", kind_name(container))), false;
+    default: return fail(fmt::format("'in' needs a container, not {}", kind_name(container))), false;
   }
 }
 
@@ -300,7 +300,7 @@ bool Heap::iterate(const Value& v, std::vector<Value>* out) {
       return !failed_;
     default: break;
   }
-  fail(fmt::format("a {} cannot be iterated", kind_name(v)));
+  fail(fmt::format("{} cannot be iterated", kind_name(v)));
   return false;
 }
 
