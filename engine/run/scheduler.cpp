@@ -1,0 +1,280 @@
+#include "engine/run/scheduler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <list>
+#include <mutex>
+#include <unordered_set>
+
+#include "engine/core/log.h"
+#include "engine/sample/sampler.h"
+#include "engine/sample/stop.h"
+#include "engine/text/tokenizer.h"
+#include "engine/text/utf8_stream.h"
+
+namespace engine {
+namespace {
+
+constexpr int kRepeatGuard = 30;    // identical tokens in a row after which an answer is ended (http-api.md 4.9)
+constexpr int kPromptSlice = 512;   // most prompt rows of one step: others' next tokens wait no longer than this
+
+int64_t now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// A request from admission to its end.
+struct Job {
+  RequestId id = 0;
+  Request request;
+  Sampler sampler;
+  StopMatcher stop;
+  Utf8Stream utf8;
+  std::vector<Token> tokens;     // prompt and answer so far; after a context shift the kept ones
+  Model::SeqId seq = -1;         // -1: waiting, or preempted
+  GenerateStats stats;
+  int64_t first_ns = 0, prompt_end_ns = 0;
+  int repeats = 0;
+  bool resting = false;          // its sink had no room
+
+  Job(RequestId i, Request r) : id(i), request(std::move(r)), sampler(request.sampling), stop(request.stop), tokens(request.prompt) {
+    stats.prompt_tokens = static_cast<int>(tokens.size());
+    stats.context = tokens;
+    for (Token t : tokens) sampler.accept(t);
+  }
+};
+
+}  // namespace
+
+struct Scheduler::Impl {
+  Model& model;
+  std::mutex mutex;              // guards the four below
+  std::condition_variable changed;
+  std::deque<std::unique_ptr<Job>> arrived;
+  std::unordered_set<RequestId> cancelled;
+  bool stopped = false, poke = false;
+  RequestId next_id = 1;
+
+  // model thread only
+  std::list<std::unique_ptr<Job>> jobs;  // in order of arrival
+  size_t most_running;
+  std::atomic<size_t> open_jobs{0};      // arrived or running: read by idle()
+
+  struct Slice {
+    Job* job;
+    size_t first, count;
+    bool ends_prompt;            // its last row gives the next token
+  };
+  std::vector<Slice> slices;
+  std::vector<Model::Rows> rows;
+  std::vector<OutputNeed> needs;
+
+  explicit Impl(Model& m) : model(m), most_running(static_cast<size_t>(m.max_outputs())) {}
+
+  void finish(Job& job, DoneReason reason) {
+    const int64_t end = now_ns();
+    job.stats.reason = reason;
+    if (job.prompt_end_ns == 0) job.prompt_end_ns = end;
+    job.stats.prompt_ns = job.first_ns == 0 ? 0 : job.prompt_end_ns - job.first_ns;
+    job.stats.output_ns = end - job.prompt_end_ns;
+    if (job.seq >= 0) model.close(job.seq, true);
+    job.seq = -1;
+    // What was held back belongs to the answer unless a stop string was found.
+    std::string rest = job.stop.flush();
+    job.utf8.finish(rest);
+    if (!rest.empty() && reason != DoneReason::cancelled) job.request.sink->token({-1, rest});
+    job.request.sink->done(job.stats);
+    drop(job);
+  }
+  void fail(Job& job, const Error& e) {
+    if (job.seq >= 0) model.close(job.seq, false);
+    job.seq = -1;
+    job.request.sink->failed(e);
+    drop(job);
+  }
+  void drop(Job& job) {
+    jobs.remove_if([&](const auto& j) { return j.get() == &job; });
+    open_jobs.fetch_sub(1, std::memory_order_relaxed);
+  }
+
+  void admit();
+  bool choose();
+  void take(Job& job, const RowOutput& output);
+  bool make_room(Job& job);
+  bool preempt();
+};
+
+Scheduler::Scheduler(Model& model) : impl_(std::make_unique<Impl>(model)) {}
+Scheduler::~Scheduler() = default;
+
+RequestId Scheduler::submit(Request request) {
+  ENGINE_CHECK(!request.prompt.empty() && request.sink != nullptr, "a request has a prompt and a sink");
+  std::lock_guard lock(impl_->mutex);
+  const RequestId id = impl_->next_id++;
+  impl_->arrived.push_back(std::make_unique<Job>(id, std::move(request)));
+  impl_->open_jobs.fetch_add(1, std::memory_order_relaxed);
+  impl_->changed.notify_all();
+  return id;
+}
+
+void Scheduler::cancel(RequestId id) {
+  std::lock_guard lock(impl_->mutex);
+  impl_->cancelled.insert(id);
+  impl_->changed.notify_all();
+}
+
+void Scheduler::wake(RequestId) {
+  std::lock_guard lock(impl_->mutex);
+  impl_->poke = true;
+  impl_->changed.notify_all();
+}
+
+bool Scheduler::idle() const { return impl_->open_jobs.load(std::memory_order_relaxed) == 0; }
+
+bool Scheduler::wait() {
+  std::unique_lock lock(impl_->mutex);
+  impl_->changed.wait(lock, [&] {
+    const bool ready = std::any_of(impl_->jobs.begin(), impl_->jobs.end(), [](const auto& j) { return !j->resting; });
+    return impl_->stopped || impl_->poke || ready || !impl_->arrived.empty() || !impl_->cancelled.empty();
+  });
+  return !impl_->stopped;
+}
+
+void Scheduler::stop() {
+  std::lock_guard lock(impl_->mutex);
+  impl_->stopped = true;
+  impl_->changed.notify_all();
+}
+
+void Scheduler::Impl::admit() {
+  std::unordered_set<RequestId> gone;
+  {
+    std::lock_guard lock(mutex);
+    for (auto& job : arrived) jobs.push_back(std::move(job));
+    arrived.clear();
+    gone.swap(cancelled);
+    poke = false;
+  }
+  std::vector<Job*> end;
+  for (const auto& job : jobs) {
+    job->resting = !job->request.sink->room();
+    if (gone.count(job->id) != 0) end.push_back(job.get());
+  }
+  for (Job* job : end) finish(*job, DoneReason::cancelled);
+}
+
+// The context is full: forget the middle and replay what is kept as a prompt. false: the answer ends.
+bool Scheduler::Impl::make_room(Job& job) {
+  const int n_ctx = model.info().n_ctx, n = static_cast<int>(job.tokens.size());
+  if (n < n_ctx) return true;
+  if (!job.request.shift) return false;
+  const int keep = std::clamp(job.request.num_keep < 0 ? job.stats.prompt_tokens : job.request.num_keep, 0, std::max(0, n_ctx - 4));
+  const int discard = std::max(1, (n - keep) / 2);
+  job.tokens.erase(job.tokens.begin() + keep, job.tokens.begin() + std::min(n, keep + discard));
+  model.close(job.seq, true);
+  job.seq = -1;
+  return true;
+}
+
+// Rows of the next step: one per running sequence, then slices of prompts. false: nothing to compute.
+bool Scheduler::Impl::choose() {
+  slices.clear(), rows.clear(), needs.clear();
+  size_t budget = static_cast<size_t>(model.max_rows()), running = 0, prompt_budget = kPromptSlice;
+  std::vector<Job*> failed;
+  for (const auto& owned : jobs) {
+    Job& job = *owned;
+    if (job.resting || budget == 0 || running == most_running) continue;
+    if (job.seq < 0) {
+      Result<Model::SeqId> seq = model.open(job.tokens);
+      if (!seq) continue;  // no room now: later
+      job.seq = *seq;
+      if (job.first_ns == 0) job.first_ns = now_ns(), job.stats.cached_tokens = model.past(job.seq);
+    }
+    const size_t past = static_cast<size_t>(model.past(job.seq)), left = job.tokens.size() - past;
+    const size_t count = left == 1 ? 1 : std::min({left, budget, prompt_budget});
+    if (count == 0) continue;
+    if (left > 1) prompt_budget -= count;
+    budget -= count, ++running;
+    slices.push_back({&job, past, count, count == left});
+  }
+  for (const Slice& s : slices) needs.resize(needs.size() + s.count);
+  size_t at = 0;
+  for (const Slice& s : slices) {
+    if (s.ends_prompt) needs[at + s.count - 1] = s.job->sampler.need();
+    rows.push_back({s.job->seq, std::span(s.job->tokens).subspan(s.first, s.count), std::span(needs).subspan(at, s.count)});
+    at += s.count;
+  }
+  return !slices.empty();
+}
+
+// No pages left: the youngest sequence gives its pages back and is replayed later.
+bool Scheduler::Impl::preempt() {
+  size_t open = 0;
+  for (const auto& j : jobs) open += j->seq >= 0;
+  if (open < 2) return false;
+  for (auto it = jobs.rbegin(); it != jobs.rend(); ++it)
+    if ((*it)->seq >= 0) {
+      model.close((*it)->seq, true);
+      (*it)->seq = -1;
+      return true;
+    }
+  return false;
+}
+
+void Scheduler::Impl::take(Job& job, const RowOutput& output) {
+  if (job.prompt_end_ns == 0) job.prompt_end_ns = now_ns();
+  if (job.request.max_tokens == 0) return finish(job, DoneReason::length);
+  const Token token = job.sampler.pick(output);
+  job.sampler.accept(token);
+  ++job.stats.output_tokens;
+  const Tokenizer* tokenizer = model.tokenizer();
+  const bool end = tokenizer != nullptr && tokenizer->is_eog(token);
+  if (end) return finish(job, DoneReason::stop);
+  job.repeats = token == job.tokens.back() ? job.repeats + 1 : 0;
+  job.tokens.push_back(token);
+  job.stats.context.push_back(token);
+  TokenEvent event{token, {}};
+  if (tokenizer != nullptr) {
+    std::string whole;
+    job.utf8.push(tokenizer->piece(token), whole);
+    const bool stopped = job.stop.push(whole, event.text);
+    job.request.sink->token(event);
+    if (stopped) return finish(job, DoneReason::stop);
+  } else {
+    job.request.sink->token(event);
+  }
+  const int limit = job.request.max_tokens < 0 ? 10 * model.info().n_ctx : job.request.max_tokens;
+  if (job.stats.output_tokens >= limit || job.repeats >= kRepeatGuard || !make_room(job)) finish(job, DoneReason::length);
+}
+
+bool Scheduler::step() {
+  Impl& s = *impl_;
+  s.admit();
+  std::vector<Job*> long_ones;
+  for (const auto& job : s.jobs)
+    if (job->seq < 0 && static_cast<int>(job->tokens.size()) > s.model.info().n_ctx) long_ones.push_back(job.get());
+  for (Job* job : long_ones)
+    s.fail(*job, {Errc::invalid_argument, fmt::format("the prompt is longer than the context length currently available to the model "
+                                                      "(prompt {} tokens, context {})", job->tokens.size(), s.model.info().n_ctx)});
+  for (;;) {
+    if (!s.choose()) return false;
+    Result<std::span<const RowOutput>> out = s.model.step(s.rows);
+    if (!out && out.error().code == Errc::busy && s.preempt()) continue;
+    if (!out) {
+      std::vector<Job*> all;
+      for (const Impl::Slice& slice : s.slices) all.push_back(slice.job);
+      for (Job* job : all) s.fail(*job, out.error());
+      return true;
+    }
+    size_t i = 0;
+    for (const Impl::Slice& slice : std::vector<Impl::Slice>(s.slices))
+      if (slice.ends_prompt) s.take(*slice.job, (*out)[i++]);
+    return true;
+  }
+}
+
+}  // namespace engine

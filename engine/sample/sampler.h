@@ -1,0 +1,56 @@
+// Sampler: the next token of one sequence from its logits. The chain has the order of samplers.inc; every stage sees candidates sorted by
+// (logit down, id up), so a result depends on the seed, the parameters and the logits alone. One per request; not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "engine/core/row_output.h"
+
+namespace engine {
+
+struct SamplerParams {
+  float temperature = 0.8f;        // <= 0: greedy
+  int32_t top_k = 40;              // <= 0: off
+  float top_p = 0.9f;              // >= 1: off
+  float min_p = 0;                 // <= 0: off
+  float typical_p = 1;             // >= 1: off
+  int32_t repeat_last_n = 64;      // tokens the penalties look back; 0: off, < 0: all
+  float repeat_penalty = 1;        // 1: off
+  float presence_penalty = 0, frequency_penalty = 0;  // 0: off
+  int64_t seed = -1;               // -1: random
+  std::vector<std::pair<Token, float>> logit_bias;
+  std::vector<Token> suppressed;   // never drawn
+};
+
+class Sampler {
+ public:
+  explicit Sampler(SamplerParams params);
+
+  // What the next row must give back: a few candidates where that is exact, else all logits. Valid until the next accept().
+  OutputNeed need();
+  // One draw. Requires: output answers the need of this step.
+  Token pick(const RowOutput& output);
+  // A token of the prompt or of the answer: the history of the penalties.
+  void accept(Token token);
+
+  const SamplerParams& params() const { return params_; }
+  uint32_t seed() const { return seed_; }  // the one in use, also when it was random
+
+ private:
+  bool penalties() const;
+  void patch(std::vector<Candidate>& candidates) const;
+  Token draw(const std::vector<Candidate>& candidates);
+
+  SamplerParams params_;
+  uint32_t seed_;
+  std::mt19937 random_;
+  std::deque<Token> history_;
+  std::vector<Token> touched_;     // ids whose logits patch() may change; sorted
+  std::vector<Candidate> work_;
+};
+
+}  // namespace engine

@@ -1,0 +1,24 @@
+// StopMatcher: stop strings across the borders of tokens. Text that could be the start of a stop string is held back.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace engine {
+
+class StopMatcher {
+ public:
+  explicit StopMatcher(std::vector<std::string> stops);  // empty strings are ignored
+
+  // Appends to out the text that can be released after `text`. true: a stop string was found; it and all behind it are dropped.
+  bool push(std::string_view text, std::string& out);
+  // The generation ended otherwise: what was held back.
+  std::string flush();
+
+ private:
+  std::vector<std::string> stops_;
+  std::string held_;
+};
+
+}  // namespace engine
