@@ -10,8 +10,7 @@
 // Bound    FMA for prompts; for decoding the conversion, at about 25 keys x dimensions per ns.
 #pragma once
 
-#include "engine/core/half.h"
-#include "kernels/cpu/attention/hadamard.h"
+#include "kernels/cpu/attention/hadamard_simd.h"
 #include "kernels/cpu/attention/merge.h"
 #include "kernels/cpu/attention/pages.h"
 #include "kernels/cpu/attention/vec.h"
@@ -185,8 +184,8 @@ struct CodePages {
     for (int64_t t = begin; t < end; t++) {
       const int8_t* code = reinterpret_cast<const int8_t*>(p.v) + t * dv;
       for (int64_t i = 0; i < dv; i += V::kLanes) {
-        const float scale = half_to_float(p.v_scale[t * (dv / 32) + i / 32]);
-        V::store(plane + t * dv + i, V::mul(V::load(code + i), V::set1(scale)));
+        const typename V::Reg scale = V::set1_half(p.v_scale[t * (dv / 32) + i / 32]);
+        V::store(plane + t * dv + i, V::mul(V::load(code + i), scale));
       }
     }
     return plane;
@@ -214,7 +213,7 @@ void attend_item(const AttendArgs& a, const Item& it, float* scratch) {
   for (int i = 0; i < n; i++) {
     const int64_t h = it.h0 + i / it.n_rows, row = it.row0 + i % it.n_rows;
     __builtin_memcpy(q + i * dk, reinterpret_cast<const float*>(a.q.row(row)) + h * dk, static_cast<size_t>(dk) * sizeof(float));
-    if constexpr (Pages::kRotated) hadamard(q + i * dk, dk);
+    if constexpr (Pages::kRotated) hadamard<V>(q + i * dk, dk);
     acc[i].o = reinterpret_cast<float*>(a.y.row(row)) + h * dv;  // sums up in place
     for (int64_t j = 0; j < dv; j++) acc[i].o[j] = 0;
   }
@@ -262,7 +261,7 @@ void attend_item(const AttendArgs& a, const Item& it, float* scratch) {
 
   for (int i = 0; i < n; i++) {
     finish(acc[i], a.sinks != nullptr ? a.sinks + it.h0 + i / it.n_rows : nullptr, dv, acc[i].o);
-    if constexpr (Pages::kRotated) hadamard(acc[i].o, dv);
+    if constexpr (Pages::kRotated) hadamard<V>(acc[i].o, dv);
   }
 }
 

@@ -4,6 +4,8 @@
 
 #include <immintrin.h>
 
+#include <cstdint>
+
 #include "kernels/cpu/elementwise/exp.h"
 
 namespace engine::cpu {
@@ -21,6 +23,7 @@ struct Avx2Vec {
   static Reg load(const int8_t* p) {
     return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
   }
+  static Reg set1_half(uint16_t h) { return _mm256_cvtph_ps(_mm_set1_epi16(static_cast<int16_t>(h))); }
   static void store(float* p, Reg v) { _mm256_storeu_ps(p, v); }
   static void store_half(uint16_t* p, Reg v) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
@@ -34,6 +37,8 @@ struct Avx2Vec {
   static Reg sub(Reg a, Reg b) { return _mm256_sub_ps(a, b); }
   static Reg mul(Reg a, Reg b) { return _mm256_mul_ps(a, b); }
   static Reg fma(Reg a, Reg b, Reg c) { return _mm256_fmadd_ps(a, b, c); }
+  static Reg div(Reg a, Reg b) { return _mm256_div_ps(a, b); }
+  static Reg min(Reg a, Reg b) { return _mm256_min_ps(a, b); }  // min, max: b where one is NaN
   static Reg max(Reg a, Reg b) { return _mm256_max_ps(a, b); }
   static Reg abs(Reg a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
   static Reg exp(Reg a) { return vec_exp(a); }
@@ -44,6 +49,14 @@ struct Avx2Vec {
     const __m256i in = _mm256_andnot_si256(_mm256_cmpgt_epi32(_mm256_set1_epi32(begin), lane),
                                            _mm256_cmpgt_epi32(_mm256_set1_epi32(end), lane));
     return _mm256_blendv_ps(other, v, _mm256_castsi256_ps(in));
+  }
+  // Lanes i and i + kHalf become their sum and difference (i & kHalf == 0).
+  template <int kHalf>
+  static Reg butterfly(Reg v) {
+    const Reg other = kHalf == 1 ? _mm256_permute_ps(v, 0xb1) : kHalf == 2 ? _mm256_permute_ps(v, 0x4e) : _mm256_permute2f128_ps(v, v, 1);
+    const __m256i upper = _mm256_and_si256(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), _mm256_set1_epi32(kHalf));
+    const __m256i sign = _mm256_slli_epi32(upper, kHalf == 1 ? 31 : kHalf == 2 ? 30 : 29);
+    return add(_mm256_xor_ps(v, _mm256_castsi256_ps(sign)), other);
   }
   static float largest(Reg v) {
     __m128 m = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
@@ -71,6 +84,7 @@ struct Avx512Vec {
   static Reg load(const int8_t* p) {
     return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
   }
+  static Reg set1_half(uint16_t h) { return _mm512_cvtph_ps(_mm256_set1_epi16(static_cast<int16_t>(h))); }
   static void store(float* p, Reg v) { _mm512_storeu_ps(p, v); }
   static void store_half(uint16_t* p, Reg v) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
@@ -82,6 +96,8 @@ struct Avx512Vec {
   static Reg sub(Reg a, Reg b) { return _mm512_sub_ps(a, b); }
   static Reg mul(Reg a, Reg b) { return _mm512_mul_ps(a, b); }
   static Reg fma(Reg a, Reg b, Reg c) { return _mm512_fmadd_ps(a, b, c); }
+  static Reg div(Reg a, Reg b) { return _mm512_div_ps(a, b); }
+  static Reg min(Reg a, Reg b) { return _mm512_min_ps(a, b); }  // min, max: b where one is NaN
   static Reg max(Reg a, Reg b) { return _mm512_max_ps(a, b); }
   static Reg abs(Reg a) { return _mm512_abs_ps(a); }
   static Reg exp(Reg a) { return vec_exp(a); }
@@ -91,6 +107,16 @@ struct Avx512Vec {
     const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     const __mmask16 in = _mm512_cmpge_epi32_mask(lane, _mm512_set1_epi32(begin)) & _mm512_cmplt_epi32_mask(lane, _mm512_set1_epi32(end));
     return _mm512_mask_mov_ps(other, in, v);
+  }
+  // Lanes i and i + kHalf become their sum and difference (i & kHalf == 0).
+  template <int kHalf>
+  static Reg butterfly(Reg v) {
+    const Reg other = kHalf == 1   ? _mm512_permute_ps(v, 0xb1)
+                      : kHalf == 2 ? _mm512_permute_ps(v, 0x4e)
+                      : kHalf == 4 ? _mm512_shuffle_f32x4(v, v, 0xb1)
+                                   : _mm512_shuffle_f32x4(v, v, 0x4e);
+    constexpr __mmask16 kUpper = kHalf == 1 ? 0xaaaa : kHalf == 2 ? 0xcccc : kHalf == 4 ? 0xf0f0 : 0xff00;
+    return _mm512_mask_sub_ps(add(v, other), kUpper, other, v);
   }
   static float largest(Reg v) { return _mm512_reduce_max_ps(v); }
   static float sum(Reg v) { return _mm512_reduce_add_ps(v); }
