@@ -230,8 +230,9 @@ class CombineProblem : public RowProblem<CombineArgs> {
 
 class RopeProblem : public RowProblem<RopeArgs> {
  public:
-  RopeProblem(const RopeCase& c, Data data)
-      : RowProblem("dim " + std::to_string(c.head_dim) + " rot " + std::to_string(c.n_rot) + " heads " + std::to_string(c.n_head), c.n),
+  RopeProblem(const RopeCase& c, Data data, bool in_place)
+      : RowProblem("dim " + std::to_string(c.head_dim) + " rot " + std::to_string(c.n_rot) + " heads " + std::to_string(c.n_head) +
+                       (in_place ? " in place" : ""), c.n),
         c_(c) {
     Rng rng(7);
     x_ = FloatRows::random(c.head_dim * c.n_head, c.n, data, rng);
@@ -242,7 +243,13 @@ class RopeProblem : public RowProblem<RopeArgs> {
         table_.row(r)[c.n_rot / 2 + i] = static_cast<float>(std::sin(angle(r, i)));
       }
     }
-    add(a_.x, NormProblem::copy(x_), Role::in_place);
+    if (in_place) {
+      add(a_.x, NormProblem::copy(x_), Role::in_place);
+      alias(a_.y, a_.x);
+    } else {
+      add(a_.x, NormProblem::copy(x_), Role::input);
+      add(a_.y, FloatRows(c.head_dim * c.n_head, c.n), Role::output);
+    }
     add(a_.table, NormProblem::copy(table_), Role::input);
     a_.style = c.style;
     a_.n_head = c.n_head, a_.head_dim = c.head_dim, a_.n_rot = c.n_rot;
@@ -298,7 +305,10 @@ void add_rows(const CpuKernel& kernel, Data data, Problems& out) {
     for (const RowCase& c : kCombines) out.push_back(std::make_unique<CombineProblem>(c, data));
   }
   if (kernel.op == Op::rope) {
-    for (const RopeCase& c : kRopes) out.push_back(std::make_unique<RopeProblem>(c, data));
+    for (const RopeCase& c : kRopes) {
+      out.push_back(std::make_unique<RopeProblem>(c, data, true));
+      out.push_back(std::make_unique<RopeProblem>(c, data, false));
+    }
   }
 }
 
