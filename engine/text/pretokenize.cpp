@@ -117,7 +117,8 @@ bool continues_word(int32_t c) {
 // (?=(\d{3})+(?!\d)) finds. Appends the cuts inside the piece, without its end.
 void cut_digit_groups(std::string_view piece, uint32_t base, bool whole, std::vector<uint32_t>& ends) {
   const auto cut = [&](size_t at) {
-    if (at > 0 && at < piece.size() && (ends.empty() || ends.back() < base + at)) ends.push_back(base + static_cast<uint32_t>(at));
+    const bool inside = at > 0 && at < piece.size();
+    if (inside && (ends.empty() || ends.back() < base + at)) ends.push_back(base + static_cast<uint32_t>(at));
   };
   std::vector<uint32_t> digits;  // where each digit of the run begins
   for (size_t i = 0; i < piece.size();) {
@@ -155,7 +156,8 @@ class Pretokenizer::Splitter {
     const std::string regex = spell_white_space(listed);
     int error = 0;
     PCRE2_SIZE offset = 0;
-    code_ = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(regex.data()), regex.size(), PCRE2_UTF | PCRE2_UCP, &error, &offset, nullptr);
+    const auto* text = reinterpret_cast<PCRE2_SPTR>(regex.data());
+    code_ = pcre2_compile(text, regex.size(), PCRE2_UTF | PCRE2_UCP, &error, &offset, nullptr);
     ENGINE_CHECK(code_ != nullptr, "a pattern of pretokenizers.inc does not compile");
     pcre2_jit_compile(code_, PCRE2_JIT_COMPLETE);  // where the system forbids it, the interpreter runs
   }
@@ -171,10 +173,11 @@ class Pretokenizer::Splitter {
       ends.push_back(end);
       return true;
     }
+    constexpr uint32_t kOptions = PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY;
     const auto* subject = reinterpret_cast<PCRE2_SPTR>(piece.data());
     const PCRE2_SIZE* match = pcre2_get_ovector_pointer(state.data);
     for (size_t done = 0, at = 0; at < piece.size();) {
-      const int rc = pcre2_match(code_, subject, piece.size(), at, PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, state.data, state.context);
+      const int rc = pcre2_match(code_, subject, piece.size(), at, kOptions, state.data, state.context);
       if (rc == PCRE2_ERROR_NOMATCH) break;
       if (rc < 0) return false;
       if (match[0] > done) ends.push_back(begin + static_cast<uint32_t>(match[0]));

@@ -42,7 +42,8 @@ class TextIndex {
 
   int32_t size() const { return static_cast<int32_t>(begins_.empty() ? 0 : begins_.size() - 1); }
   std::string_view text(Token id) const {
-    return {arena_.data() + begins_[static_cast<size_t>(id)], begins_[static_cast<size_t>(id) + 1] - begins_[static_cast<size_t>(id)]};
+    const uint32_t* begin = begins_.data() + id;
+    return {arena_.data() + begin[0], begin[1] - begin[0]};
   }
   Token find(std::string_view text) const;  // kNoToken: no such text
 

@@ -62,7 +62,8 @@ TEST(Pretokenize, flags) {
 
 TEST(Pretokenize, every_name_covers_any_text) {
   for (const Line& line : kLines)
-    for (const char* text : {"", " ", "a", "Hello, world's 12345 (x)  \n\n\t end ", "\xe4\xbd\xa0\xe5\xa5\xbd\xe3\x80\x82 \xc3\x89\xc3\xa9\xcc\x81"})
+    for (const char* text : {"", " ", "a", "Hello, world's 12345 (x)  \n\n\t end ",
+                             "\xe4\xbd\xa0\xe5\xa5\xbd\xe3\x80\x82 \xc3\x89\xc3\xa9\xcc\x81"})
       split(line.name, text);
 }
 
@@ -73,7 +74,8 @@ TEST(Pretokenize, gpt2) {
 }
 
 TEST(Pretokenize, llama3) {
-  EXPECT_EQ(split("llama-bpe", "I'LL (see) 1234567!\n\nx"), (Words{"I", "'LL", " (", "see", ")", " ", "123", "456", "7", "!\n\n", "x"}));
+  EXPECT_EQ(split("llama-bpe", "I'LL (see) 1234567!\n\nx"),
+            (Words{"I", "'LL", " (", "see", ")", " ", "123", "456", "7", "!\n\n", "x"}));
   EXPECT_EQ(split("llama-bpe", "\r\n x \t y"), (Words{"\r\n", " x", " \t", " y"}));
 }
 
@@ -130,7 +132,8 @@ TEST(Pretokenize, white_space_and_special_shapes) {
   EXPECT_EQ(split("jais-2", "a" + std::string(13, ' ') + "b"), (Words{"a", std::string(8, ' '), std::string(4, ' '), " b"}));
   EXPECT_EQ(split("deepseek-llm", "a 12   "), (Words{"a", " ", "12", "   "}));
   EXPECT_EQ(split("exaone-moe", "ab cd  ef1"), (Words{"ab cd", " ", " ef", "1"}));
-  EXPECT_EQ(split("chameleon", "<sentinel:12>IMGIMGABZ    x"), (Words{"<", "sentinel", ":", "1", "2", ">", "IMGIMGABZ", "    ", "x"}))
+  EXPECT_EQ(split("chameleon", "<sentinel:12>IMGIMGABZ    x"),
+            (Words{"<", "sentinel", ":", "1", "2", ">", "IMGIMGABZ", "    ", "x"}))
       << "each pattern cuts what the ones before it left";
 }
 

@@ -117,7 +117,11 @@ TEST(Bpe, long_words_merge_by_the_same_rule) {
   v.merges.clear();
   std::mt19937 random(7);
   std::vector<std::string> known = {"a", "b", "c"};
-  for (int i = 0; i < 60; ++i) v.merge(known[random() % known.size()], known[random() % known.size()]), known.push_back(v.entries.back().text);
+  for (int i = 0; i < 60; ++i) {
+    const std::string a = known[random() % known.size()], b = known[random() % known.size()];
+    v.merge(a, b);
+    known.push_back(a + b);
+  }
   const auto t = v.tokenizer();
   const auto rank = [&](const std::string& a, const std::string& b) {
     return std::find(v.merges.begin(), v.merges.end(), a + " " + b) - v.merges.begin();
