@@ -1,14 +1,17 @@
-// Sampler: the next token of one sequence from its logits. The chain has the order of samplers.inc; every stage sees candidates sorted by
-// (logit down, id up), so a result depends on the seed, the parameters and the logits alone. One per request; not thread-safe.
+// Sampler: the next token of one sequence from its logits. The chain has the order of samplers.inc; every stage sees candidates
+// by (logit down, id up), so a result depends on the seed, the parameters and the logits alone. One per request; not thread-safe.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <random>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "engine/core/options.h"
 #include "engine/core/row_output.h"
+#include "engine/sample/stages.h"
 
 namespace engine {
 
@@ -26,13 +29,16 @@ struct SamplerParams {
   std::vector<Token> suppressed;   // never drawn
 };
 
+// The sampling part of checked options, for a context of n_ctx tokens.
+SamplerParams sampler_params(const Options& options, int n_ctx);
+
 class Sampler {
  public:
   explicit Sampler(SamplerParams params);
 
   // What the next row must give back: a few candidates where that is exact, else all logits. Valid until the next accept().
   OutputNeed need();
-  // One draw. Requires: output answers the need of this step.
+  // One draw, also when there is no choice. Requires: output answers the need of this step.
   Token pick(const RowOutput& output);
   // A token of the prompt or of the answer: the history of the penalties.
   void accept(Token token);
@@ -41,16 +47,18 @@ class Sampler {
   uint32_t seed() const { return seed_; }  // the one in use, also when it was random
 
  private:
-  bool penalties() const;
-  void patch(std::vector<Candidate>& candidates) const;
-  Token draw(const std::vector<Candidate>& candidates);
+  bool penalizes() const;
+  float patched(Token id, float logit) const;  // Requires: id is touched
+  double uniform();
 
   SamplerParams params_;
   uint32_t seed_;
   std::mt19937 random_;
-  std::deque<Token> history_;
-  std::vector<Token> touched_;     // ids whose logits patch() may change; sorted
-  std::vector<Candidate> work_;
+  std::deque<Token> history_;                   // the last repeat_last_n tokens
+  std::unordered_map<Token, int32_t> counts_;   // of the tokens in history_
+  std::vector<Token> always_;                   // biased and suppressed ids; sorted
+  std::vector<Token> touched_;                  // ids whose logits differ from the raw ones: always_ and history_; sorted
+  Candidates candidates_;
 };
 
 }  // namespace engine

@@ -1,3 +1,4 @@
+// The matcher keeps only text that is a proper beginning of a stop string, so a push costs its own length times the stops.
 #include "engine/sample/stop.h"
 
 #include <algorithm>
@@ -28,5 +29,10 @@ bool StopMatcher::push(std::string_view text, std::string& out) {
 }
 
 std::string StopMatcher::flush() { return std::exchange(held_, {}); }
+
+int64_t token_limit(int64_t num_predict, int64_t n_ctx) {
+  const int64_t most = 10 * n_ctx;
+  return num_predict > 0 ? std::min(num_predict, most) : most;
+}
 
 }  // namespace engine

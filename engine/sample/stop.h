@@ -1,6 +1,8 @@
-// StopMatcher: stop strings across the borders of tokens. Text that could be the start of a stop string is held back.
+// Where an answer ends: stop strings across the borders of tokens, and the limit of tokens. Text that could be the start of a
+// stop string is held back.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,5 +22,8 @@ class StopMatcher {
   std::vector<std::string> stops_;
   std::string held_;
 };
+
+// Tokens that a request may generate: num_predict, where 0 and negative mean no limit, but never more than ten contexts.
+int64_t token_limit(int64_t num_predict, int64_t n_ctx);
 
 }  // namespace engine
