@@ -50,8 +50,7 @@ HostUrl parse_host_url(std::string_view text) {
     const size_t close = text.find(']');
     url.host = text.substr(1, close == std::string_view::npos ? close : close - 1);
     if (close != std::string_view::npos && text.substr(close + 1).starts_with(':')) port = text.substr(close + 2);
-  } else if (const size_t colon = text.find(':'); colon == std::string_view::npos || text.find(':', colon + 1) != colon &&
-             text.find(':', colon + 1) != std::string_view::npos) {
+  } else if (const size_t colon = text.find(':'); colon == std::string_view::npos || text.find(':', colon + 1) != std::string_view::npos) {
     url.host = text;  // no colon, or a bare IPv6 address
   } else {
     url.host = text.substr(0, colon);

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "engine/core/log.h"
+#include "server/duration.h"
 
 namespace engine {
 namespace {

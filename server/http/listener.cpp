@@ -99,7 +99,7 @@ Listener::~Listener() { close(); }
 
 std::string Listener::address() const {
   const std::string host = impl_->bound.address().to_string();
-  return fmt::format(impl_->bound.address().is_v6() ? "[{}]:{}" : "{}:{}", host, port());
+  return impl_->bound.address().is_v6() ? fmt::format("[{}]:{}", host, port()) : fmt::format("{}:{}", host, port());
 }
 
 uint16_t Listener::port() const { return impl_->bound.port(); }

@@ -80,6 +80,9 @@ void Runtime::stop() {
   io_->context.stop();
   for (std::thread& t : io_threads_)
     if (t.joinable()) t.join();
+  // What was posted last still runs, so that an answer that was about to start is cancelled instead of forgotten.
+  io_->context.restart();
+  io_->context.poll();
 }
 
 }  // namespace engine
