@@ -1,0 +1,59 @@
+// Peak chains with 256-bit registers: f32 FMA; maddubs + madd per 32 products, and with eight maddubs summed in int16 first.
+#include <immintrin.h>
+
+#include "bench/alu.h"
+#include "engine/core/cpu_features.h"
+
+namespace engine::bench {
+namespace {
+
+constexpr uint64_t kNeeds = isa::avx2 | isa::fma;
+
+int64_t fma(int64_t rounds, float* sink) {
+  __m256 a[12];
+  for (int i = 0; i < 12; ++i) a[i] = _mm256_set1_ps(static_cast<float>(i));
+  const __m256 x = _mm256_set1_ps(1.0000001f), y = _mm256_set1_ps(1e-9f);
+  for (int64_t r = 0; r < rounds; ++r) {
+#pragma GCC unroll 12
+    for (int i = 0; i < 12; ++i) a[i] = _mm256_fmadd_ps(a[i], x, y);
+    asm volatile("" ::: "memory");
+  }
+  for (int i = 1; i < 12; ++i) a[0] = _mm256_add_ps(a[0], a[i]);
+  _mm256_storeu_ps(sink, a[0]);
+  return rounds * 12 * 8;
+}
+
+// G: products of int16 summed before they are widened.
+template <int G>
+int64_t maddubs(int64_t rounds, float* sink) {
+  __m256i sum[4] = {}, w[8];
+  for (int i = 0; i < 8; ++i) w[i] = _mm256_set1_epi8(static_cast<char>(i + 1));
+  alignas(32) int8_t x[4 * 32];
+  for (int i = 0; i < 128; ++i) x[i] = static_cast<int8_t>(i - 64);
+  const __m256i ones = _mm256_set1_epi16(1);
+  for (int64_t r = 0; r < rounds; ++r) {
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; ++c) {
+      const __m256i v = _mm256_load_si256(reinterpret_cast<const __m256i*>(x + 32 * c));
+#pragma GCC unroll 8
+      for (int g = 0; g < 8; g += G) {
+        __m256i s = _mm256_maddubs_epi16(w[g], v);
+#pragma GCC unroll 8
+        for (int j = 1; j < G; ++j) s = _mm256_add_epi16(s, _mm256_maddubs_epi16(w[g + j], v));
+        sum[c] = _mm256_add_epi32(sum[c], _mm256_madd_epi16(s, ones));
+      }
+    }
+    asm volatile("" ::: "memory");
+  }
+  const __m256i all = _mm256_add_epi32(_mm256_add_epi32(sum[0], sum[1]), _mm256_add_epi32(sum[2], sum[3]));
+  _mm256_storeu_ps(sink, _mm256_cvtepi32_ps(all));
+  return rounds * 4 * 8 * 32;
+}
+
+}  // namespace
+
+extern const Chain chain_fma_avx2{"f32 fma, ymm", kNeeds, fma};
+extern const Chain chain_maddubs1_avx2{"maddubs + madd, 1 deep", kNeeds, maddubs<1>};
+extern const Chain chain_maddubs8_avx2{"maddubs + madd, 8 deep", kNeeds, maddubs<8>};
+
+}  // namespace engine::bench
