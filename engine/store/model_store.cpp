@@ -14,6 +14,7 @@
 #include "engine/core/env.h"
 #include "engine/core/log.h"
 #include "engine/core/sha256.h"
+#include "engine/store/describe.h"
 #include "engine/store/store_lock.h"
 
 namespace engine {
@@ -130,7 +131,39 @@ bool ModelStore::has(const ModelName& name) const {
   return fs::is_regular_file(manifest_path(spelling(name)), ec);
 }
 
+Result<ModelName> ModelStore::mount_file(const std::string& path) {
+  ENGINE_TRY(file, gguf::File::open(path));
+  const GgufFacts facts = describe(file);
+  ModelRecord r;
+  r.name.host = kDefaultHost;
+  r.name.space = kDefaultNamespace;
+  r.name.tag = kDefaultTag;
+  r.name.model = fs::path(path).stem().string().substr(0, 80);
+  for (char& c : r.name.model) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+    if (!plain) c = '_';
+  }
+  if (r.name.model.empty() || r.name.model[0] == '-' || r.name.model[0] == '.') r.name.model = "file";
+  struct stat st;
+  if (::stat(path.c_str(), &st) == 0) {
+    r.modified = st.st_mtim.tv_sec;
+    r.modified_ns = st.st_mtim.tv_nsec;
+  }
+  r.size = static_cast<int64_t>(file.size());
+  r.digest = hex_of(fmt::format("{}:{}:{}", fs::absolute(path).string(), r.modified, r.modified_ns));
+  r.config.family = facts.architecture;
+  r.config.families = {facts.architecture};
+  r.config.parameter_size = parameter_text(facts.n_params);
+  r.config.file_type = facts.file_type;
+  r.model_path = path;
+  mounts_.push_back(r);
+  return r.name;
+}
+
 Result<ModelRecord> ModelStore::find(const ModelName& asked) const {
+  for (const ModelRecord& mount : mounts_) {
+    if (mount.name.same(asked)) return mount;
+  }
   ModelRecord r;
   r.name = spelling(asked);
   auto file = read_manifest(manifest_path(r.name));

@@ -1,7 +1,7 @@
 // ModelStore: the models on this machine, in the same tree and files as Ollama's store, so that both programs can share it.
 //   <root>/manifests/<host>/<namespace>/<model>/<tag>    one manifest per name
 //   <root>/blobs/sha256-<64 hex>                         weights, templates, parameters ... by content
-// Thread-safe: it holds only paths; every call looks at the files.
+// Thread-safe but for mount_file(): it holds only paths, and every call looks at the files.
 #pragma once
 
 #include <cstdint>
@@ -74,6 +74,9 @@ class ModelStore {
   // Newest first. Broken manifests are skipped with a warning.
   std::vector<ListedModel> list() const;
 
+  // A GGUF file outside of the store under a name made from its file name; known to this object only. Nothing is written.
+  Result<ModelName> mount_file(const std::string& path);
+
   // Copies the bytes of the manifest: both names have the same digest then. The same name twice is a no-op.
   Status copy(const ModelName& from, const ModelName& to) const;
   // Removes the manifest, empty folders, and every blob that no other manifest names.
@@ -98,6 +101,7 @@ class ModelStore {
 
   std::string root_;
   BlobFolder blobs_;
+  std::vector<ModelRecord> mounts_;
 };
 
 // text names an existing GGUF file, or else a model of the store. Errors say which of the two was tried.

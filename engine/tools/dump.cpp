@@ -1,0 +1,13 @@
+// The dump of a model file.
+#include "engine/tools/dump.h"
+
+#include "gguf/dump.h"
+
+namespace engine {
+
+Result<std::string> dump_model_file(const std::string& path, bool json) {
+  ENGINE_TRY(file, gguf::File::open(path));
+  return json ? gguf::dump_json(file) : gguf::dump_text(file);
+}
+
+}  // namespace engine

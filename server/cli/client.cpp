@@ -1,0 +1,165 @@
+// The HTTP client, by libcurl.
+#include "server/cli/client.h"
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/core/env.h"
+#include "engine/core/log.h"
+#include "server/cli/interrupt.h"
+#include "server/host_url.h"
+#include "server/version.h"
+
+namespace engine::cli {
+namespace {
+
+constexpr size_t kMaxLine = size_t{64} << 20;
+constexpr size_t kMaxErrorBody = size_t{64} << 10;
+
+struct Transfer {
+  CURL* curl = nullptr;
+  ObjectStream* objects = nullptr;
+  std::string error_body;
+};
+
+size_t on_bytes(char* data, size_t, size_t n, void* self) {
+  auto& t = *static_cast<Transfer*>(self);
+  long status = 0;
+  curl_easy_getinfo(t.curl, CURLINFO_RESPONSE_CODE, &status);
+  if (status >= 400) {
+    if (t.error_body.size() < kMaxErrorBody) t.error_body.append(data, n);
+  } else if (t.objects != nullptr) {
+    t.objects->push({data, n});
+  }
+  return n;
+}
+
+int on_progress(void*, curl_off_t, curl_off_t, curl_off_t, curl_off_t) { return interrupted() ? 1 : 0; }
+
+class HttpClient : public Client {
+ public:
+  explicit HttpClient(std::string base) : base_(std::move(base)), curl_(curl_easy_init()) {
+    ENGINE_CHECK(curl_ != nullptr, "libcurl could not start");
+  }
+  ~HttpClient() override { curl_easy_cleanup(curl_); }
+  bool in_process() const override { return false; }
+
+  Status call(std::string_view method, const std::string& path, const Json* body, const OnObject& object) override {
+    ObjectStream objects(object);
+    Transfer transfer{curl_, &objects, {}};
+    const std::string url = base_ + path, text = body ? dump_json(*body) : std::string();
+    curl_easy_reset(curl_);
+    curl_slist* headers = curl_slist_append(nullptr, "Content-Type: application/json");
+    headers = curl_slist_append(headers, "Expect:");
+    curl_easy_setopt(curl_, CURLOPT_URL, url.c_str());
+    curl_easy_setopt(curl_, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(curl_, CURLOPT_USERAGENT, kServerHeader);
+    curl_easy_setopt(curl_, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl_, CURLOPT_CONNECTTIMEOUT_MS, 2000L);
+    curl_easy_setopt(curl_, CURLOPT_WRITEFUNCTION, on_bytes);
+    curl_easy_setopt(curl_, CURLOPT_WRITEDATA, &transfer);
+    curl_easy_setopt(curl_, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl_, CURLOPT_XFERINFOFUNCTION, on_progress);
+    if (method == "HEAD") {
+      curl_easy_setopt(curl_, CURLOPT_NOBODY, 1L);
+    } else if (body != nullptr) {
+      curl_easy_setopt(curl_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(text.size()));
+      curl_easy_setopt(curl_, CURLOPT_POSTFIELDS, text.c_str());
+      if (method != "POST") curl_easy_setopt(curl_, CURLOPT_CUSTOMREQUEST, std::string(method).c_str());
+    }
+    const CURLcode code = curl_easy_perform(curl_);
+    curl_slist_free_all(headers);
+    long status = 0;
+    curl_easy_getinfo(curl_, CURLINFO_RESPONSE_CODE, &status);
+    if (code == CURLE_ABORTED_BY_CALLBACK) return Error{Errc::cancelled, "interrupted"};
+    if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_OPERATION_TIMEDOUT) {
+      return Error{Errc::io, "could not connect to the engine server, run 'engine serve' to start it"};
+    }
+    if (code != CURLE_OK) return Error{Errc::io, fmt::format("{}: {}", url, curl_easy_strerror(code))};
+    if (status >= 400) return answer_error(static_cast<int>(status), transfer.error_body);
+    if (method != "HEAD") objects.finish();
+    return objects.status();
+  }
+
+ private:
+  std::string base_;
+  CURL* curl_;
+};
+
+std::unique_ptr<Client> make_http_client() {
+  HostUrl url = parse_host_url(env(Env::OLLAMA_HOST));
+  if (url.bad_port) log_warn("OLLAMA_HOST=\"{}\" has no usable port; using {}", env(Env::OLLAMA_HOST), url.port);
+  if (url.host.empty() || url.host == "0.0.0.0") url.host = "127.0.0.1";  // where a server of every interface is to be reached
+  if (url.host == "::") url.host = "::1";
+  return std::make_unique<HttpClient>(url.scheme + "://" + url.authority() + url.path);
+}
+
+}  // namespace
+
+void ObjectStream::push(std::string_view bytes) {
+  pending_.append(bytes);
+  size_t begin = 0;
+  for (size_t end; (end = pending_.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    line(std::string_view(pending_).substr(begin, end - begin));
+  }
+  pending_.erase(0, begin);
+  if (pending_.size() > kMaxLine) {
+    status_ = Error{Errc::corrupt, "the server sent a line that is too long"};
+    pending_.clear();
+  }
+}
+
+void ObjectStream::finish() {
+  line(pending_);
+  pending_.clear();
+}
+
+void ObjectStream::line(std::string_view text) {
+  if (!status_ || text.find_first_not_of(" \t\r") == std::string_view::npos) return;
+  auto json = parse_json(text);
+  if (!json || !json->is_object()) {
+    status_ = Error{Errc::corrupt, fmt::format("the server sent something unexpected: {}", text.substr(0, 100))};
+    return;
+  }
+  if (const auto it = json->find("error"); it != json->end() && it->is_string()) {
+    status_ = Error{Errc::internal, it->get<std::string>()};
+    return;
+  }
+  object_(*json);
+}
+
+Error answer_error(int status, const std::string& body) {
+  const Errc code = status == 404 ? Errc::not_found : status < 500 ? Errc::invalid_argument : Errc::internal;
+  if (auto json = parse_json(body); json && json->is_object()) {
+    if (const auto it = json->find("error"); it != json->end() && it->is_string()) return {code, it->get<std::string>()};
+  }
+  return {code, fmt::format("the server answered with status {}: {}", status, body.substr(0, 200))};
+}
+
+Result<Json> Client::get(const std::string& path) {
+  Json out;
+  ENGINE_TRY_STATUS(call("GET", path, nullptr, [&](const Json& json) { out = json; }));
+  return out;
+}
+
+Result<Json> Client::post(const std::string& path, const Json& body) {
+  Json out;
+  ENGINE_TRY_STATUS(call("POST", path, &body, [&](const Json& json) { out = json; }));
+  return out;
+}
+
+Result<std::unique_ptr<Client>> connect_client() {
+  std::unique_ptr<Client> client = make_http_client();
+  ENGINE_TRY_STATUS(client->call("HEAD", "/", nullptr, [](const Json&) {}));
+  return client;
+}
+
+Result<std::unique_ptr<Client>> connect_or_local_client() {
+  auto client = connect_client();
+  if (client || client.error().code == Errc::cancelled) return client;
+  return make_local_client("", nullptr);
+}
+
+}  // namespace engine::cli

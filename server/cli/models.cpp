@@ -1,0 +1,145 @@
+// `engine list`, `show`, `ps` and `import`: the models of this machine.
+#include <fmt/format.h>
+
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "engine/core/json_io.h"
+#include "engine/store/model_store.h"
+#include "server/cli/client.h"
+#include "server/cli/flags.h"
+#include "server/cli/forms.h"
+#include "server/cli/listing.h"
+
+namespace engine::cli {
+namespace {
+
+std::string text_of(const Json& object, const char* key) {
+  const auto it = object.find(key);
+  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+Status list(const Args& args) {
+  ENGINE_TRY(client, connect_or_local_client());
+  const std::string prefix = args.words.empty() ? "" : args.words[0];
+  if (args.has("--json")) {
+    ENGINE_TRY(tags, client->get("/api/tags"));
+    fmt::print("{}\n", dump_json(tags, 2));
+    return ok;
+  }
+  if (args.has("--quiet")) {
+    ENGINE_TRY(tags, client->get("/api/tags"));
+    for (const Json& m : tags["models"]) {
+      const std::string name = text_of(m, "name");
+      if (equal_ignoring_case(std::string_view(name).substr(0, prefix.size()), prefix)) fmt::print("{}\n", name);
+    }
+    return ok;
+  }
+  return print_models(*client, prefix);
+}
+
+Status show(const Args& args) {
+  const char* chosen = nullptr;
+  for (const char* part : {"--license", "--modelfile", "--parameters", "--system", "--template"}) {
+    if (!args.has(part)) continue;
+    if (chosen) {
+      return Error{Errc::invalid_argument, "only one of '--license', '--modelfile', '--parameters', '--system', or '--template' can be specified"};
+    }
+    chosen = part;
+  }
+  ENGINE_TRY(store, ModelStore::open_default());
+  std::string name = args.words[0];
+  const auto located = locate_model(store, name);
+  const bool is_file = located && !located->in_store;
+  auto client = is_file ? make_local_client(located->path, &name) : connect_or_local_client();
+  if (!client) return client.error();
+  if (!located && (*client)->in_process()) return located.error();
+  ENGINE_TRY(shown, (*client)->post("/api/show", {{"model", name}, {"verbose", args.has("--verbose")}}));
+  if (!chosen) {
+    fmt::print("{}", model_info_text(shown, args.has("--verbose")));
+    return ok;
+  }
+  const std::string text = text_of(shown, chosen + 2);
+  const bool bare = std::string_view(chosen) == "--system" || std::string_view(chosen) == "--template";
+  fmt::print("{}{}", text, bare || text.empty() || text.back() == '\n' ? "" : "\n");
+  return ok;
+}
+
+std::string processor_text(int64_t size, int64_t vram) {
+  if (vram == 0) return "100% CPU";
+  if (vram == size) return "100% GPU";
+  if (vram > size || size == 0) return "Unknown";
+  const int64_t cpu = (200 * (size - vram) + size) / (2 * size);
+  return fmt::format("{}%/{}% CPU/GPU", cpu, 100 - cpu);
+}
+
+Status ps(const Args& args) {
+  ENGINE_TRY(client, connect_client());
+  ENGINE_TRY(answer, client->get("/api/ps"));
+  if (args.has("--json")) {
+    fmt::print("{}\n", dump_json(answer, 2));
+    return ok;
+  }
+  Table table({"NAME", "ID", "SIZE", "PROCESSOR", "CONTEXT", "UNTIL"});
+  const int64_t now = std::time(nullptr);
+  const auto number = [](const Json& m, const char* key) {
+    const auto it = m.find(key);
+    return it != m.end() && it->is_number() ? it->get<int64_t>() : int64_t{0};
+  };
+  const auto models = answer.find("models");
+  if (models == answer.end() || !models->is_array()) return Error{Errc::corrupt, "the server sent no list of models"};
+  for (const Json& m : *models) {
+    const std::string name = text_of(m, "name");
+    if (!args.words.empty() && !name.starts_with(args.words[0])) continue;
+    const int64_t until = parse_time(text_of(m, "expires_at"));
+    table.row({name, text_of(m, "digest").substr(0, 12), bytes_text(number(m, "size")), processor_text(number(m, "size"), number(m, "size_vram")),
+               fmt::format("{}", number(m, "context_length")), until > 0 && until < now ? "Stopping..." : ago_text(until, now, "Never")});
+  }
+  fmt::print("{}", table.text());
+  return ok;
+}
+
+Status import(const Args& args) {
+  ENGINE_TRY(store, ModelStore::open_default());
+  ENGINE_TRY(name, parse_user_name(args.words[1]));
+  CreateSpec spec;
+  spec.gguf_path = args.words[0];
+  spec.params = args.text("--params");
+  spec.system = args.text("--system");
+  for (const std::string& path : args.all("--license")) {
+    ENGINE_TRY(text, read_file(path, size_t{16} << 20));
+    spec.licenses.push_back(text);
+  }
+  if (const std::string path = args.text("--template"); !path.empty()) {
+    ENGINE_TRY(text, read_file(path, size_t{16} << 20));
+    spec.template_text = text;
+  }
+  ENGINE_TRY(record, store.create(name, spec));
+  fmt::print("added '{}' ({}) to {}\n", record.name.short_form(), bytes_text(record.size), store.root());
+  return ok;
+}
+
+constexpr Flag kListFlags[] = {{"--json", "", "print JSON"}, {"-q,--quiet", "", "print names only"}};
+constexpr Flag kPsFlags[] = {{"--json", "", "print JSON"}};
+constexpr Flag kShowFlags[] = {{"--license", "", "show the license"},
+                               {"--modelfile", "", "show the Modelfile"},
+                               {"--parameters", "", "show the parameters"},
+                               {"--template", "", "show the template"},
+                               {"--system", "", "show the system message"},
+                               {"-v,--verbose", "", "show metadata and tensors too"}};
+constexpr Flag kImportFlags[] = {{"--params", "JSON", "default parameters, like {\"temperature\":0.2}"},
+                                 {"--system", "TEXT", "default system message"},
+                                 {"--template", "FILE", "Go template of the prompt"},
+                                 {"--license", "FILE", "license text; may be given several times"}};
+constexpr Env kEnvironment[] = {Env::OLLAMA_HOST, Env::OLLAMA_MODELS};
+constexpr Env kStoreOnly[] = {Env::OLLAMA_MODELS};
+
+}  // namespace
+
+extern const Verb verb_list, verb_show, verb_ps, verb_import;
+const Verb verb_list = {"list", "ls", "[PREFIX]", "List the models of this machine", 0, 1, kListFlags, kEnvironment, list};
+const Verb verb_show = {"show", "", "MODEL", "Show what a model is", 1, 1, kShowFlags, kEnvironment, show};
+const Verb verb_ps = {"ps", "", "[PREFIX]", "List the loaded models of the server", 0, 1, kPsFlags, kEnvironment, ps};
+const Verb verb_import = {"import", "", "FILE NAME", "Put a GGUF file into the model store", 2, 2, kImportFlags, kStoreOnly, import};
+
+}  // namespace engine::cli
