@@ -43,8 +43,9 @@ template <Op> struct ArgsOf;
 #include "kernels/op.inc"
 
 // kernel<Ctx, Op::rms_norm, run, items, grain>(id, w, x, needs, rank): wraps typed functions, so a wrong signature does not compile.
+// constexpr, not consteval: Clang 14 takes a consteval call inside another consteval function for not constant.
 template <class Ctx, Op op, auto run_fn, auto items_fn, auto grain_fn>
-consteval Kernel<Ctx> make_kernel(const char* id, DType w, DType x, uint64_t needs, int rank) {
+constexpr Kernel<Ctx> make_kernel(const char* id, DType w, DType x, uint64_t needs, int rank) {
   using Args = typename ArgsOf<op>::type;
   return {id, op, w, x, needs, rank,
           [](const void* a, Range r, Ctx& c) noexcept { run_fn(*static_cast<const Args*>(a), r, c); },

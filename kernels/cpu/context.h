@@ -12,7 +12,7 @@ struct Ctx {
 
 // kernel<Op::x, run, items, grain>(id, w, x, needs, rank)
 template <Op op, auto run_fn, auto items_fn, auto grain_fn>
-consteval Kernel<Ctx> kernel(const char* id, DType w, DType x, uint64_t needs, int rank) {
+constexpr Kernel<Ctx> kernel(const char* id, DType w, DType x, uint64_t needs, int rank) {
   return make_kernel<Ctx, op, run_fn, items_fn, grain_fn>(id, w, x, needs, rank);
 }
 
