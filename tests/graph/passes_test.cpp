@@ -1,6 +1,8 @@
 // The passes of a plan on small hand-made graphs.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "engine/graph/builder.h"
 #include "kernels/plan/lifetime.h"
 #include "kernels/plan/passes.h"
