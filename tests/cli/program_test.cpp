@@ -1,0 +1,186 @@
+// The program from the outside: messages, exit codes, and, when the test model is there, answers.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+namespace engine {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Run {
+  int code;
+  std::string out, err;
+};
+
+std::string quoted(const std::string& s) { return "'" + s + "'"; }
+
+class Program : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "engine-cli-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    home_ = name;
+  }
+  void TearDown() override {
+    std::error_code ec;
+    fs::remove_all(home_, ec);
+  }
+  // No server listens on the address that the program is given.
+  Run run(const std::string& arguments, const std::string& input = "") {
+    const std::string in = home_ + "/in", err = home_ + "/err";
+    std::FILE* f = std::fopen(in.c_str(), "wb");
+    std::fwrite(input.data(), 1, input.size(), f);
+    std::fclose(f);
+    const std::string command = "env -u OLLAMA_MODELS HOME=" + quoted(home_) + " OLLAMA_HOST=127.0.0.1:1 " + quoted(ENGINE_PROGRAM) + " " + arguments + " < " +
+                                quoted(in) + " 2> " + quoted(err);
+    Run r{-1, "", ""};
+    std::FILE* pipe = ::popen(command.c_str(), "r");
+    char buffer[4096];
+    for (size_t n; (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) r.out.append(buffer, n);
+    const int status = ::pclose(pipe);
+    r.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    f = std::fopen(err.c_str(), "rb");
+    for (size_t n; (n = std::fread(buffer, 1, sizeof buffer, f)) > 0;) r.err.append(buffer, n);
+    std::fclose(f);
+    return r;
+  }
+  // "" when the model was not fetched.
+  std::string smollm2() const {
+    const char* folder = std::getenv("ENGINE_TEST_MODELS");
+    const std::string path = (folder ? std::string(folder) : ENGINE_SOURCE_DIR "/build/models") + "/smollm2-135m.gguf";
+    return fs::exists(path) ? path : "";
+  }
+  std::string home_;
+};
+
+#define NEED_MODEL()                     \
+  const std::string model = smollm2(); \
+  if (model.empty()) GTEST_SKIP() << "build/models/smollm2-135m.gguf is missing: scripts/fetch_model.py smollm2 build/models/smollm2-135m.gguf"
+
+TEST_F(Program, Version) {
+  const Run r = run("--version");
+  EXPECT_EQ(r.code, 0);
+  for (const char* part : {"engine version is ", "commit ", "backends: CPU", "features: "}) EXPECT_NE(r.out.find(part), std::string::npos) << part;
+}
+
+TEST_F(Program, HelpListsTheVerbs) {
+  for (const char* arguments : {"", "help", "--help"}) {
+    const Run r = run(arguments);
+    EXPECT_EQ(r.code, 0);
+    for (const char* verb : {"serve", "run", "bench", "gguf-dump"}) EXPECT_NE(r.out.find(verb), std::string::npos) << verb;
+  }
+  EXPECT_NE(run("help run").out.find("OLLAMA_HOST"), std::string::npos);
+  EXPECT_NE(run("bench --help").out.find("--n-prompt"), std::string::npos);
+}
+
+TEST_F(Program, OneClearErrorLine) {
+  struct Case {
+    const char *arguments, *message;
+  };
+  for (const Case& c : {Case{"rnu x", "Error: unknown command \"rnu\" for \"engine\"\n\nDid you mean this?\n\trun\n\n"},
+                        Case{"frobnicate", "Error: unknown command \"frobnicate\" for \"engine\"\n"}, Case{"--frob", "Error: unknown flag: --frob\n"},
+                        Case{"list --frob", "Error: unknown flag: --frob\n"}, Case{"list -z", "Error: unknown shorthand flag: 'z' in -z\n"},
+                        Case{"show", "Error: accepts 1 arg(s), received 0\n"}, Case{"run", "Error: requires at least 1 arg(s), only received 0\n"},
+                        Case{"import a", "Error: accepts 2 arg(s), received 1\n"}, Case{"run m --format", "Error: flag needs an argument: --format\n"},
+                        Case{"run m --keepalive x", "Error: time: invalid duration \"x\"\n"},
+                        Case{"ps", "Error: could not connect to the engine server, run 'engine serve' to start it\n"},
+                        Case{"health", "Error: could not connect to the engine server, run 'engine serve' to start it\n"},
+                        Case{"run a@b hi", "Error: invalid model name\n"}}) {
+    const Run r = run(c.arguments);
+    EXPECT_EQ(r.code, 1) << c.arguments;
+    EXPECT_EQ(r.err, c.message) << c.arguments;
+    EXPECT_EQ(r.out, "") << c.arguments;
+  }
+  const Run missing = run("run nothing hi");
+  EXPECT_EQ(missing.code, 1);
+  EXPECT_NE(missing.err.find("model 'nothing' not found; `engine list`"), std::string::npos) << missing.err;
+  const Run no_file = run("explain ./none.gguf");
+  EXPECT_NE(no_file.err.find("./none.gguf does not exist"), std::string::npos) << no_file.err;
+}
+
+TEST_F(Program, EmptyStoreAndMachine) {
+  const Run list = run("list");
+  EXPECT_EQ(list.code, 0);
+  EXPECT_EQ(list.out, "NAME    ID    SIZE    MODIFIED \n");
+  EXPECT_EQ(run("devices").code, 0);
+  EXPECT_NE(run("env").out.find("OLLAMA_MODELS"), std::string::npos);
+}
+
+TEST_F(Program, BenchListsItsShapes) {
+  EXPECT_NE(run("bench --list-shapes").out.find("llama-3.1-8b\n"), std::string::npos);
+  const Run r = run("bench --synth nothing:Q4_0");
+  EXPECT_EQ(r.code, 1);
+  EXPECT_NE(r.err.find("unknown shape 'nothing' (known: "), std::string::npos) << r.err;
+}
+
+TEST_F(Program, ImportListShowRun) {
+  NEED_MODEL();
+  ASSERT_EQ(run("import " + quoted(model) + " SmolLM2:135m --params '{\"temperature\":0}'").code, 0);
+  const Run list = run("list -q");
+  EXPECT_EQ(list.out, "SmolLM2:135m\n");
+  const Run show = run("show smollm2:135m");
+  EXPECT_EQ(show.code, 0) << show.err;
+  EXPECT_NE(show.out.find("    architecture        llama"), std::string::npos) << show.out;
+  EXPECT_NE(show.out.find("    quantization        Q4_1"), std::string::npos) << show.out;
+  EXPECT_NE(run("show smollm2:135m --parameters").out.find("temperature"), std::string::npos);
+  const Run answer = run("run smollm2:135m --verbose 'What is the capital of France?'");
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  EXPECT_NE(answer.out.find("Paris"), std::string::npos) << answer.out;
+  EXPECT_TRUE(answer.out.ends_with("\n\n"));
+  EXPECT_EQ(answer.out.find('\x1b'), std::string::npos);
+  for (const char* line : {"total duration:       ", "prompt eval count:    ", "eval rate:            "}) EXPECT_NE(answer.err.find(line), std::string::npos) << answer.err;
+  EXPECT_EQ(run("run smollm2:135m --verbose 'What is the capital of France?'").out, answer.out) << "temperature 0: the same answer again";
+}
+
+TEST_F(Program, PathsAndPipes) {
+  NEED_MODEL();
+  const Run r = run("run " + quoted(model), "What is the capital of France?");
+  EXPECT_EQ(r.code, 0) << r.err;
+  EXPECT_GT(r.out.size(), 5u);
+  EXPECT_FALSE(fs::exists(home_ + "/.ollama/models/manifests"));
+}
+
+TEST_F(Program, TokensThereAndBack) {
+  NEED_MODEL();
+  const Run ids = run("tokenize " + quoted(model), "Hello <|im_start|>world\n");
+  ASSERT_EQ(ids.code, 0) << ids.err;
+  EXPECT_EQ(ids.out.front(), '[');
+  const Run text = run("detokenize " + quoted(model), ids.out);
+  EXPECT_EQ(text.out, "Hello <|im_start|>world\n");
+  const Run plain = run("tokenize --no-specials " + quoted(model), "<|im_start|>");
+  EXPECT_GT(plain.out.size(), std::string("[1]\n").size());
+}
+
+TEST_F(Program, LogitsDoNotDependOnTheSplit) {
+  NEED_MODEL();
+  const std::string a = home_ + "/a", b = home_ + "/b";
+  ASSERT_EQ(run("logits " + quoted(model) + " --tokens 1,2,3,4,5 -o " + quoted(a)).code, 0);
+  ASSERT_EQ(run("logits " + quoted(model) + " --tokens 1,2,3,4,5 --chunk 2 -t 1 -o " + quoted(b)).code, 0);
+  EXPECT_EQ(fs::file_size(a), 5u * 49152 * 4);
+  EXPECT_EQ(std::system(("cmp -s " + quoted(a) + " " + quoted(b)).c_str()), 0);
+  const Run r = run("logits " + quoted(model) + " --tokens 1,999999 -o " + quoted(a));
+  EXPECT_EQ(r.code, 1);
+  EXPECT_NE(r.err.find("token 999999 is outside the vocabulary of 49152"), std::string::npos) << r.err;
+}
+
+TEST_F(Program, PerplexityAgainstItself) {
+  NEED_MODEL();
+  std::string text;
+  for (int i = 0; i < 60; ++i) text += "The quick brown fox number " + std::to_string(i) + " jumps over the lazy dog. ";
+  const std::string base = home_ + "/base", arguments = "perplexity " + quoted(model) + " -c 64 --chunks 3 --kl-divergence-base " + quoted(base);
+  const Run first = run(arguments, text);
+  ASSERT_EQ(first.code, 0) << first.err;
+  EXPECT_NE(first.out.find("Final estimate: PPL = "), std::string::npos) << first.out;
+  const Run second = run(arguments);
+  ASSERT_EQ(second.code, 0) << second.err;
+  EXPECT_NE(second.out.find("Same top p                    : 100.000"), std::string::npos) << second.out;
+}
+
+}  // namespace
+}  // namespace engine
