@@ -1,6 +1,6 @@
 # Warnings of all our targets; -ffp-contract=off because a contraction is a kernel's decision, never the compiler's.
 # -Wno-restrict: false positives of GCC 12 inside std::string.
-add_compile_options(-Wall -Wextra -Wpedantic -Wno-missing-field-initializers -Wno-restrict -fno-math-errno -ffp-contract=off)
+add_compile_options(-Wall -Wextra -Wpedantic -Wno-missing-field-initializers $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> -fno-math-errno -ffp-contract=off)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_compile_options(-fdiagnostics-color=auto)
 endif()

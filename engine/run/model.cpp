@@ -50,6 +50,7 @@ struct Model::Impl {
   LoadOptions options;
   std::unique_ptr<Tokenizer> tokenizer;
   std::string template_text;
+  std::vector<Token> suppressed;
   std::optional<ChatTemplate> chat;
   Graph graph;
   std::unique_ptr<Backend> backend;
@@ -72,6 +73,7 @@ Status Model::Impl::load_text() {
   Result<VocabData> data = read_vocab(*file);
   if (!data) return std::move(data.error());
   template_text = data->chat_template;
+  suppressed = data->suppressed;
   ENGINE_TRY(made, make_tokenizer(*data));
   tokenizer = std::move(made);
   if (template_text.empty()) return ok;
@@ -167,6 +169,7 @@ Model::~Model() = default;
 const ModelInfo& Model::info() const { return impl_->info; }
 const Tokenizer* Model::tokenizer() const { return impl_->tokenizer.get(); }
 const ChatTemplate* Model::chat_template() const { return impl_->chat ? &*impl_->chat : nullptr; }
+std::span<const Token> Model::suppressed_tokens() const { return impl_->suppressed; }
 std::string_view Model::chat_template_text() const { return impl_->template_text; }
 const gguf::File* Model::file() const { return &*impl_->file; }
 int Model::max_rows() const { return impl_->options.max_rows; }

@@ -49,6 +49,7 @@ class Model {
   const ModelInfo& info() const;
   const Tokenizer* tokenizer() const;          // nullptr when the file has only a dummy vocabulary: feed ids
   const ChatTemplate* chat_template() const;   // nullptr when the file has none
+  std::span<const Token> suppressed_tokens() const;  // ids the vocabulary never wants drawn
   std::string_view chat_template_text() const; // "" when the file has none
   const gguf::File* file() const;
 

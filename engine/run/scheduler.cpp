@@ -114,6 +114,8 @@ Scheduler::~Scheduler() = default;
 RequestId Scheduler::submit(Request request) {
   ENGINE_CHECK(!request.prompt.empty() && request.sink != nullptr, "a request has a prompt and a sink");
   std::lock_guard lock(impl_->mutex);
+  const std::span<const Token> never = impl_->model.suppressed_tokens();
+  request.sampling.suppressed.insert(request.sampling.suppressed.end(), never.begin(), never.end());
   const RequestId id = impl_->next_id++;
   impl_->arrived.push_back(std::make_unique<Job>(id, std::move(request)));
   impl_->open_jobs.fetch_add(1, std::memory_order_relaxed);
@@ -238,17 +240,18 @@ void Scheduler::Impl::take(Job& job, const RowOutput& output) {
   job.tokens.push_back(token);
   job.stats.context.push_back(token);
   TokenEvent event{token, {}};
+  bool stopped = false;
   if (tokenizer != nullptr) {
     std::string whole;
     job.utf8.push(tokenizer->piece(token), whole);
-    const bool stopped = job.stop.push(whole, event.text);
-    job.request.sink->token(event);
-    if (stopped) return finish(job, DoneReason::stop);
-  } else {
-    job.request.sink->token(event);
+    stopped = job.stop.push(whole, event.text);
   }
-  const int limit = job.request.max_tokens < 0 ? 10 * model.info().n_ctx : job.request.max_tokens;
-  if (job.stats.output_tokens >= limit || job.repeats >= kRepeatGuard || !make_room(job)) finish(job, DoneReason::length);
+  job.request.sink->token(event);
+  // A limit that is reached with the stop string names the reason (sampling.md 5.1).
+  const int64_t limit = token_limit(job.request.max_tokens, model.info().n_ctx);
+  if (job.stats.output_tokens >= limit || job.repeats >= kRepeatGuard) return finish(job, DoneReason::length);
+  if (stopped) return finish(job, DoneReason::stop);
+  if (!make_room(job)) finish(job, DoneReason::length);
 }
 
 bool Scheduler::step() {
