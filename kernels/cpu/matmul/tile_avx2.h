@@ -31,6 +31,9 @@ inline __m256 float1(const std::byte* p) {
   return _mm256_set1_ps(v);
 }
 
+// Keeps the compiler from adding products as a tree: all of them would be live at once, and half of them spilled.
+inline void in_order(__m256i& v) { asm("" : "+x"(v)); }
+
 template <class C, class Source, int N>
 void columns(const std::byte* w, int64_t k, const Cols& cols, float* y) noexcept {
   constexpr int kSubs = 32 / C::kSub, kGroups = C::kSub / 4;
@@ -62,12 +65,14 @@ void columns(const std::byte* w, int64_t k, const Cols& cols, float* y) noexcept
             if (C::kDepth == 1) q = _mm256_sign_epi8(q, wg);
             const __m256i product = _mm256_maddubs_epi16(magnitude, q);
             s16[c] = i == 0 ? product : _mm256_add_epi16(s16[c], product);
+            in_order(s16[c]);
           }
         }
 #pragma GCC unroll 16
         for (int c = 0; c < N; ++c) {
           const __m256i s32 = _mm256_madd_epi16(s16[c], ones);
           sum[c] = g0 == 0 ? s32 : _mm256_add_epi32(sum[c], s32);
+          in_order(sum[c]);
         }
       }
 #pragma GCC unroll 16
