@@ -39,7 +39,7 @@ void start_answer(const std::shared_ptr<Reply>& reply, AnswerJob& job, std::shar
   Request request;
   request.num_keep = effective_keep(model, job.options.num_keep, prompt->tokens.size());
   request.prompt = std::move(prompt->tokens);
-  request.sampling = sampling_for(job.options, context);
+  request.sampling = sampler_params(job.options, context);
   request.stop = job.options.stop;
   request.max_tokens = job.options.num_predict < 0 ? most : std::min(job.options.num_predict, most);
   request.shift = job.shift;
@@ -99,6 +99,17 @@ Status resolve_think(const FoundModel& model, AnswerFields& answer) {
   return ok;
 }
 
+Result<Options> merged_options(const ModelRecord& record, const Json* options) {
+  Options out;
+  if (!record.params.empty()) {
+    ENGINE_TRY(own, parse_json(record.params));
+    if (own.is_object()) ENGINE_TRY_STATUS(apply_options(own, out));
+  }
+  if (options) ENGINE_TRY_STATUS(apply_options(*options, out));
+  ENGINE_TRY_STATUS(check_options(out));
+  return out;
+}
+
 void run_answer(App& app, std::shared_ptr<Reply> reply, AnswerJob job) {
   PoolRequest wanted;
   wanted.path = job.model.record.model_path;
@@ -115,8 +126,8 @@ void run_answer(App& app, std::shared_ptr<Reply> reply, AnswerJob job) {
     wanted.options.max_rows = *job.options.num_batch;
     wanted.max_rows_given = true;
   }
-  if (job.options.num_thread) {
-    wanted.options.threads = *job.options.num_thread;
+  if (job.options.num_thread > 0) {
+    wanted.options.threads = job.options.num_thread;
     wanted.threads_given = true;
   }
 

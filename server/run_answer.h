@@ -8,13 +8,13 @@
 #include <optional>
 #include <string>
 
+#include "engine/core/options.h"
 #include "server/answer.h"
 #include "server/app.h"
 #include "server/json_fields.h"
 #include "server/model_ref.h"
 #include "server/prompt.h"
 #include "server/reply.h"
-#include "server/request_options.h"
 
 namespace engine {
 
@@ -33,9 +33,12 @@ Status check_output_fields(const JsonFields& fields, const AnswerFields& answer)
 // Capability checks of `think`; fills in the default of the model.
 Status resolve_think(const FoundModel& model, AnswerFields& answer);
 
+// The built-in defaults, the parameters of the model and the options of the request, each on top of the other.
+Result<Options> merged_options(const ModelRecord& record, const Json* options);
+
 struct AnswerJob {
   FoundModel model;
-  RequestOptions options;
+  Options options;
   std::optional<std::chrono::nanoseconds> keep_alive;
   AnswerInfo info;
   bool load_only = false, debug_render = false, shift = true;

@@ -81,7 +81,7 @@ Status chat(App& app, const HttpRequest& request, const std::shared_ptr<Reply>& 
   }
   ENGINE_TRY_STATUS(resolve_think(*found, answer));
   ENGINE_TRY_STATUS(check(*found, answer, tools));
-  ENGINE_TRY(options, read_options(found->record.params, answer.options));
+  ENGINE_TRY(options, merged_options(found->record, answer.options));
   ENGINE_TRY_STATUS(check_output_fields(fields, answer));
   if (images) {
     ENGINE_TRY_STATUS(require_capability(*found, "vision"));

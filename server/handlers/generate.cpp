@@ -92,7 +92,7 @@ Status generate(App& app, const HttpRequest& request, const std::shared_ptr<Repl
   }
   ENGINE_TRY_STATUS(check(*found, answer, own));
   ENGINE_TRY_STATUS(resolve_think(*found, answer));
-  ENGINE_TRY(options, read_options(found->record.params, answer.options));
+  ENGINE_TRY(options, merged_options(found->record, answer.options));
   ENGINE_TRY_STATUS(check_output_fields(fields, answer));
   job.load_only = own.prompt.empty();
   if (own.has_images && !job.load_only) {
