@@ -53,6 +53,7 @@ Status read(std::string_view name, const Json& value, double, double, std::optio
   return ok;
 }
 Status read(std::string_view name, const Json& value, double, double, std::vector<std::string>& out) {
+  if (value.is_string()) return out = {value.get<std::string>()}, ok;  // a common mistake: a list of one
   if (!value.is_array()) return wrong_type(name, "array");
   std::vector<std::string> texts;
   for (const Json& element : value) {

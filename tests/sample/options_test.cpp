@@ -66,7 +66,7 @@ TEST(Options, ErrorsNameOptionAndType) {
   EXPECT_EQ(error_of(R"({"seed": true})"), "option \"seed\" must be of type integer");
   EXPECT_EQ(error_of(R"({"temperature": "hot"})"), "option \"temperature\" must be of type float32");
   EXPECT_EQ(error_of(R"({"use_mmap": 1})"), "option \"use_mmap\" must be of type boolean");
-  EXPECT_EQ(error_of(R"({"stop": "x"})"), "option \"stop\" must be of type array");
+  EXPECT_EQ(error_of(R"({"stop": 1})"), "option \"stop\" must be of type array");
   EXPECT_EQ(error_of(R"({"stop": ["x", 1]})"), "option \"stop\" must be of an array of strings");
   EXPECT_EQ(error_of(R"({"repeat_penalty": 0})"), "option \"repeat_penalty\" must be finite and greater than 0");
   EXPECT_EQ(error_of(R"({"repeat_penalty": 1e-40})"), "option \"repeat_penalty\" must be finite and greater than 0");

@@ -1,0 +1,29 @@
+// A complete model small enough to be written, loaded and run in every test: random weights, a byte-level BPE vocabulary of some
+// 300 tokens, a chat template. The same options give the same bytes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "engine/core/dtype.h"
+#include "engine/core/result.h"
+
+namespace engine::testing {
+
+// ChatML, with the system text, tools and tool results of a request visible in the prompt.
+extern const char* const kTinyTemplate;
+// The same with a thinking block: the generation prompt opens it when enable_thinking is set.
+extern const char* const kTinyThinkingTemplate;
+
+struct TinyModel {
+  std::string arch = "llama";                 // llama or qwen2: the first also tests the permuted rope, the second biases
+  DType type = DType::f16;                    // of the matrices: f32, f16, q8_0 or q4_1
+  uint32_t seed = 1;
+  uint32_t n_ctx_train = 2048;
+  std::string chat_template = kTinyTemplate;  // "": none
+  bool embedding = false;                     // has a pooling type: an embedding model
+};
+
+Status write_tiny_model(const std::string& path, const TinyModel& options = {});
+
+}  // namespace engine::testing
