@@ -79,6 +79,9 @@ Result<std::vector<Token>> parse_tokens(std::string_view text) {
     }
   }
   if (list != !text.empty()) return bad();
+  if (list) text.remove_prefix(1);
+  skip(" \t\r\n");
+  if (!text.empty()) return bad();
   return tokens;
 }
 

@@ -92,7 +92,7 @@ Status bench(const Args& args) {
   ENGINE_TRY_STATUS(read_ints(args, "--ubatch-size", 1, grid.n_ubatch));
   grid.n_threads = {default_threads()};
   ENGINE_TRY_STATUS(read_ints(args, "--threads", 1, grid.n_threads));
-  for (const std::string& pair : args.all("-pg")) {
+  for (const std::string& pair : args.all("--pg")) {
     std::vector<int> both;
     ENGINE_TRY_STATUS(parse_bench_ints(pair, both));
     if (both.size() != 2) return wrong(fmt::format("-pg {}: two numbers are needed, prompt,generation", pair));
@@ -219,7 +219,7 @@ constexpr Flag kBenchFlags[] = {{"-m,--model", "MODEL", "model, by name or path;
                                 {"--list-shapes", "", "list the shapes of --synth"},
                                 {"-p,--n-prompt", "N", "prompt tokens (512)"},
                                 {"-n,--n-gen", "N", "tokens to generate (128)"},
-                                {"-pg", "PP,TG", "prompt and generation in one test"},
+                                {"--pg", "PP,TG", "prompt and generation in one test"},
                                 {"-d,--n-depth", "N", "tokens that are in the cache before (0)"},
                                 {"-b,--batch-size", "N", "tokens of one batch (2048)"},
                                 {"--ub,--ubatch-size", "N", "tokens of one step (512)"},

@@ -13,12 +13,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Run {
+struct Outcome {
   int code;
   std::string out, err;
 };
 
-std::string quoted(const std::string& s) { return "'" + s + "'"; }
+std::string in_quotes(const std::string& s) { return "'" + s + "'"; }
 
 class Program : public testing::Test {
  protected:
@@ -32,14 +32,14 @@ class Program : public testing::Test {
     fs::remove_all(home_, ec);
   }
   // No server listens on the address that the program is given.
-  Run run(const std::string& arguments, const std::string& input = "") {
+  Outcome run(const std::string& arguments, const std::string& input = "") {
     const std::string in = home_ + "/in", err = home_ + "/err";
     std::FILE* f = std::fopen(in.c_str(), "wb");
     std::fwrite(input.data(), 1, input.size(), f);
     std::fclose(f);
-    const std::string command = "env -u OLLAMA_MODELS HOME=" + quoted(home_) + " OLLAMA_HOST=127.0.0.1:1 " + quoted(ENGINE_PROGRAM) + " " + arguments + " < " +
-                                quoted(in) + " 2> " + quoted(err);
-    Run r{-1, "", ""};
+    const std::string command = "env -u OLLAMA_MODELS HOME=" + in_quotes(home_) + " OLLAMA_HOST=127.0.0.1:1 " + in_quotes(ENGINE_PROGRAM) + " " + arguments + " < " +
+                                in_quotes(in) + " 2> " + in_quotes(err);
+    Outcome r{-1, "", ""};
     std::FILE* pipe = ::popen(command.c_str(), "r");
     char buffer[4096];
     for (size_t n; (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) r.out.append(buffer, n);
@@ -64,14 +64,14 @@ class Program : public testing::Test {
   if (model.empty()) GTEST_SKIP() << "build/models/smollm2-135m.gguf is missing: scripts/fetch_model.py smollm2 build/models/smollm2-135m.gguf"
 
 TEST_F(Program, Version) {
-  const Run r = run("--version");
+  const Outcome r = run("--version");
   EXPECT_EQ(r.code, 0);
   for (const char* part : {"engine version is ", "commit ", "backends: CPU", "features: "}) EXPECT_NE(r.out.find(part), std::string::npos) << part;
 }
 
 TEST_F(Program, HelpListsTheVerbs) {
   for (const char* arguments : {"", "help", "--help"}) {
-    const Run r = run(arguments);
+    const Outcome r = run(arguments);
     EXPECT_EQ(r.code, 0);
     for (const char* verb : {"serve", "run", "bench", "gguf-dump"}) EXPECT_NE(r.out.find(verb), std::string::npos) << verb;
   }
@@ -92,20 +92,20 @@ TEST_F(Program, OneClearErrorLine) {
                         Case{"ps", "Error: could not connect to the engine server, run 'engine serve' to start it\n"},
                         Case{"health", "Error: could not connect to the engine server, run 'engine serve' to start it\n"},
                         Case{"run a@b hi", "Error: invalid model name\n"}}) {
-    const Run r = run(c.arguments);
+    const Outcome r = run(c.arguments);
     EXPECT_EQ(r.code, 1) << c.arguments;
     EXPECT_EQ(r.err, c.message) << c.arguments;
     EXPECT_EQ(r.out, "") << c.arguments;
   }
-  const Run missing = run("run nothing hi");
+  const Outcome missing = run("run nothing hi");
   EXPECT_EQ(missing.code, 1);
   EXPECT_NE(missing.err.find("model 'nothing' not found; `engine list`"), std::string::npos) << missing.err;
-  const Run no_file = run("explain ./none.gguf");
+  const Outcome no_file = run("explain ./none.gguf");
   EXPECT_NE(no_file.err.find("./none.gguf does not exist"), std::string::npos) << no_file.err;
 }
 
 TEST_F(Program, EmptyStoreAndMachine) {
-  const Run list = run("list");
+  const Outcome list = run("list");
   EXPECT_EQ(list.code, 0);
   EXPECT_EQ(list.out, "NAME    ID    SIZE    MODIFIED \n");
   EXPECT_EQ(run("devices").code, 0);
@@ -114,22 +114,22 @@ TEST_F(Program, EmptyStoreAndMachine) {
 
 TEST_F(Program, BenchListsItsShapes) {
   EXPECT_NE(run("bench --list-shapes").out.find("llama-3.1-8b\n"), std::string::npos);
-  const Run r = run("bench --synth nothing:Q4_0");
+  const Outcome r = run("bench --synth nothing:Q4_0");
   EXPECT_EQ(r.code, 1);
   EXPECT_NE(r.err.find("unknown shape 'nothing' (known: "), std::string::npos) << r.err;
 }
 
 TEST_F(Program, ImportListShowRun) {
   NEED_MODEL();
-  ASSERT_EQ(run("import " + quoted(model) + " SmolLM2:135m --params '{\"temperature\":0}'").code, 0);
-  const Run list = run("list -q");
+  ASSERT_EQ(run("import " + in_quotes(model) + " SmolLM2:135m --params '{\"temperature\":0}'").code, 0);
+  const Outcome list = run("list -q");
   EXPECT_EQ(list.out, "SmolLM2:135m\n");
-  const Run show = run("show smollm2:135m");
+  const Outcome show = run("show smollm2:135m");
   EXPECT_EQ(show.code, 0) << show.err;
   EXPECT_NE(show.out.find("    architecture        llama"), std::string::npos) << show.out;
   EXPECT_NE(show.out.find("    quantization        Q4_1"), std::string::npos) << show.out;
   EXPECT_NE(run("show smollm2:135m --parameters").out.find("temperature"), std::string::npos);
-  const Run answer = run("run smollm2:135m --verbose 'What is the capital of France?'");
+  const Outcome answer = run("run smollm2:135m --verbose 'What is the capital of France?'");
   EXPECT_EQ(answer.code, 0) << answer.err;
   EXPECT_NE(answer.out.find("Paris"), std::string::npos) << answer.out;
   EXPECT_TRUE(answer.out.ends_with("\n\n"));
@@ -140,7 +140,7 @@ TEST_F(Program, ImportListShowRun) {
 
 TEST_F(Program, PathsAndPipes) {
   NEED_MODEL();
-  const Run r = run("run " + quoted(model), "What is the capital of France?");
+  const Outcome r = run("run " + in_quotes(model), "What is the capital of France?");
   EXPECT_EQ(r.code, 0) << r.err;
   EXPECT_GT(r.out.size(), 5u);
   EXPECT_FALSE(fs::exists(home_ + "/.ollama/models/manifests"));
@@ -148,23 +148,23 @@ TEST_F(Program, PathsAndPipes) {
 
 TEST_F(Program, TokensThereAndBack) {
   NEED_MODEL();
-  const Run ids = run("tokenize " + quoted(model), "Hello <|im_start|>world\n");
+  const Outcome ids = run("tokenize " + in_quotes(model), "Hello <|im_start|>world\n");
   ASSERT_EQ(ids.code, 0) << ids.err;
   EXPECT_EQ(ids.out.front(), '[');
-  const Run text = run("detokenize " + quoted(model), ids.out);
+  const Outcome text = run("detokenize " + in_quotes(model), ids.out);
   EXPECT_EQ(text.out, "Hello <|im_start|>world\n");
-  const Run plain = run("tokenize --no-specials " + quoted(model), "<|im_start|>");
+  const Outcome plain = run("tokenize --no-specials " + in_quotes(model), "<|im_start|>");
   EXPECT_GT(plain.out.size(), std::string("[1]\n").size());
 }
 
 TEST_F(Program, LogitsDoNotDependOnTheSplit) {
   NEED_MODEL();
   const std::string a = home_ + "/a", b = home_ + "/b";
-  ASSERT_EQ(run("logits " + quoted(model) + " --tokens 1,2,3,4,5 -o " + quoted(a)).code, 0);
-  ASSERT_EQ(run("logits " + quoted(model) + " --tokens 1,2,3,4,5 --chunk 2 -t 1 -o " + quoted(b)).code, 0);
+  ASSERT_EQ(run("logits " + in_quotes(model) + " --tokens 1,2,3,4,5 -o " + in_quotes(a)).code, 0);
+  ASSERT_EQ(run("logits " + in_quotes(model) + " --tokens 1,2,3,4,5 --chunk 2 -t 1 -o " + in_quotes(b)).code, 0);
   EXPECT_EQ(fs::file_size(a), 5u * 49152 * 4);
-  EXPECT_EQ(std::system(("cmp -s " + quoted(a) + " " + quoted(b)).c_str()), 0);
-  const Run r = run("logits " + quoted(model) + " --tokens 1,999999 -o " + quoted(a));
+  EXPECT_EQ(std::system(("cmp -s " + in_quotes(a) + " " + in_quotes(b)).c_str()), 0);
+  const Outcome r = run("logits " + in_quotes(model) + " --tokens 1,999999 -o " + in_quotes(a));
   EXPECT_EQ(r.code, 1);
   EXPECT_NE(r.err.find("token 999999 is outside the vocabulary of 49152"), std::string::npos) << r.err;
 }
@@ -173,11 +173,11 @@ TEST_F(Program, PerplexityAgainstItself) {
   NEED_MODEL();
   std::string text;
   for (int i = 0; i < 60; ++i) text += "The quick brown fox number " + std::to_string(i) + " jumps over the lazy dog. ";
-  const std::string base = home_ + "/base", arguments = "perplexity " + quoted(model) + " -c 64 --chunks 3 --kl-divergence-base " + quoted(base);
-  const Run first = run(arguments, text);
+  const std::string base = home_ + "/base", arguments = "perplexity " + in_quotes(model) + " -c 64 --chunks 3 --kl-divergence-base " + in_quotes(base);
+  const Outcome first = run(arguments, text);
   ASSERT_EQ(first.code, 0) << first.err;
   EXPECT_NE(first.out.find("Final estimate: PPL = "), std::string::npos) << first.out;
-  const Run second = run(arguments);
+  const Outcome second = run(arguments);
   ASSERT_EQ(second.code, 0) << second.err;
   EXPECT_NE(second.out.find("Same top p                    : 100.000"), std::string::npos) << second.out;
 }
