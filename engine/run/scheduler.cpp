@@ -40,6 +40,7 @@ struct Job {
   int64_t first_ns = 0, prompt_end_ns = 0;
   int repeats = 0;
   bool resting = false;          // its sink had no room
+  bool preempted = false;        // gave its pages away; comes back when another request has ended
 
   Job(RequestId i, Request r) : id(i), request(std::move(r)), sampler(request.sampling), stop(request.stop), tokens(request.prompt) {
     stats.prompt_tokens = static_cast<int>(tokens.size());
@@ -98,6 +99,7 @@ struct Scheduler::Impl {
   }
   void drop(Job& job) {
     jobs.remove_if([&](const auto& j) { return j.get() == &job; });
+    for (const auto& j : jobs) j->preempted = false;
     open_jobs.fetch_sub(1, std::memory_order_relaxed);
   }
 
@@ -190,6 +192,7 @@ bool Scheduler::Impl::choose() {
   for (const auto& owned : jobs) {
     Job& job = *owned;
     if (job.resting || budget == 0 || running == most_running) continue;
+    if (job.preempted && running > 0) continue;  // the oldest goes on in any case
     if (job.seq < 0) {
       Result<Model::SeqId> seq = model.open(job.tokens);
       if (!seq) continue;  // no room now: later
@@ -222,6 +225,7 @@ bool Scheduler::Impl::preempt() {
     if ((*it)->seq >= 0) {
       model.close((*it)->seq, true);
       (*it)->seq = -1;
+      (*it)->preempted = true;
       return true;
     }
   return false;
