@@ -1,5 +1,6 @@
 // The walk of a matmul, the same for every ISA: items -> panels, columns -> passes -> tiles, finished tiles -> epilogue.
-// Isa brings vectors: Isa::shifts (sums of activation codes) and Isa::finish (the epilogue of a tile).
+// Isa brings kRows, kPassBytes (of activations in a pass: half of L2; the strip and the output take the rest) and the vector code:
+// shifts (sums of activation codes) and finish (the epilogue of a tile).
 //
 //   for each pass of columns that fits into half of L2
 //     for each panel of the item range
@@ -11,15 +12,13 @@
 namespace engine::cpu {
 namespace {
 
-constexpr int64_t kPassBytes = 512 << 10;  // of activations: half of a Zen 4 core's L2, the strip and the output take the rest
-
 template <class Isa>
 struct Walk {
   static int64_t panels(const MatmulArgs& a) { return (a.w.ne[1] + Isa::kRows - 1) / Isa::kRows; }
 
   static int64_t pass_cols(const MatmulArgs& a) {
     const int64_t col = a.x.nb[1] > 0 ? a.x.nb[1] : 1;
-    const int64_t fit = kPassBytes / col / kTileCols * kTileCols;
+    const int64_t fit = Isa::kPassBytes / col / kTileCols * kTileCols;
     return fit < 4 * kTileCols ? 4 * kTileCols : fit;
   }
 
@@ -85,8 +84,9 @@ struct Walk {
     std::byte* shifts = strip_w + strip_bytes(a) * (a.up ? 2 : 1);
     const size_t stride = shift_stride(a);
 
-    for (int64_t first = 0; first < n; first += pass_max) {
-      const int64_t cols = n - first < pass_max ? n - first : pass_max;
+    const int64_t passes = (n + pass_max - 1) / pass_max;
+    for (int64_t i = 0; i < passes; ++i) {
+      const int64_t first = n * i / passes, cols = n * (i + 1) / passes - first;
       const Pass pass{a, a.experts ? a.experts->entries + a.experts->offsets[matrix] : nullptr, first};
       if (m.zero)
         for (int64_t c = 0; c < cols; ++c)

@@ -28,6 +28,7 @@ inline __m512 activate(Act act, __m512 v) {
 
 struct Avx512 {
   static constexpr int kRows = 16;
+  static constexpr int64_t kPassBytes = 512 << 10;  // Zen 4 has 1 MB of L2 per core
 
   // out[i] = factor * sum of q[i * sub, +sub)
   static void shifts(const int8_t* q, int64_t k, int sub, int factor, int32_t* out) {
