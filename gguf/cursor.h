@@ -1,5 +1,6 @@
-// Cursor: a bounds-checked walk over the bytes of a GGUF file, in the byte order and with the length width of that file.
-// Internal to this folder. Nothing here is aligned, so every number is read with memcpy.
+// Cursor: a bounds-checked walk over the bytes of a GGUF file, in the byte order and with the
+// length width of that file. Internal to this folder. Nothing here is aligned, so every number is
+// read with memcpy.
 #pragma once
 
 #include <bit>
@@ -16,7 +17,7 @@ namespace engine::gguf {
 // How numbers are encoded in one file.
 struct Encoding {
   bool swapped = false;  // the other byte order than this machine's
-  bool v1 = false;       // lengths and counts are u32, not u64, and strings may count a trailing NUL
+  bool v1 = false;  // lengths and counts are u32, not u64, and strings may count a trailing NUL
 };
 
 template <class T>
@@ -24,7 +25,8 @@ T byte_swapped(T v) {
   if constexpr (sizeof(T) == 1) {
     return v;
   } else {
-    using U = std::conditional_t<sizeof(T) == 2, uint16_t, std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>>;
+    using U = std::conditional_t<sizeof(T) == 2, uint16_t,
+                                 std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>>;
     U u = std::bit_cast<U>(v);
     if constexpr (sizeof(T) == 2) u = __builtin_bswap16(u);
     if constexpr (sizeof(T) == 4) u = __builtin_bswap32(u);
@@ -43,7 +45,8 @@ T load(const std::byte* p, bool swapped) {
 // Every read fails, and moves nothing, when fewer bytes are left than it needs.
 class Cursor {
  public:
-  Cursor(std::span<const std::byte> bytes, Encoding encoding, size_t pos = 0) : bytes_(bytes), encoding_(encoding), pos_(pos) {}
+  Cursor(std::span<const std::byte> bytes, Encoding encoding, size_t pos = 0)
+      : bytes_(bytes), encoding_(encoding), pos_(pos) {}
 
   size_t pos() const { return pos_; }
   size_t remain() const { return bytes_.size() - pos_; }
@@ -82,7 +85,8 @@ class Cursor {
   size_t pos_;
 };
 
-// A string of a file for messages: control bytes, quotes and invalid UTF-8 escaped, at most 128 bytes of it.
+// A string of a file for messages: control bytes, quotes and invalid UTF-8 escaped, at most 128
+// bytes of it.
 std::string printable(std::string_view s);
 
 }  // namespace engine::gguf

@@ -1,4 +1,5 @@
-// JSON is written directly here: the output is flat, large (a vocabulary) and needs numbers exactly as stored.
+// JSON is written directly here: the output is flat, large (a vocabulary) and needs numbers exactly
+// as stored.
 #include "gguf/dump.h"
 
 #include <fmt/format.h>
@@ -77,26 +78,32 @@ void append_elements(std::string& out, const Value& value, size_t limit, size_t 
   }
 }
 
-const char* byte_order(const File& file) { return file.big_endian() ? "big" : "little"; }
+const char* byte_order(const File& file) {
+  return file.big_endian() ? "big" : "little";
+}
 
 std::string shape(const TensorInfo& t, std::string_view separator) {
   std::string out;
-  for (int j = 0; j < std::max<int>(t.rank, 1); ++j) fmt::format_to(Out(out), "{}{}", j > 0 ? separator : "", t.ne[j]);
+  for (int j = 0; j < std::max<int>(t.rank, 1); ++j)
+    fmt::format_to(Out(out), "{}{}", j > 0 ? separator : "", t.ne[j]);
   return out;
 }
 
 void append_json_value(std::string& out, const Value& value) {
   fmt::format_to(Out(out), "{{\"type\": \"{}\", ", type_name(value.type()));
   if (value.is_array()) {
-    fmt::format_to(Out(out), "\"element_type\": \"{}\", \"count\": {}, ", type_name(value.element_type()), value.count());
+    fmt::format_to(Out(out), "\"element_type\": \"{}\", \"count\": {}, ",
+                   type_name(value.element_type()), value.count());
     if (value.count() > kJsonArrayLimit) out += "\"truncated\": true, ";
     out += "\"value\": [";
     append_elements(out, value, kJsonArrayLimit, std::string_view::npos);
     out += ']';
   } else {
     out += "\"value\": ";
-    if (value.type() == Type::str) append_quoted(out, value.text());
-    else append_number(out, value.element(0));
+    if (value.type() == Type::str)
+      append_quoted(out, value.text());
+    else
+      append_number(out, value.element(0));
   }
   out += '}';
 }
@@ -105,13 +112,15 @@ void append_json_value(std::string& out, const Value& value) {
 
 std::string dump_text(const File& file) {
   std::string out;
-  fmt::format_to(Out(out), "file        {}\nversion     {}, {} endian\nsize        {} bytes in {} file(s)\n", printable(file.path()),
-                 file.version(), byte_order(file), file.size(), file.shards());
-  fmt::format_to(Out(out), "alignment   {}\ndata        at {}\n\n{} keys\n", file.alignment(), file.data_offset(),
-                 file.keys().size());
+  fmt::format_to(
+      Out(out), "file        {}\nversion     {}, {} endian\nsize        {} bytes in {} file(s)\n",
+      printable(file.path()), file.version(), byte_order(file), file.size(), file.shards());
+  fmt::format_to(Out(out), "alignment   {}\ndata        at {}\n\n{} keys\n", file.alignment(),
+                 file.data_offset(), file.keys().size());
   for (const Value& value : file.keys()) {
     std::string type = type_name(value.type());
-    if (value.is_array()) type = fmt::format("{}[{}]", type_name(value.element_type()), value.count());
+    if (value.is_array())
+      type = fmt::format("{}[{}]", type_name(value.element_type()), value.count());
     fmt::format_to(Out(out), "  {:<12} {} = ", type, printable(value.key()));
     if (value.is_array()) {
       out += '[';
@@ -129,8 +138,8 @@ std::string dump_text(const File& file) {
   for (const TensorInfo& t : file.tensors()) bytes += t.bytes;
   fmt::format_to(Out(out), "\n{} tensors, {} bytes\n", file.tensors().size(), bytes);
   for (const TensorInfo& t : file.tensors()) {
-    fmt::format_to(Out(out), "  {:<8} {:<24} {:>14} @{:<14} {}", display_name(t.dtype), shape(t, " x "), t.bytes, t.offset,
-                   printable(t.name));
+    fmt::format_to(Out(out), "  {:<8} {:<24} {:>14} @{:<14} {}", display_name(t.dtype),
+                   shape(t, " x "), t.bytes, t.offset, printable(t.name));
     if (file.shards() > 1) fmt::format_to(Out(out), "  (file {})", t.shard + 1);
     out += '\n';
   }
@@ -141,8 +150,10 @@ std::string dump_json(const File& file) {
   std::string out = "{\"path\": ";
   append_quoted(out, file.path());
   fmt::format_to(Out(out),
-                 ", \"version\": {}, \"byte_order\": \"{}\", \"alignment\": {}, \"size\": {}, \"shards\": {}, \"data_offset\": {}",
-                 file.version(), byte_order(file), file.alignment(), file.size(), file.shards(), file.data_offset());
+                 ", \"version\": {}, \"byte_order\": \"{}\", \"alignment\": {}, \"size\": {}, "
+                 "\"shards\": {}, \"data_offset\": {}",
+                 file.version(), byte_order(file), file.alignment(), file.size(), file.shards(),
+                 file.data_offset());
   out += ",\n\"metadata\": {";
   const char* separator = "\n";
   for (const Value& value : file.keys()) {
@@ -157,8 +168,10 @@ std::string dump_json(const File& file) {
     out += std::exchange(separator, ",\n");
     out += "{\"name\": ";
     append_quoted(out, t.name);
-    fmt::format_to(Out(out), ", \"type\": \"{}\", \"shape\": [{}], \"offset\": {}, \"bytes\": {}, \"shard\": {}}}",
-                   display_name(t.dtype), shape(t, ", "), t.offset, t.bytes, t.shard);
+    fmt::format_to(
+        Out(out),
+        ", \"type\": \"{}\", \"shape\": [{}], \"offset\": {}, \"bytes\": {}, \"shard\": {}}}",
+        display_name(t.dtype), shape(t, ", "), t.offset, t.bytes, t.shard);
   }
   out += "\n]}\n";
   return out;

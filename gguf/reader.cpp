@@ -18,14 +18,17 @@ namespace engine::gguf {
 namespace {
 
 constexpr uint64_t kMaxShards = 65535;
-constexpr size_t kViewAlignment = 8;  // of the data that view() hands out: no scalar of a file is larger
+constexpr size_t kViewAlignment =
+    8;  // of the data that view() hands out: no scalar of a file is larger
 
 Error in_file(const std::string& path, Error e) {
   e.message = fmt::format("{}: {}", path, e.message);
   return e;
 }
 
-std::string shard_suffix(size_t i, size_t count) { return fmt::format("-{:05}-of-{:05}.gguf", i + 1, count); }
+std::string shard_suffix(size_t i, size_t count) {
+  return fmt::format("-{:05}-of-{:05}.gguf", i + 1, count);
+}
 
 }  // namespace
 
@@ -41,9 +44,12 @@ struct File::Impl {
   std::vector<uint32_t> tensors_by_name;  // indices into tensors
 
   std::mutex mutex;
-  std::map<uint32_t, std::unique_ptr<std::byte[]>> copies;  // by tensor index: data that view() could not hand out in place
+  std::map<uint32_t, std::unique_ptr<std::byte[]>>
+      copies;  // by tensor index: data that view() could not hand out in place
 
-  std::string_view name(uint32_t index) const { return shards[tensors[index].shard].tensor_name(tensors[index].i); }
+  std::string_view name(uint32_t index) const {
+    return shards[tensors[index].shard].tensor_name(tensors[index].i);
+  }
 
   Status add(const std::string& path) {
     ENGINE_TRY(map, MappedFile::open(path));
@@ -60,7 +66,9 @@ struct File::Impl {
     const std::optional<Value> value = shard.key("split.count");
     if (!value) return uint64_t{0};
     ENGINE_TRY(count, value->get<uint64_t>());
-    if (count > kMaxShards) return Error{Errc::corrupt, fmt::format("split count {} exceeds maximum {}", count, kMaxShards)};
+    if (count > kMaxShards)
+      return Error{Errc::corrupt,
+                   fmt::format("split count {} exceeds maximum {}", count, kMaxShards)};
     return count;
   }
 };
@@ -76,17 +84,22 @@ Result<File> File::open(const std::string& path) {
   Result<uint64_t> count = Impl::split_count(impl->shards[0]);
   if (!count) return in_file(path, std::move(count.error()));
   if (*count > 1) {
-    // merge() checks split.no of every shard; here, before any other file is touched, it decides what the user meant.
+    // merge() checks split.no of every shard; here, before any other file is touched, it decides
+    // what the user meant.
     const std::optional<Value> no = impl->shards[0].key("split.no");
     const Result<uint64_t> index = no ? no->get<uint64_t>() : Result<uint64_t>(uint64_t{0});
     if (index && *index != 0)
-      return Error{Errc::corrupt,
-                   fmt::format("illegal split file idx: {} (file: {}), model must be loaded with the first split", *index, path)};
+      return Error{
+          Errc::corrupt,
+          fmt::format(
+              "illegal split file idx: {} (file: {}), model must be loaded with the first split",
+              *index, path)};
     const std::string suffix = shard_suffix(0, *count);
     const std::string prefix = path.substr(0, path.size() - std::min(path.size(), suffix.size()));
     if (prefix.empty() || prefix.back() == '/' || !path.ends_with(suffix))
       return Error{Errc::corrupt, fmt::format("invalid split file name: {}", path)};
-    for (size_t i = 1; i < *count; ++i) ENGINE_TRY_STATUS(impl->add(prefix + shard_suffix(i, *count)));
+    for (size_t i = 1; i < *count; ++i)
+      ENGINE_TRY_STATUS(impl->add(prefix + shard_suffix(i, *count)));
   }
   return merge(std::move(impl));
 }
@@ -98,8 +111,9 @@ Result<File> File::open(std::span<const std::string> paths) {
   Result<uint64_t> count = Impl::split_count(impl->shards[0]);
   if (!count) return in_file(paths[0], std::move(count.error()));
   if (std::max<uint64_t>(*count, 1) != paths.size())
-    return Error{Errc::corrupt, fmt::format("{}: invalid split count, given: {} splits, but expected {}", paths[0], paths.size(),
-                                            std::max<uint64_t>(*count, 1))};
+    return Error{Errc::corrupt,
+                 fmt::format("{}: invalid split count, given: {} splits, but expected {}", paths[0],
+                             paths.size(), std::max<uint64_t>(*count, 1))};
   return merge(std::move(impl));
 }
 
@@ -119,14 +133,19 @@ Result<File> File::merge(std::unique_ptr<Impl> impl) {
     total += impl->shards[s].tensors.size();
     if (shards == 1) break;
     const std::optional<Value> no = impl->shards[s].key("split.no");
-    if (!no) return Error{Errc::corrupt, fmt::format("missing key split.no in GGUF split {}", impl->paths[s])};
+    if (!no)
+      return Error{Errc::corrupt,
+                   fmt::format("missing key split.no in GGUF split {}", impl->paths[s])};
     Result<uint64_t> index = no->get<uint64_t>();
     if (!index) return in_file(impl->paths[s], std::move(index.error()));
     if (*index != s)
-      return Error{Errc::corrupt, fmt::format("illegal split file idx: {} (file: {}), expected {}", *index, impl->paths[s], s)};
+      return Error{Errc::corrupt, fmt::format("illegal split file idx: {} (file: {}), expected {}",
+                                              *index, impl->paths[s], s)};
   }
   if (total > kMaxTensors)
-    return in_file(impl->paths[0], {Errc::corrupt, fmt::format("number of tensors is {} but at most {} are read", total, kMaxTensors)});
+    return in_file(impl->paths[0],
+                   {Errc::corrupt, fmt::format("number of tensors is {} but at most {} are read",
+                                               total, kMaxTensors)});
 
   impl->tensors.reserve(total);
   for (size_t s = 0; s < shards; ++s)
@@ -134,29 +153,41 @@ Result<File> File::merge(std::unique_ptr<Impl> impl) {
       impl->tensors.push_back({static_cast<uint32_t>(s), static_cast<uint32_t>(i)});
   impl->tensors_by_name.resize(total);
   for (size_t i = 0; i < total; ++i) impl->tensors_by_name[i] = static_cast<uint32_t>(i);
-  if (const auto duplicate = sort_by_name(impl->tensors_by_name, [&](uint32_t i) { return impl->name(i); })) {
+  if (const auto duplicate =
+          sort_by_name(impl->tensors_by_name, [&](uint32_t i) { return impl->name(i); })) {
     const std::string name = printable(impl->name(static_cast<uint32_t>(*duplicate)));
     const Impl::Ref at = impl->tensors[*duplicate];
     if (shards == 1)
-      return in_file(impl->paths[0], {Errc::corrupt, fmt::format("duplicate tensor name '{}' for tensor {}", name, at.i)});
-    return in_file(impl->paths[at.shard], {Errc::corrupt, fmt::format("invalid model: tensor '{}' is duplicated", name)});
+      return in_file(
+          impl->paths[0],
+          {Errc::corrupt, fmt::format("duplicate tensor name '{}' for tensor {}", name, at.i)});
+    return in_file(impl->paths[at.shard],
+                   {Errc::corrupt, fmt::format("invalid model: tensor '{}' is duplicated", name)});
   }
 
   if (shards > 1) {
     const std::optional<Value> expected = impl->shards[0].key("split.tensors.count");
-    if (!expected) return in_file(impl->paths[0], {Errc::corrupt, "missing key split.tensors.count"});
+    if (!expected)
+      return in_file(impl->paths[0], {Errc::corrupt, "missing key split.tensors.count"});
     Result<uint64_t> n = expected->get<uint64_t>();
     if (!n) return in_file(impl->paths[0], std::move(n.error()));
     if (*n != total)
       return in_file(impl->paths[0],
-                     {Errc::corrupt, fmt::format("corrupted model: {} tensors expected but {} found", *n, total)});
+                     {Errc::corrupt,
+                      fmt::format("corrupted model: {} tensors expected but {} found", *n, total)});
   }
   return File(std::move(impl));
 }
 
-Value File::value_at(const File& file, size_t i) { return file.impl_->shards[0].value(i); }
-List<Value> File::keys() const { return {*this, impl_->shards[0].keys.size(), value_at}; }
-std::optional<Value> File::key(std::string_view name) const { return impl_->shards[0].key(name); }
+Value File::value_at(const File& file, size_t i) {
+  return file.impl_->shards[0].value(i);
+}
+List<Value> File::keys() const {
+  return {*this, impl_->shards[0].keys.size(), value_at};
+}
+std::optional<Value> File::key(std::string_view name) const {
+  return impl_->shards[0].key(name);
+}
 
 Result<double> File::number(std::string_view name) const {
   const std::optional<Value> value = key(name);
@@ -164,13 +195,16 @@ Result<double> File::number(std::string_view name) const {
   return named(value->number());
 }
 
-Error File::name_file(Error e) const { return in_file(path(), std::move(e)); }
+Error File::name_file(Error e) const {
+  return in_file(path(), std::move(e));
+}
 Error File::missing(std::string_view name) const {
   return name_file({Errc::not_found, fmt::format("missing key '{}'", printable(name))});
 }
 Error File::wrong_length(const Value& value, size_t expected) const {
-  return name_file({Errc::corrupt, fmt::format("key '{}' has wrong array length; expected {}, got {}", printable(value.key()),
-                                               expected, value.count())});
+  return name_file(
+      {Errc::corrupt, fmt::format("key '{}' has wrong array length; expected {}, got {}",
+                                  printable(value.key()), expected, value.count())});
 }
 
 TensorInfo File::tensor_at(const File& file, size_t i) {
@@ -181,11 +215,14 @@ TensorInfo File::tensor_at(const File& file, size_t i) {
   return out;
 }
 
-List<TensorInfo> File::tensors() const { return {*this, impl_->tensors.size(), tensor_at}; }
+List<TensorInfo> File::tensors() const {
+  return {*this, impl_->tensors.size(), tensor_at};
+}
 
 std::optional<TensorInfo> File::find(std::string_view name) const {
   const auto& index = impl_->tensors_by_name;
-  const auto it = std::ranges::lower_bound(index, name, {}, [&](uint32_t i) { return impl_->name(i); });
+  const auto it =
+      std::ranges::lower_bound(index, name, {}, [&](uint32_t i) { return impl_->name(i); });
   if (it == index.end() || impl_->name(*it) != name) return std::nullopt;
   return tensor_at(*this, *it);
 }
@@ -193,7 +230,9 @@ std::optional<TensorInfo> File::find(std::string_view name) const {
 Result<Tensor> File::view(const TensorInfo& t) const {
   const Shard& shard = impl_->shards[t.shard];
   const std::byte* data = shard.bytes.data() + shard.data_start + t.offset;
-  if (t.bytes == 0) data = shard.bytes.data();  // an offset past the end is legal for an empty tensor, a pointer is not
+  if (t.bytes == 0)
+    data = shard.bytes
+               .data();  // an offset past the end is legal for an empty tensor, a pointer is not
   const bool aligned = reinterpret_cast<uintptr_t>(data) % kViewAlignment == 0;
   if (t.bytes > 0 && (shard.encoding.swapped || !aligned)) {
     const std::lock_guard lock(impl_->mutex);
@@ -201,7 +240,8 @@ Result<Tensor> File::view(const TensorInfo& t) const {
     if (!copy) {
       copy.reset(new (std::nothrow) std::byte[t.bytes]);
       if (!copy)
-        return name_file({Errc::out_of_memory, fmt::format("tensor '{}': no memory for {} bytes", printable(t.name), t.bytes)});
+        return name_file({Errc::out_of_memory, fmt::format("tensor '{}': no memory for {} bytes",
+                                                           printable(t.name), t.bytes)});
       std::memcpy(copy.get(), data, t.bytes);
       if (shard.encoding.swapped) swap_blocks(t.dtype, copy.get(), t.bytes);
     }
@@ -213,15 +253,28 @@ Result<Tensor> File::view(const TensorInfo& t) const {
 void File::drop(const TensorInfo& t) const {
   const std::lock_guard lock(impl_->mutex);
   impl_->copies.erase(t.index);
-  if (!impl_->maps.empty()) impl_->maps[t.shard].drop(impl_->shards[t.shard].data_start + t.offset, t.bytes);
+  if (!impl_->maps.empty())
+    impl_->maps[t.shard].drop(impl_->shards[t.shard].data_start + t.offset, t.bytes);
 }
 
-uint32_t File::version() const { return impl_->shards[0].version; }
-uint32_t File::alignment() const { return impl_->shards[0].alignment; }
-bool File::big_endian() const { return impl_->shards[0].big_endian; }
-uint64_t File::data_offset(size_t shard) const { return impl_->shards[shard].data_start; }
-size_t File::shards() const { return impl_->shards.size(); }
-const std::string& File::path() const { return impl_->paths[0]; }
+uint32_t File::version() const {
+  return impl_->shards[0].version;
+}
+uint32_t File::alignment() const {
+  return impl_->shards[0].alignment;
+}
+bool File::big_endian() const {
+  return impl_->shards[0].big_endian;
+}
+uint64_t File::data_offset(size_t shard) const {
+  return impl_->shards[shard].data_start;
+}
+size_t File::shards() const {
+  return impl_->shards.size();
+}
+const std::string& File::path() const {
+  return impl_->paths[0];
+}
 
 uint64_t File::size() const {
   uint64_t total = 0;

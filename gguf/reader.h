@@ -1,5 +1,6 @@
-// File: a GGUF model file, mapped into memory and checked once, completely; after that everything is decoded on access from
-// the mapping. Versions 1 to 3, both byte orders, split files. docs/GGUF.md describes the format and its limits.
+// File: a GGUF model file, mapped into memory and checked once, completely; after that everything
+// is decoded on access from the mapping. Versions 1 to 3, both byte orders, split files.
+// docs/GGUF.md describes the format and its limits.
 #pragma once
 
 #include <cstddef>
@@ -22,12 +23,12 @@ namespace engine::gguf {
 struct TensorInfo {
   std::string_view name;  // valid while the File lives
   DType dtype = DType::f32;
-  uint8_t rank = 0;       // extents in the file, 0 to 4
-  uint16_t shard = 0;     // of a split file
-  uint32_t type_id = 0;   // as in the file
-  uint32_t index = 0;     // position in File::tensors()
+  uint8_t rank = 0;              // extents in the file, 0 to 4
+  uint16_t shard = 0;            // of a split file
+  uint32_t type_id = 0;          // as in the file
+  uint32_t index = 0;            // position in File::tensors()
   int64_t ne[4] = {1, 1, 1, 1};  // ne[0] contiguous
-  uint64_t offset = 0;    // from the data section of its shard
+  uint64_t offset = 0;           // from the data section of its shard
   uint64_t bytes = 0;
 
   int64_t elements() const { return ne[0] * ne[1] * ne[2] * ne[3]; }
@@ -73,12 +74,13 @@ class List {
   At at_;
 };
 
-// Move-only. Thread-safe once opened. Everything it hands out points into the mapping and is valid while it lives.
+// Move-only. Thread-safe once opened. Everything it hands out points into the mapping and is valid
+// while it lives.
 class File {
  public:
-  // Maps and checks the file. Of a split file the name must be that of the first shard (PREFIX-00001-of-NNNNN.gguf); the
-  // others are found beside it.
-  // Errc: not_found, io; corrupt (any broken promise of the format); unsupported (a version, type or byte order).
+  // Maps and checks the file. Of a split file the name must be that of the first shard
+  // (PREFIX-00001-of-NNNNN.gguf); the others are found beside it. Errc: not_found, io; corrupt (any
+  // broken promise of the format); unsupported (a version, type or byte order).
   static Result<File> open(const std::string& path);
   // The same, with the shards named one by one in their order (blobs named by content).
   static Result<File> open(std::span<const std::string> paths);
@@ -94,7 +96,8 @@ class File {
   std::optional<Value> key(std::string_view name) const;
   bool has(std::string_view name) const { return key(name).has_value(); }
 
-  // The value of a key converted to T (see Value::get). Errc::not_found without the key, corrupt for a wrong type.
+  // The value of a key converted to T (see Value::get). Errc::not_found without the key, corrupt
+  // for a wrong type.
   template <class T>
   Result<T> get(std::string_view name) const {
     const std::optional<Value> value = key(name);
@@ -108,15 +111,25 @@ class File {
   }
 
   Result<uint32_t> u32(std::string_view name) const { return get<uint32_t>(name); }
-  Result<uint32_t> u32(std::string_view name, uint32_t fallback) const { return get<uint32_t>(name, fallback); }
+  Result<uint32_t> u32(std::string_view name, uint32_t fallback) const {
+    return get<uint32_t>(name, fallback);
+  }
   Result<int32_t> i32(std::string_view name) const { return get<int32_t>(name); }
-  Result<int32_t> i32(std::string_view name, int32_t fallback) const { return get<int32_t>(name, fallback); }
+  Result<int32_t> i32(std::string_view name, int32_t fallback) const {
+    return get<int32_t>(name, fallback);
+  }
   Result<uint64_t> u64(std::string_view name) const { return get<uint64_t>(name); }
-  Result<uint64_t> u64(std::string_view name, uint64_t fallback) const { return get<uint64_t>(name, fallback); }
+  Result<uint64_t> u64(std::string_view name, uint64_t fallback) const {
+    return get<uint64_t>(name, fallback);
+  }
   Result<float> f32(std::string_view name) const { return get<float>(name); }
-  Result<float> f32(std::string_view name, float fallback) const { return get<float>(name, fallback); }
+  Result<float> f32(std::string_view name, float fallback) const {
+    return get<float>(name, fallback);
+  }
   Result<bool> boolean(std::string_view name) const { return get<bool>(name); }
-  Result<bool> boolean(std::string_view name, bool fallback) const { return get<bool>(name, fallback); }
+  Result<bool> boolean(std::string_view name, bool fallback) const {
+    return get<bool>(name, fallback);
+  }
   Result<std::string_view> str(std::string_view name) const { return get<std::string_view>(name); }
   Result<std::string_view> str(std::string_view name, std::string_view fallback) const {
     return get<std::string_view>(name, fallback);
@@ -125,13 +138,21 @@ class File {
   Result<double> number(std::string_view name) const;
 
   Result<StringArray> strs(std::string_view name) const { return get<StringArray>(name); }
-  Result<std::vector<uint32_t>> u32s(std::string_view name) const { return get<std::vector<uint32_t>>(name); }
-  Result<std::vector<int32_t>> i32s(std::string_view name) const { return get<std::vector<int32_t>>(name); }
-  Result<std::vector<float>> f32s(std::string_view name) const { return get<std::vector<float>>(name); }
-  Result<std::vector<bool>> bools(std::string_view name) const { return get<std::vector<bool>>(name); }
+  Result<std::vector<uint32_t>> u32s(std::string_view name) const {
+    return get<std::vector<uint32_t>>(name);
+  }
+  Result<std::vector<int32_t>> i32s(std::string_view name) const {
+    return get<std::vector<int32_t>>(name);
+  }
+  Result<std::vector<float>> f32s(std::string_view name) const {
+    return get<std::vector<float>>(name);
+  }
+  Result<std::vector<bool>> bools(std::string_view name) const {
+    return get<std::vector<bool>>(name);
+  }
 
-  // "Scalar or per-layer array" keys: a scalar is repeated n times, an array must have n elements. T: uint32_t, int32_t,
-  // float, bool.
+  // "Scalar or per-layer array" keys: a scalar is repeated n times, an array must have n elements.
+  // T: uint32_t, int32_t, float, bool.
   template <class T>
   Result<std::vector<T>> per_layer(std::string_view name, size_t n) const {
     const std::optional<Value> value = key(name);
@@ -147,11 +168,12 @@ class File {
   // Tensors of all shards, in file order.
   List<TensorInfo> tensors() const;
   std::optional<TensorInfo> find(std::string_view name) const;
-  // The data of a tensor: inside the mapping (read-only memory: do not write), or, when the file has the other byte order or
-  // the data is not 8-byte aligned, an own copy that is made once and kept. Errc::out_of_memory for such a copy.
+  // The data of a tensor: inside the mapping (read-only memory: do not write), or, when the file
+  // has the other byte order or the data is not 8-byte aligned, an own copy that is made once and
+  // kept. Errc::out_of_memory for such a copy.
   Result<Tensor> view(const TensorInfo& tensor) const;
-  // The pages of the tensor may leave memory, and a copy made by view() is freed: after its content was repacked.
-  // Requires: no Tensor of it is in use any more.
+  // The pages of the tensor may leave memory, and a copy made by view() is freed: after its content
+  // was repacked. Requires: no Tensor of it is in use any more.
   void drop(const TensorInfo& tensor) const;
 
   // Of the first shard.
@@ -161,7 +183,7 @@ class File {
   uint64_t data_offset(size_t shard = 0) const;  // of the data section, in its shard
 
   size_t shards() const;
-  uint64_t size() const;  // bytes of all shards
+  uint64_t size() const;            // bytes of all shards
   const std::string& path() const;  // of the first shard, or the name given to parse()
 
  private:

@@ -1,7 +1,8 @@
 // Shard: one GGUF file, parsed and checked. Internal to this folder.
 //
-// Nothing of the file is copied: the index holds one 32-bit position per key and per tensor, and the decoders below read what
-// stands there. So a file can never make us allocate more than its own size.
+// Nothing of the file is copied: the index holds one 32-bit position per key and per tensor, and
+// the decoders below read what stands there. So a file can never make us allocate more than its own
+// size.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +20,8 @@
 
 namespace engine::gguf {
 
-inline constexpr uint64_t kMaxMetadataBytes = uint64_t{1} << 31;  // header, keys and tensor infos; positions fit in 32 bits
+inline constexpr uint64_t kMaxMetadataBytes =
+    uint64_t{1} << 31;  // header, keys and tensor infos; positions fit in 32 bits
 inline constexpr uint64_t kMaxTensors = uint64_t{1} << 20;
 inline constexpr uint64_t kMaxKeys = uint64_t{1} << 20;
 inline constexpr uint64_t kMaxArray = uint64_t{1} << 30;   // elements
@@ -52,8 +54,8 @@ struct Shard {
 // Messages do not name the file.
 Result<Shard> parse_shard(std::span<const std::byte> bytes);
 
-// Sorts `index` by name(i) of its elements; returns the smallest element whose name a smaller one also has. Sorting, unlike a
-// hash table, cannot be made slow by chosen names.
+// Sorts `index` by name(i) of its elements; returns the smallest element whose name a smaller one
+// also has. Sorting, unlike a hash table, cannot be made slow by chosen names.
 template <class Name>
 std::optional<size_t> sort_by_name(std::vector<uint32_t>& index, const Name& name) {
   std::ranges::sort(index, [&](uint32_t a, uint32_t b) {
@@ -62,7 +64,8 @@ std::optional<size_t> sort_by_name(std::vector<uint32_t>& index, const Name& nam
   });
   std::optional<size_t> duplicate;
   for (size_t i = 1; i < index.size(); ++i)
-    if (name(index[i - 1]) == name(index[i])) duplicate = std::min<size_t>(duplicate.value_or(index[i]), index[i]);
+    if (name(index[i - 1]) == name(index[i]))
+      duplicate = std::min<size_t>(duplicate.value_or(index[i]), index[i]);
   return duplicate;
 }
 

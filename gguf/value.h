@@ -1,6 +1,6 @@
-// Value: one metadata entry of a GGUF file, decoded on access from the bytes of the file; it owns nothing.
-// Scalars convert leniently (any integer type whose value fits, f32 and f64), everything else must have the exact type;
-// an error names the key and both types.
+// Value: one metadata entry of a GGUF file, decoded on access from the bytes of the file; it owns
+// nothing. Scalars convert leniently (any integer type whose value fits, f32 and f64), everything
+// else must have the exact type; an error names the key and both types.
 #pragma once
 
 #include <cstddef>
@@ -19,11 +19,11 @@ namespace engine::gguf {
 enum class Type : uint8_t { u8, i8, u16, i16, u32, i32, f32, boolean, str, arr, u64, i64, f64 };
 inline constexpr uint32_t kTypeCount = 13;
 
-const char* type_name(Type t);   // "u8", ..., "bool", "str", "arr"
-size_t type_size(Type t);        // bytes of a scalar; 0 for str and arr
+const char* type_name(Type t);  // "u8", ..., "bool", "str", "arr"
+size_t type_size(Type t);       // bytes of a scalar; 0 for str and arr
 
-// The strings of an array, in order. A forward range: strings are stored back to back, so there is no random access;
-// to_vector() makes one. Views stay valid as long as the file.
+// The strings of an array, in order. A forward range: strings are stored back to back, so there is
+// no random access; to_vector() makes one. Views stay valid as long as the file.
 class StringArray {
  public:
   StringArray() = default;
@@ -79,25 +79,28 @@ class Value {
 
   std::string_view key() const { return key_; }
   Type type() const { return type_; }
-  Type element_type() const { return element_; }                    // of an array; else type()
-  size_t count() const { return static_cast<size_t>(count_); }      // elements of an array; else 1
+  Type element_type() const { return element_; }                // of an array; else type()
+  size_t count() const { return static_cast<size_t>(count_); }  // elements of an array; else 1
   bool is_array() const { return type_ == Type::arr; }
 
   // Scalars: the integers of 8 to 64 bits, float, double, bool, std::string_view.
-  // Arrays: StringArray; std::vector of int32_t, uint32_t, int64_t, uint64_t (from any integer type whose values fit), of
-  // float (from any numeric type) and of bool (from bool, or an integer type: not zero).
-  // Errc::corrupt: another type, or a value that does not fit.
+  // Arrays: StringArray; std::vector of int32_t, uint32_t, int64_t, uint64_t (from any integer type
+  // whose values fit), of float (from any numeric type) and of bool (from bool, or an integer type:
+  // not zero). Errc::corrupt: another type, or a value that does not fit.
   template <class T>
   Result<T> get() const;
 
   // A scalar of any numeric type.
   Result<double> number() const;
 
-  // Element i of a numeric array, or the scalar itself for i = 0. Requires: i < count(), the type is numeric or bool.
+  // Element i of a numeric array, or the scalar itself for i = 0. Requires: i < count(), the type
+  // is numeric or bool.
   Number element(size_t i) const;
 
   // A string, as get<std::string_view>. Requires: type() is str.
-  std::string_view text() const { return {reinterpret_cast<const char*>(data_), static_cast<size_t>(text_bytes_)}; }
+  std::string_view text() const {
+    return {reinterpret_cast<const char*>(data_), static_cast<size_t>(text_bytes_)};
+  }
   // Requires: an array of strings.
   StringArray strings() const { return {data_, bytes_, count_, encoding_}; }
 

@@ -23,7 +23,9 @@ Error invalid(fmt::format_string<A...> format, A&&... args) {
   return {Errc::invalid_argument, fmt::format(format, std::forward<A>(args)...)};
 }
 
-std::span<const std::byte> as_bytes(std::string_view s) { return {reinterpret_cast<const std::byte*>(s.data()), s.size()}; }
+std::span<const std::byte> as_bytes(std::string_view s) {
+  return {reinterpret_cast<const std::byte*>(s.data()), s.size()};
+}
 
 // N of a leading "blk.N."; -1 for all other names.
 int64_t layer_of(std::string_view name) {
@@ -52,7 +54,9 @@ class TempFile {
   }
   TempFile(const TempFile&) = delete;
 
-  Error failed(const char* what) const { return {Errc::io, fmt::format("cannot {} {}: {}", what, path_, std::strerror(errno))}; }
+  Error failed(const char* what) const {
+    return {Errc::io, fmt::format("cannot {} {}: {}", what, path_, std::strerror(errno))};
+  }
   bool opened() const { return fd_ >= 0; }
 
   Status write(std::span<const std::byte> bytes) {
@@ -94,7 +98,8 @@ void Writer::append_string(std::string& out, std::string_view s) {
   out += s;
 }
 
-void Writer::put(std::string_view key, Type type, Type element, uint64_t count, std::string payload) {
+void Writer::put(std::string_view key, Type type, Type element, uint64_t count,
+                 std::string payload) {
   remove(key);
   entries_.push_back({std::string(key), type, element, count, std::move(payload)});
 }
@@ -112,8 +117,12 @@ void Writer::set_strings(std::string_view key, const Strings& values) {
   put(key, Type::arr, Type::str, values.size(), std::move(payload));
 }
 
-void Writer::set_array(std::string_view key, std::span<const std::string> values) { set_strings(key, values); }
-void Writer::set_array(std::string_view key, std::span<const std::string_view> values) { set_strings(key, values); }
+void Writer::set_array(std::string_view key, std::span<const std::string> values) {
+  set_strings(key, values);
+}
+void Writer::set_array(std::string_view key, std::span<const std::string_view> values) {
+  set_strings(key, values);
+}
 
 void Writer::copy(const Value& value) {
   if (value.type() == Type::str) return set(value.key(), value.text());
@@ -127,31 +136,38 @@ void Writer::copy(const Value& value) {
   put(value.key(), value.type(), value.element_type(), value.count(), std::move(payload));
 }
 
-bool Writer::has(std::string_view key) const { return std::ranges::find(entries_, key, &Entry::key) != entries_.end(); }
+bool Writer::has(std::string_view key) const {
+  return std::ranges::find(entries_, key, &Entry::key) != entries_.end();
+}
 
 void Writer::remove(std::string_view key) {
   std::erase_if(entries_, [&](const Entry& e) { return e.key == key; });
 }
 
-void Writer::add_tensor(std::string_view name, DType dtype, std::span<const int64_t> ne, std::span<const std::byte> data) {
+void Writer::add_tensor(std::string_view name, DType dtype, std::span<const int64_t> ne,
+                        std::span<const std::byte> data) {
   add_tensor(name, dtype, ne, [data](const Emit& emit) { return emit(data); });
 }
 
-void Writer::add_tensor(std::string_view name, DType dtype, std::span<const int64_t> ne, TensorSource source) {
+void Writer::add_tensor(std::string_view name, DType dtype, std::span<const int64_t> ne,
+                        TensorSource source) {
   tensors_.push_back({std::string(name), dtype, {ne.begin(), ne.end()}, std::move(source)});
 }
 
 void Writer::sort_by_layer() {
   std::ranges::stable_sort(tensors_, [](const NewTensor& a, const NewTensor& b) {
-    return std::pair(layer_of(a.name), std::string_view(a.name)) < std::pair(layer_of(b.name), std::string_view(b.name));
+    return std::pair(layer_of(a.name), std::string_view(a.name)) <
+           std::pair(layer_of(b.name), std::string_view(b.name));
   });
 }
 
 Result<uint64_t> Writer::alignment() const {
   const auto it = std::ranges::find(entries_, "general.alignment", &Entry::key);
   if (it == entries_.end()) return uint64_t{kDefaultAlignment};
-  if (it->type != Type::u32) return invalid("key 'general.alignment' must be of type u32 but is {}", type_name(it->type));
-  const uint32_t a = load<uint32_t>(as_bytes(it->payload).data(), std::endian::native == std::endian::big);
+  if (it->type != Type::u32)
+    return invalid("key 'general.alignment' must be of type u32 but is {}", type_name(it->type));
+  const uint32_t a =
+      load<uint32_t>(as_bytes(it->payload).data(), std::endian::native == std::endian::big);
   if (!std::has_single_bit(a)) return invalid("alignment {} is not a power of 2", a);
   return uint64_t{a};
 }
@@ -161,7 +177,8 @@ Result<uint64_t> Writer::tensor_bytes(const NewTensor& t) const {
   const std::string name = printable(t.name);
   if (traits(t.dtype).gguf_id < 0 || t.dtype == DType::q8_1 || t.dtype == DType::q8_k)
     return invalid("tensor '{}': type {} does not exist in files", name, display_name(t.dtype));
-  if (t.ne.empty() || t.ne.size() > 4) return invalid("tensor '{}' has {} dimensions, not 1 to 4", name, t.ne.size());
+  if (t.ne.empty() || t.ne.size() > 4)
+    return invalid("tensor '{}' has {} dimensions, not 1 to 4", name, t.ne.size());
   uint64_t product = 1, elements = 1;
   for (const int64_t ne : t.ne) {
     if (ne < 0) return invalid("tensor '{}' has a negative extent: {}", name, ne);
@@ -173,8 +190,9 @@ Result<uint64_t> Writer::tensor_bytes(const NewTensor& t) const {
   const uint64_t block = static_cast<uint64_t>(traits(t.dtype).block_elems);
   const uint64_t block_bytes = static_cast<uint64_t>(traits(t.dtype).block_bytes);
   if (static_cast<uint64_t>(t.ne[0]) % block != 0)
-    return invalid("tensor '{}' of type {} has {} elements per row, not a multiple of block size ({})", name,
-                   display_name(t.dtype), t.ne[0], block);
+    return invalid(
+        "tensor '{}' of type {} has {} elements per row, not a multiple of block size ({})", name,
+        display_name(t.dtype), t.ne[0], block);
   if (product / block > kMax / block_bytes) return invalid("tensor '{}' size overflows", name);
   return elements / block * block_bytes;
 }
@@ -186,7 +204,8 @@ Result<std::string> Writer::metadata(uint64_t alignment) const {
   out += encode(static_cast<uint64_t>(entries_.size()));
   for (const Entry& e : entries_) {
     if (e.key.empty() || e.key.size() > kMaxKeyBytes || has_control(e.key))
-      return invalid("key '{}' is empty, too long or contains control characters", printable(e.key));
+      return invalid("key '{}' is empty, too long or contains control characters",
+                     printable(e.key));
     append_string(out, e.key);
     out += encode(static_cast<uint32_t>(e.type));
     if (e.type == Type::arr) out += encode(static_cast<uint32_t>(e.element)) + encode(e.count);
@@ -197,8 +216,9 @@ Result<std::string> Writer::metadata(uint64_t alignment) const {
   uint64_t offset = 0;
   for (const NewTensor& t : tensors_) {
     if (t.name.empty() || t.name.size() > kMaxNameBytes || has_control(t.name))
-      return invalid("tensor name '{}' is empty, longer than {} bytes or contains control characters", printable(t.name),
-                     kMaxNameBytes);
+      return invalid(
+          "tensor name '{}' is empty, longer than {} bytes or contains control characters",
+          printable(t.name), kMaxNameBytes);
     ENGINE_TRY(bytes, tensor_bytes(t));
     // Trailing ones do not count as dimensions.
     size_t rank = t.ne.size();
@@ -208,14 +228,16 @@ Result<std::string> Writer::metadata(uint64_t alignment) const {
     for (size_t j = 0; j < rank; ++j) out += encode(t.ne[j]);
     out += encode(static_cast<uint32_t>(traits(t.dtype).gguf_id)) + encode(offset);
     const std::optional<uint64_t> padded = checked_pad(bytes, alignment);
-    if (!padded || *padded > UINT64_MAX - offset) return invalid("tensor '{}' size overflows", printable(t.name));
+    if (!padded || *padded > UINT64_MAX - offset)
+      return invalid("tensor '{}' size overflows", printable(t.name));
     offset += *padded;
     names.push_back(t.name);
   }
   std::ranges::sort(names);
   if (const auto it = std::ranges::adjacent_find(names); it != names.end())
     return invalid("duplicate tensor name '{}'", printable(*it));
-  if (out.size() > kMaxMetadataBytes) return invalid("metadata is larger than {} bytes", kMaxMetadataBytes);
+  if (out.size() > kMaxMetadataBytes)
+    return invalid("metadata is larger than {} bytes", kMaxMetadataBytes);
   out.resize(*checked_pad(out.size(), alignment), '\0');
   return out;
 }
@@ -233,7 +255,8 @@ Status Writer::stream(const Emit& out) const {
       given += piece.size();
       return out(piece);
     }));
-    if (given != bytes) return invalid("tensor '{}': {} bytes of data, expected {}", printable(t.name), given, bytes);
+    if (given != bytes)
+      return invalid("tensor '{}': {} bytes of data, expected {}", printable(t.name), given, bytes);
     uint64_t padding = *checked_pad(bytes, align) - bytes;
     const std::string zeros(std::min<uint64_t>(padding, 65536), '\0');
     while (padding > 0) {
@@ -263,7 +286,8 @@ Result<std::vector<std::byte>> Writer::to_bytes() const {
 
 Status check_distinct(const std::string& input, const std::string& output) {
   struct stat a, b;
-  if (stat(input.c_str(), &a) == 0 && stat(output.c_str(), &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+  if (stat(input.c_str(), &a) == 0 && stat(output.c_str(), &b) == 0 && a.st_dev == b.st_dev &&
+      a.st_ino == b.st_ino)
     return invalid("input and output files are the same: '{}'", output);
   return ok;
 }

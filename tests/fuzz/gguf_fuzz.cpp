@@ -52,7 +52,8 @@ void rewrite(const gguf::File& file) {
   const Result<std::vector<std::byte>> bytes = writer.to_bytes();
   require(static_cast<bool>(bytes));
   const Result<gguf::File> again = gguf::File::parse(*bytes);
-  require(again && again->keys().size() == file.keys().size() && again->tensors().size() == file.tensors().size());
+  require(again && again->keys().size() == file.keys().size() &&
+          again->tensors().size() == file.tensors().size());
   for (size_t i = 0; i < file.tensors().size(); ++i) {
     const gguf::TensorInfo a = file.tensors()[i], b = again->tensors()[i];
     require(a.name == b.name && a.dtype == b.dtype && a.bytes == b.bytes && a.offset == b.offset);
@@ -62,7 +63,8 @@ void rewrite(const gguf::File& file) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const Result<gguf::File> file = gguf::File::parse({reinterpret_cast<const std::byte*>(data), size}, "fuzz");
+  const Result<gguf::File> file =
+      gguf::File::parse({reinterpret_cast<const std::byte*>(data), size}, "fuzz");
   if (!file) {
     require(!file.error().message.empty() && file.error().message.size() < 1000);
     return 0;

@@ -8,7 +8,8 @@
 namespace engine::gguf {
 namespace {
 
-constexpr size_t kFixed = 4096;  // the object itself and its messages, whatever the size of the file
+constexpr size_t kFixed =
+    4096;  // the object itself and its messages, whatever the size of the file
 
 // All bytes requested, freed ones included.
 size_t cost(const Builder& b, bool expect_open) {
@@ -21,11 +22,13 @@ size_t cost(const Builder& b, bool expect_open) {
 }
 
 class Allocation : public testing::TestWithParam<Form> {};
-INSTANTIATE_TEST_SUITE_P(Forms, Allocation, testing::ValuesIn(kForms), [](const auto& p) { return form_name(p.param); });
+INSTANTIATE_TEST_SUITE_P(Forms, Allocation, testing::ValuesIn(kForms),
+                         [](const auto& p) { return form_name(p.param); });
 
 std::string short_name(size_t i) {
   std::string out;
-  do out += static_cast<char>('!' + i % 90); while (i /= 90);
+  do out += static_cast<char>('!' + i % 90);
+  while (i /= 90);
   return out;
 }
 
@@ -37,7 +40,8 @@ TEST_P(Allocation, CounterCounts) {
 
 TEST_P(Allocation, HugeCountsInSmallFiles) {
   for (const uint64_t n : {uint64_t{1} << 20, uint64_t{1} << 32, uint64_t{1} << 63, UINT64_MAX}) {
-    Builder keys(GetParam()), tensors(GetParam()), array(GetParam()), strings(GetParam()), text(GetParam()), name(GetParam());
+    Builder keys(GetParam()), tensors(GetParam()), array(GetParam()), strings(GetParam()),
+        text(GetParam()), name(GetParam());
     EXPECT_LE(cost(keys.header(0, n).zeros(1000), false), kFixed);
     EXPECT_LE(cost(tensors.header(n, 0).zeros(1000), false), kFixed);
     EXPECT_LE(cost(array.header(0, 1).key("k", 9).u32(10 - 4).len(n).zeros(1000), false), kFixed);

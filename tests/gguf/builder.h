@@ -1,4 +1,5 @@
-// Builder: GGUF bytes made field by field, so that tests can break any of them, in every form that the reader accepts.
+// Builder: GGUF bytes made field by field, so that tests can break any of them, in every form that
+// the reader accepts.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +20,9 @@ struct Form {
 
 inline constexpr Form kForms[] = {{3, false}, {2, false}, {1, false}, {3, true}, {1, true}};
 
-inline std::string form_name(Form f) { return "v" + std::to_string(f.version) + (f.big ? "_big" : "_little"); }
+inline std::string form_name(Form f) {
+  return "v" + std::to_string(f.version) + (f.big ? "_big" : "_little");
+}
 
 class Builder {
  public:
@@ -36,8 +39,11 @@ class Builder {
   }
   Builder& u32(uint32_t v) { return num(v); }
   Builder& u64(uint64_t v) { return num(v); }
-  // A length or count: 32 bits in version 1, where the largest number stands for numbers that do not fit.
-  Builder& len(uint64_t v) { return form_.v1() ? u32(v > UINT32_MAX ? UINT32_MAX : static_cast<uint32_t>(v)) : u64(v); }
+  // A length or count: 32 bits in version 1, where the largest number stands for numbers that do
+  // not fit.
+  Builder& len(uint64_t v) {
+    return form_.v1() ? u32(v > UINT32_MAX ? UINT32_MAX : static_cast<uint32_t>(v)) : u64(v);
+  }
   Builder& raw(std::string_view s) { return out_ += s, *this; }
   Builder& zeros(size_t n) { return out_.append(n, '\0'), *this; }
   Builder& str(std::string_view s) { return len(s.size()).raw(s); }
@@ -51,10 +57,14 @@ class Builder {
     for (const uint64_t v : ne) len(v);
     return u32(type).u64(offset);
   }
-  Builder& pad(size_t alignment = 32) { return zeros((alignment - out_.size() % alignment) % alignment); }
+  Builder& pad(size_t alignment = 32) {
+    return zeros((alignment - out_.size() % alignment) % alignment);
+  }
 
   const std::string& bytes() const { return out_; }
-  std::span<const std::byte> span() const { return {reinterpret_cast<const std::byte*>(out_.data()), out_.size()}; }
+  std::span<const std::byte> span() const {
+    return {reinterpret_cast<const std::byte*>(out_.data()), out_.size()};
+  }
   const Form& form() const { return form_; }
 
  private:
@@ -62,6 +72,8 @@ class Builder {
   std::string out_;
 };
 
-inline std::span<const std::byte> span_of(std::string_view s) { return {reinterpret_cast<const std::byte*>(s.data()), s.size()}; }
+inline std::span<const std::byte> span_of(std::string_view s) {
+  return {reinterpret_cast<const std::byte*>(s.data()), s.size()};
+}
 
 }  // namespace engine::gguf

@@ -1,4 +1,5 @@
-// Tensor data of big-endian files: every type with a rule gives the bytes of the little-endian file.
+// Tensor data of big-endian files: every type with a rule gives the bytes of the little-endian
+// file.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -9,13 +10,14 @@
 namespace engine::gguf {
 namespace {
 
-// Where each two-byte member of a block begins, from the block layouts of the quantization formats; everything else of a
-// quantized block is bytes.
+// Where each two-byte member of a block begins, from the block layouts of the quantization formats;
+// everything else of a quantized block is bytes.
 const std::map<DType, std::vector<int>> kHalves = {
-    {DType::q4_0, {0}},   {DType::q4_1, {0, 2}}, {DType::q5_0, {0}},    {DType::q5_1, {0, 2}}, {DType::q8_0, {0}},
-    {DType::q2_k, {80, 82}}, {DType::q3_k, {108}}, {DType::q4_k, {0, 2}}, {DType::q5_k, {0, 2}}, {DType::q6_k, {208}},
-    {DType::iq4_nl, {0}}, {DType::iq4_xs, {0, 2}}, {DType::tq1_0, {52}}, {DType::tq2_0, {64}}, {DType::q1_0, {0}},
-    {DType::q2_0, {0}},   {DType::mxfp4, {}},     {DType::nvfp4, {}},
+    {DType::q4_0, {0}},    {DType::q4_1, {0, 2}},   {DType::q5_0, {0}},   {DType::q5_1, {0, 2}},
+    {DType::q8_0, {0}},    {DType::q2_k, {80, 82}}, {DType::q3_k, {108}}, {DType::q4_k, {0, 2}},
+    {DType::q5_k, {0, 2}}, {DType::q6_k, {208}},    {DType::iq4_nl, {0}}, {DType::iq4_xs, {0, 2}},
+    {DType::tq1_0, {52}},  {DType::tq2_0, {64}},    {DType::q1_0, {0}},   {DType::q2_0, {0}},
+    {DType::mxfp4, {}},    {DType::nvfp4, {}},
 };
 
 TEST(ByteOrder, QuantizedBlocks) {
@@ -46,7 +48,11 @@ TEST(ByteOrder, PlainTypes) {
   const auto check = [](DType dtype, auto value) {
     SCOPED_TRACE(traits(dtype).name);
     Builder b({3, true});
-    b.header(1, 0).info("t", {2}, static_cast<uint32_t>(traits(dtype).gguf_id), 0).pad().num(value).num(value);
+    b.header(1, 0)
+        .info("t", {2}, static_cast<uint32_t>(traits(dtype).gguf_id), 0)
+        .pad()
+        .num(value)
+        .num(value);
     Result<File> file = File::parse(b.span());
     ASSERT_TRUE(file) << file.error().message;
     EXPECT_EQ(file->view(*file->find("t"))->template as<decltype(value)>()[1], value);

@@ -19,16 +19,32 @@ void* operator new(size_t n) {
   if (void* p = counted(n)) return p;
   std::abort();
 }
-void* operator new[](size_t n) { return operator new(n); }
-void* operator new(size_t n, const std::nothrow_t&) noexcept { return counted(n); }
-void* operator new[](size_t n, const std::nothrow_t&) noexcept { return counted(n); }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete(void* p, size_t) noexcept { std::free(p); }
-void operator delete[](void* p, size_t) noexcept { std::free(p); }
+void* operator new[](size_t n) {
+  return operator new(n);
+}
+void* operator new(size_t n, const std::nothrow_t&) noexcept {
+  return counted(n);
+}
+void* operator new[](size_t n, const std::nothrow_t&) noexcept {
+  return counted(n);
+}
+void operator delete(void* p) noexcept {
+  std::free(p);
+}
+void operator delete[](void* p) noexcept {
+  std::free(p);
+}
+void operator delete(void* p, size_t) noexcept {
+  std::free(p);
+}
+void operator delete[](void* p, size_t) noexcept {
+  std::free(p);
+}
 
 namespace engine::gguf {
 
-size_t requested_bytes() { return requested; }
+size_t requested_bytes() {
+  return requested;
+}
 
 }  // namespace engine::gguf

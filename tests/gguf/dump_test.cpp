@@ -93,9 +93,11 @@ TEST(Dump, Text) {
   Result<File> file = File::parse(span_of(bytes), "m.gguf");
   ASSERT_TRUE(file);
   const std::string text = dump_text(*file);
-  for (const char* part : {"m.gguf", "version     3, little endian", "12 keys", "general.architecture = \"llama\"", "n = -5",
-                           "i32[100]", "numbers = [-7, -7, -7, -7, -7, -7, -7, -7, ...]", "nothing = []",
-                           "words = [\"a\", \"b\\nc\"]", "... (500 bytes)", "2 tensors, 300 bytes", "256 x 2", "Q4_K", "blk.0.w"})
+  for (const char* part :
+       {"m.gguf", "version     3, little endian", "12 keys", "general.architecture = \"llama\"",
+        "n = -5", "i32[100]", "numbers = [-7, -7, -7, -7, -7, -7, -7, -7, ...]", "nothing = []",
+        "words = [\"a\", \"b\\nc\"]", "... (500 bytes)", "2 tensors, 300 bytes", "256 x 2", "Q4_K",
+        "blk.0.w"})
     EXPECT_NE(text.find(part), std::string::npos) << part << "\nin\n" << text;
   EXPECT_EQ(text.find('\x1b'), std::string::npos) << "nothing of a file drives the terminal";
   EXPECT_EQ(text.find("\xff"), std::string::npos);

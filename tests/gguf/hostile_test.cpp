@@ -1,4 +1,5 @@
-// Hostile and broken files: each must give its one error, in every version and byte order, and truncation anywhere must too.
+// Hostile and broken files: each must give its one error, in every version and byte order, and
+// truncation anywhere must too.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -21,46 +22,73 @@ struct Case {
 };
 
 // Room so that a count is not refused before the field under test is reached.
-void room(Builder& b) { b.zeros(4096); }
+void room(Builder& b) {
+  b.zeros(4096);
+}
 
 const std::vector<Case>& cases() {
   static const std::vector<Case> out = {
       {"future_version", Errc::unsupported, "file is version 4 but only up to 3 is supported",
        [](Builder& b) { b.raw("GGUF").u32(4).u64(0).u64(0); }},
-      {"no_version", Errc::corrupt, "failed to read version", [](Builder& b) { b.raw("GGUF").raw("\1"); }},
-      {"no_counts", Errc::corrupt, "failed to read header", [](Builder& b) { b.raw("GGUF").u32(b.form().version).len(0); }},
-      {"huge_key_count", Errc::corrupt, "number of key value pairs is ", [](Builder& b) { b.header(0, kHuge), room(b); }},
-      {"negative_key_count", Errc::corrupt, "number of key value pairs is ", [](Builder& b) { b.header(0, UINT64_MAX), room(b); }},
-      {"more_keys_than_bytes", Errc::corrupt, "number of key value pairs is 2 but the file can hold at most 1",
+      {"no_version", Errc::corrupt, "failed to read version",
+       [](Builder& b) { b.raw("GGUF").raw("\1"); }},
+      {"no_counts", Errc::corrupt, "failed to read header",
+       [](Builder& b) { b.raw("GGUF").u32(b.form().version).len(0); }},
+      {"huge_key_count", Errc::corrupt, "number of key value pairs is ",
+       [](Builder& b) { b.header(0, kHuge), room(b); }},
+      {"negative_key_count", Errc::corrupt, "number of key value pairs is ",
+       [](Builder& b) { b.header(0, UINT64_MAX), room(b); }},
+      {"more_keys_than_bytes", Errc::corrupt,
+       "number of key value pairs is 2 but the file can hold at most 1",
        [](Builder& b) { b.header(0, 2).zeros(19); }},
-      {"huge_tensor_count", Errc::corrupt, "number of tensors is ", [](Builder& b) { b.header(kHuge, 0), room(b); }},
-      {"negative_tensor_count", Errc::corrupt, "number of tensors is ", [](Builder& b) { b.header(UINT64_MAX, 0), room(b); }},
+      {"huge_tensor_count", Errc::corrupt, "number of tensors is ",
+       [](Builder& b) { b.header(kHuge, 0), room(b); }},
+      {"negative_tensor_count", Errc::corrupt, "number of tensors is ",
+       [](Builder& b) { b.header(UINT64_MAX, 0), room(b); }},
       {"tensor_table_wraps", Errc::corrupt, "number of tensors is ",
        [](Builder& b) { b.header(UINT64_MAX / 24 + 2, 0), room(b); }},
-      {"more_tensors_than_bytes", Errc::corrupt, "number of tensors is 2 but the file can hold at most 1",
+      {"more_tensors_than_bytes", Errc::corrupt,
+       "number of tensors is 2 but the file can hold at most 1",
        [](Builder& b) { b.header(2, 0).zeros(39); }},
-      {"too_many_tensors", Errc::corrupt, "number of tensors is 1048577 but the file can hold at most 1048576",
+      {"too_many_tensors", Errc::corrupt,
+       "number of tensors is 1048577 but the file can hold at most 1048576",
        [](Builder& b) { b.header((1 << 20) + 1, 0).zeros(size_t{24} << 20).zeros(24); }},
 
-      {"huge_key_length", Errc::corrupt, "key 0: string length ", [](Builder& b) { b.header(0, 1).len(kHuge), room(b); }},
+      {"huge_key_length", Errc::corrupt, "key 0: string length ",
+       [](Builder& b) { b.header(0, 1).len(kHuge), room(b); }},
       {"key_length_over_file", Errc::corrupt, "exceeds remaining file size 4096 bytes",
        [](Builder& b) { b.header(0, 1).len(4097), room(b); }},
       {"key_too_long", Errc::corrupt, "key 0: string length 65536 exceeds maximum 65535",
        [](Builder& b) { b.header(0, 1).str(std::string(65536, 'k')).u32(kU32).u32(1); }},
-      {"empty_key", Errc::corrupt, "key 0 is empty", [](Builder& b) { b.header(0, 1).key("", kU32).u32(1), room(b); }},
+      {"empty_key", Errc::corrupt, "key 0 is empty",
+       [](Builder& b) { b.header(0, 1).key("", kU32).u32(1), room(b); }},
       {"control_in_key", Errc::corrupt, "key 0 contains an invalid character",
        [](Builder& b) { b.header(0, 1).key("a\nb", kU32).u32(1), room(b); }},
       {"nul_in_key", Errc::corrupt, "key 1 contains an invalid character",
-       [](Builder& b) { b.header(0, 2).key("a", kU32).u32(1).key(std::string_view("a\0b", 3), kU32).u32(1), room(b); }},
+       [](Builder& b) {
+         b.header(0, 2).key("a", kU32).u32(1).key(std::string_view("a\0b", 3), kU32).u32(1),
+             room(b);
+       }},
       {"duplicate_key", Errc::corrupt, "duplicate key 'twice' for KV pair 2",
-       [](Builder& b) { b.header(0, 3).key("twice", kU32).u32(1).key("once", kU32).u32(1).key("twice", kStr).str("x"); }},
-      {"type_13", Errc::corrupt, "key 'k' has invalid GGUF type 13", [](Builder& b) { b.header(0, 1).key("k", 13), room(b); }},
+       [](Builder& b) {
+         b.header(0, 3)
+             .key("twice", kU32)
+             .u32(1)
+             .key("once", kU32)
+             .u32(1)
+             .key("twice", kStr)
+             .str("x");
+       }},
+      {"type_13", Errc::corrupt, "key 'k' has invalid GGUF type 13",
+       [](Builder& b) { b.header(0, 1).key("k", 13), room(b); }},
       {"type_minus_1", Errc::corrupt, "key 'k' has invalid GGUF type -1",
        [](Builder& b) { b.header(0, 1).key("k", UINT32_MAX), room(b); }},
       {"element_type_13", Errc::corrupt, "key 'k' has invalid GGUF type 13",
        [](Builder& b) { b.header(0, 1).key("k", kArr).u32(13).len(1), room(b); }},
       {"nested_array", Errc::unsupported, "key 'k' has nested arrays, which are not supported",
-       [](Builder& b) { b.header(0, 1).key("k", kArr).u32(kArr).len(1).u32(kU32).len(1).u32(7), room(b); }},
+       [](Builder& b) {
+         b.header(0, 1).key("k", kArr).u32(kArr).len(1).u32(kU32).len(1).u32(7), room(b);
+       }},
       {"huge_array", Errc::corrupt, "elements exceeds the file",
        [](Builder& b) { b.header(0, 1).key("k", kArr).u32(0).len(kHuge), room(b); }},
       {"array_size_wraps", Errc::corrupt, "elements exceeds the file",
@@ -68,10 +96,16 @@ const std::vector<Case>& cases() {
       {"array_one_short", Errc::corrupt, "key 'k': array of 1025 elements exceeds the file",
        [](Builder& b) { b.header(0, 1).key("k", kArr).u32(kU32).len(1025), room(b); }},
       {"string_array_over_file", Errc::corrupt, "key 'k': array of 1025 elements exceeds the file",
-       [](Builder& b) { b.header(0, 1).key("k", kArr).u32(kStr).len(1025), b.zeros(b.form().v1() ? 4096 : 8192); }},
-      {"string_in_array", Errc::corrupt, "key 'k': element 1: string length 5 exceeds remaining file size 4 bytes",
-       [](Builder& b) { b.header(0, 1).key("k", kArr).u32(kStr).len(2).str("a").len(5).raw("abcd"); }},
-      {"value_string_length", Errc::corrupt, "key 'k': string length 5 exceeds remaining file size 4 bytes",
+       [](Builder& b) {
+         b.header(0, 1).key("k", kArr).u32(kStr).len(1025), b.zeros(b.form().v1() ? 4096 : 8192);
+       }},
+      {"string_in_array", Errc::corrupt,
+       "key 'k': element 1: string length 5 exceeds remaining file size 4 bytes",
+       [](Builder& b) {
+         b.header(0, 1).key("k", kArr).u32(kStr).len(2).str("a").len(5).raw("abcd");
+       }},
+      {"value_string_length", Errc::corrupt,
+       "key 'k': string length 5 exceeds remaining file size 4 bytes",
        [](Builder& b) { b.header(0, 1).key("k", kStr).len(5).raw("abcd"); }},
       {"truncated_scalar", Errc::corrupt, "key 'long.key': failed to read key-value pairs",
        [](Builder& b) { b.header(0, 1).key("long.key", kU32).raw("abc"); }},
@@ -87,28 +121,48 @@ const std::vector<Case>& cases() {
 
       {"name_64", Errc::corrupt, "tensor name 0 is too long: 64 >= 64",
        [](Builder& b) { b.header(1, 0).info(std::string(64, 'n'), {1}, 0, 0), room(b); }},
-      {"name_huge", Errc::corrupt, "tensor 0: string length ", [](Builder& b) { b.header(1, 0).len(kHuge), room(b); }},
-      {"name_empty", Errc::corrupt, "tensor name 0 is empty", [](Builder& b) { b.header(1, 0).info("", {1}, 0, 0), room(b); }},
+      {"name_huge", Errc::corrupt, "tensor 0: string length ",
+       [](Builder& b) { b.header(1, 0).len(kHuge), room(b); }},
+      {"name_empty", Errc::corrupt, "tensor name 0 is empty",
+       [](Builder& b) { b.header(1, 0).info("", {1}, 0, 0), room(b); }},
       {"name_nul", Errc::corrupt, "tensor name 0 contains an invalid character",
        [](Builder& b) { b.header(1, 0).info(std::string_view("a\0b", 3), {1}, 0, 0), room(b); }},
       {"duplicate_tensor", Errc::corrupt, "duplicate tensor name 't' for tensor 1",
        [](Builder& b) { b.header(2, 0).info("t", {1}, 0, 0).info("t", {1}, 0, 32), room(b); }},
       {"rank_5", Errc::corrupt, "tensor 't' has invalid number of dimensions: 5 > 4",
-       [](Builder& b) { b.header(1, 0).info("t", {1, 1, 1, 1, 1}, 0, 0), room(b); }},
+       [](Builder& b) {
+         b.header(1, 0).info("t", {1, 1, 1, 1, 1}, 0, 0), room(b);
+       }},
       {"rank_million", Errc::corrupt, "tensor 't' has invalid number of dimensions: 1000000 > 4",
        [](Builder& b) { b.header(1, 0).str("t").u32(1000000), room(b); }},
-      {"negative_extent", Errc::corrupt, "tensor 't' dimension 1 has invalid number of elements: -1",
-       [](Builder& b) { b.header(1, 0).info("t", {1, UINT64_MAX}, 0, 0), room(b); }, false},
-      {"shape_wraps_to_4", Errc::corrupt, "tensor 't' shape (4194305, 4194305, 211106198978564, 1) overflows",
-       [](Builder& b) { b.header(1, 0).info("t", {4194305, 4194305, 211106198978564}, 0, 0), room(b); }, false},
+      {"negative_extent", Errc::corrupt,
+       "tensor 't' dimension 1 has invalid number of elements: -1",
+       [](Builder& b) {
+         b.header(1, 0).info("t", {1, UINT64_MAX}, 0, 0), room(b);
+       },
+       false},
+      {"shape_wraps_to_4", Errc::corrupt,
+       "tensor 't' shape (4194305, 4194305, 211106198978564, 1) overflows",
+       [](Builder& b) {
+         b.header(1, 0).info("t", {4194305, 4194305, 211106198978564}, 0, 0), room(b);
+       },
+       false},
       {"shape_overflows", Errc::corrupt, "overflows",
-       [](Builder& b) { b.header(1, 0).info("t", {1u << 31, 1u << 31, 4}, 0, 0), room(b); }},
+       [](Builder& b) {
+         b.header(1, 0).info("t", {1u << 31, 1u << 31, 4}, 0, 0), room(b);
+       }},
       {"shape_overflows_despite_zero", Errc::corrupt, "overflows",
-       [](Builder& b) { b.header(1, 0).info("t", {0, 1u << 31, 1u << 31, 4}, 0, 0), room(b); }},
+       [](Builder& b) {
+         b.header(1, 0).info("t", {0, 1u << 31, 1u << 31, 4}, 0, 0), room(b);
+       }},
       {"stride_overflows_despite_zero", Errc::corrupt, "tensor 't' size overflows",
-       [](Builder& b) { b.header(1, 0).info("t", {1u << 31, 1u << 31, 0}, 28, 0), room(b); }},
+       [](Builder& b) {
+         b.header(1, 0).info("t", {1u << 31, 1u << 31, 0}, 28, 0), room(b);
+       }},
       {"size_overflows", Errc::corrupt, "tensor 't' size overflows",
-       [](Builder& b) { b.header(1, 0).info("t", {1u << 31, 1u << 31}, 28, 0), room(b); }},
+       [](Builder& b) {
+         b.header(1, 0).info("t", {1u << 31, 1u << 31}, 28, 0), room(b);
+       }},
       {"type_43", Errc::unsupported, "tensor 't' has invalid ggml type 43",
        [](Builder& b) { b.header(1, 0).info("t", {256}, 43, 0), room(b); }},
       {"type_max", Errc::unsupported, "tensor 't' has invalid ggml type 4294967295",
@@ -120,7 +174,8 @@ const std::vector<Case>& cases() {
       {"type_removed_31", Errc::unsupported,
        "tensor 't': type 31 (Q4_0_4_4) was removed from the format; re-quantize the model",
        [](Builder& b) { b.header(1, 0).info("t", {256}, 31, 0), room(b); }},
-      {"type_removed_4", Errc::unsupported, "tensor 't': type 4 (Q4_2) was removed from the format; re-quantize the model",
+      {"type_removed_4", Errc::unsupported,
+       "tensor 't': type 4 (Q4_2) was removed from the format; re-quantize the model",
        [](Builder& b) { b.header(1, 0).info("t", {256}, 4, 0), room(b); }},
       {"partial_block", Errc::corrupt,
        "tensor 't' of type 8 (Q8_0) has 33 elements per row, not a multiple of block size (32)",
@@ -133,22 +188,37 @@ const std::vector<Case>& cases() {
        [](Builder& b) { b.header(2, 0).info("t", {1}, 0, 0).info("u", {1}, 0, 0), room(b); }},
       {"offsets_of_other_alignment", Errc::corrupt, "tensor 'u' offset 32 is not a multiple of 64",
        [](Builder& b) {
-         b.header(2, 1).key("general.alignment", kU32).u32(64).info("t", {1}, 0, 0).info("u", {1}, 0, 32), room(b);
+         b.header(2, 1)
+             .key("general.alignment", kU32)
+             .u32(64)
+             .info("t", {1}, 0, 0)
+             .info("u", {1}, 0, 32),
+             room(b);
        }},
-      {"data_one_byte_short", Errc::corrupt, "tensor 't' data is not within the file bounds, model is corrupted or incomplete",
+      {"data_one_byte_short", Errc::corrupt,
+       "tensor 't' data is not within the file bounds, model is corrupted or incomplete",
        [](Builder& b) { b.header(1, 0).info("t", {3}, 0, 0).pad().zeros(11); }},
       {"no_data_at_all", Errc::corrupt, "tensor 't' data is not within the file bounds",
        [](Builder& b) { b.header(1, 0).info("t", {3}, 0, 0); }},
       {"data_far_outside", Errc::corrupt, "tensor 't' data is not within the file bounds",
-       [](Builder& b) { b.header(1, 0).info("t", {1u << 31, 1u << 29}, 0, 0), room(b); }},
+       [](Builder& b) {
+         b.header(1, 0).info("t", {1u << 31, 1u << 29}, 0, 0), room(b);
+       }},
       {"padded_sizes_wrap", Errc::corrupt, "tensor 'w' size overflows",
        [](Builder& b) {
          const uint64_t bytes = uint64_t{1} << 62;
-         b.header(4, 0).info("t", {1u << 31, 1u << 31}, 24, 0).info("u", {1u << 31, 1u << 31}, 24, bytes);
-         b.info("v", {1u << 31, 1u << 31}, 24, 2 * bytes).info("w", {1u << 31, 1u << 31}, 24, 3 * bytes), room(b);
+         b.header(4, 0)
+             .info("t", {1u << 31, 1u << 31}, 24, 0)
+             .info("u", {1u << 31, 1u << 31}, 24, bytes);
+         b.info("v", {1u << 31, 1u << 31}, 24, 2 * bytes)
+             .info("w", {1u << 31, 1u << 31}, 24, 3 * bytes),
+             room(b);
        }},
       {"truncated_info", Errc::corrupt, "tensor 't': failed to read tensor info",
-       [](Builder& b) { b.header(1, 0).info("t", {1}, 0, 0), b = Builder(b.form()).raw(b.bytes().substr(0, b.bytes().size() - 4)); }},
+       [](Builder& b) {
+         b.header(1, 0).info("t", {1}, 0, 0),
+             b = Builder(b.form()).raw(b.bytes().substr(0, b.bytes().size() - 4));
+       }},
   };
   return out;
 }
@@ -173,12 +243,19 @@ TEST_P(Hostile, EachCaseGivesItsOneError) {
 TEST_P(Hostile, TruncationAnywhereIsAnError) {
   Builder b(GetParam());
   b.header(2, 3).key("general.architecture", kStr).str("llama").key("n", kU32).u32(1);
-  b.key("a", kArr).u32(kStr).len(2).str("x").str("yz").info("t", {3, 2}, 0, 0).info("u", {32}, 8, 32);
+  b.key("a", kArr)
+      .u32(kStr)
+      .len(2)
+      .str("x")
+      .str("yz")
+      .info("t", {3, 2}, 0, 0)
+      .info("u", {32}, 8, 32);
   b.pad().zeros(32 + 34);
   ASSERT_TRUE(File::parse(b.span()));
   for (size_t n = 0; n < b.bytes().size(); ++n) {
     // An exact copy, so that a sanitizer sees every read past the end.
-    const std::vector<std::byte> part(b.span().begin(), b.span().begin() + static_cast<std::ptrdiff_t>(n));
+    const std::vector<std::byte> part(b.span().begin(),
+                                      b.span().begin() + static_cast<std::ptrdiff_t>(n));
     EXPECT_FALSE(File::parse(part)) << n << " bytes";
   }
 }
@@ -186,7 +263,13 @@ TEST_P(Hostile, TruncationAnywhereIsAnError) {
 TEST_P(Hostile, EveryByteMayBeWrong) {
   Builder b(GetParam());
   b.header(2, 3).key("general.architecture", kStr).str("llama").key("n", kU32).u32(1);
-  b.key("a", kArr).u32(kStr).len(2).str("x").str("yz").info("t", {3, 2}, 0, 0).info("u", {32}, 8, 32);
+  b.key("a", kArr)
+      .u32(kStr)
+      .len(2)
+      .str("x")
+      .str("yz")
+      .info("t", {3, 2}, 0, 0)
+      .info("u", {32}, 8, 32);
   b.pad().zeros(32 + 34);
   for (size_t i = 0; i < b.bytes().size(); ++i) {
     for (const unsigned flip : {0x01u, 0x80u, 0xffu}) {
@@ -203,7 +286,8 @@ TEST_P(Hostile, EveryByteMayBeWrong) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Forms, Hostile, testing::ValuesIn(kForms), [](const auto& p) { return form_name(p.param); });
+INSTANTIATE_TEST_SUITE_P(Forms, Hostile, testing::ValuesIn(kForms),
+                         [](const auto& p) { return form_name(p.param); });
 
 TEST(HostileHeader, Magic) {
   const auto message = [](std::string_view bytes) {
@@ -212,10 +296,13 @@ TEST(HostileHeader, Magic) {
   };
   EXPECT_EQ(message(""), "f: failed to read magic");
   EXPECT_EQ(message("GGU"), "f: failed to read magic");
-  EXPECT_EQ(message("PK\x03\x04....................."), "f: invalid magic characters: 'PK?" "?', expected 'GGUF'");
+  EXPECT_EQ(message("PK\x03\x04....................."),
+            "f: invalid magic characters: 'PK?"
+            "?', expected 'GGUF'");
   EXPECT_EQ(message("lmgg...................."), "f: old ggml format 'ggml', convert to GGUF");
   EXPECT_EQ(message("algg...................."), "f: old ggml format 'ggla', convert to GGUF");
-  EXPECT_EQ(message(std::string("GGUF\0\0\0\0", 8) + std::string(16, '\0')), "f: bad GGUF version: 0");
+  EXPECT_EQ(message(std::string("GGUF\0\0\0\0", 8) + std::string(16, '\0')),
+            "f: bad GGUF version: 0");
   EXPECT_EQ(message(std::string("GGUF\3\0\1\0", 8) + std::string(16, '\0')),
             "f: file is version 65539 but only up to 3 is supported");
 }
@@ -235,7 +322,8 @@ TEST(HostileHeader, QuantizedTypeWithoutSwapRule) {
     Result<File> file = File::parse(b.span());
     EXPECT_EQ(static_cast<bool>(file), !big);
     if (!file) {
-      EXPECT_EQ(file.error().message, "gguf: tensor 't' of type IQ2_XXS is not supported in a big-endian file");
+      EXPECT_EQ(file.error().message,
+                "gguf: tensor 't' of type IQ2_XXS is not supported in a big-endian file");
       EXPECT_EQ(file.error().code, Errc::unsupported);
     }
   }
@@ -251,13 +339,19 @@ TEST(HostileHeader, NamesInMessagesAreEscapedAndShort) {
 }
 
 TEST(HostileHeader, SizeNearTheEndOfTheAddressSpace) {
-  // The size fits in 63 bits, the padding to an alignment of 2^31 or the place in the file does not matter: it is outside.
+  // The size fits in 63 bits, the padding to an alignment of 2^31 or the place in the file does not
+  // matter: it is outside.
   Builder b;
-  b.header(1, 1).key("general.alignment", kU32).u32(1u << 31).info("t", {INT64_MAX}, 24, 0).zeros(4096);
+  b.header(1, 1)
+      .key("general.alignment", kU32)
+      .u32(1u << 31)
+      .info("t", {INT64_MAX}, 24, 0)
+      .zeros(4096);
   Result<File> file = File::parse(b.span());
   ASSERT_FALSE(file);
-  EXPECT_EQ(file.error().message,
-            "gguf: tensor 't' data is not within the file bounds, model is corrupted or incomplete");
+  EXPECT_EQ(
+      file.error().message,
+      "gguf: tensor 't' data is not within the file bounds, model is corrupted or incomplete");
 }
 
 }  // namespace

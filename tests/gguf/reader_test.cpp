@@ -88,14 +88,25 @@ TEST(Reader, SwappedMagicMeansBigEndian) {
 }
 
 class Forms : public testing::TestWithParam<Form> {};
-INSTANTIATE_TEST_SUITE_P(All, Forms, testing::ValuesIn(kForms), [](const auto& p) { return form_name(p.param); });
+INSTANTIATE_TEST_SUITE_P(All, Forms, testing::ValuesIn(kForms),
+                         [](const auto& p) { return form_name(p.param); });
 
 TEST_P(Forms, ValuesAndTensors) {
   Builder b(GetParam());
   const bool v1 = GetParam().v1();
   b.header(2, v1 ? 12 : 15);
-  b.key("u8", 0).num(uint8_t{200}).key("i8", 1).num(int8_t{-100}).key("u16", 2).num(uint16_t{60000});
-  b.key("i16", 3).num(int16_t{-30000}).key("u32", 4).num(uint32_t{4000000000}).key("i32", 5).num(int32_t{-2000000000});
+  b.key("u8", 0)
+      .num(uint8_t{200})
+      .key("i8", 1)
+      .num(int8_t{-100})
+      .key("u16", 2)
+      .num(uint16_t{60000});
+  b.key("i16", 3)
+      .num(int16_t{-30000})
+      .key("u32", 4)
+      .num(uint32_t{4000000000})
+      .key("i32", 5)
+      .num(int32_t{-2000000000});
   b.key("f32", 6).num(1.5f).key("yes", 7).num(uint8_t{1}).key("str", 8).str("text");
   b.key("arr", 9).u32(5).len(3).num(int32_t{-1}).num(int32_t{0}).num(int32_t{70000});
   b.key("strs", 9).u32(8).len(3).str("").str("two").str("x");
@@ -161,8 +172,18 @@ TEST(Reader, Version1StripsOneCountedTerminator) {
 TEST(Reader, ConversionsOfScalars) {
   Builder b;
   b.header(0, 7);
-  b.key("minus", 5).num(int32_t{-1}).key("big", 10).num(uint64_t{1} << 40).key("flag", 7).num(uint8_t{2});
-  b.key("text", 8).str("7").key("double", 12).num(1e300).key("inf", 12).num(std::numeric_limits<double>::infinity());
+  b.key("minus", 5)
+      .num(int32_t{-1})
+      .key("big", 10)
+      .num(uint64_t{1} << 40)
+      .key("flag", 7)
+      .num(uint8_t{2});
+  b.key("text", 8)
+      .str("7")
+      .key("double", 12)
+      .num(1e300)
+      .key("inf", 12)
+      .num(std::numeric_limits<double>::infinity());
   b.key("list", 9).u32(4).len(1).u32(5);
   Result<File> file = File::parse(b.span(), "m.gguf");
   ASSERT_TRUE(file);
@@ -171,16 +192,24 @@ TEST(Reader, ConversionsOfScalars) {
   EXPECT_EQ(message(file->u32("big")), "m.gguf: key 'big': value 1099511627776 out of range");
   EXPECT_EQ(*file->u64("big"), uint64_t{1} << 40);
   EXPECT_TRUE(*file->boolean("flag")) << "any non-zero byte is true";
-  EXPECT_EQ(message(file->u32("flag")), "m.gguf: key 'flag' has wrong type bool but expected type u32");
-  EXPECT_EQ(message(file->u32("text")), "m.gguf: key 'text' has wrong type str but expected type u32");
-  EXPECT_EQ(message(file->boolean("minus")), "m.gguf: key 'minus' has wrong type i32 but expected type bool");
-  EXPECT_EQ(message(file->f32("minus")), "m.gguf: key 'minus' has wrong type i32 but expected type f32");
+  EXPECT_EQ(message(file->u32("flag")),
+            "m.gguf: key 'flag' has wrong type bool but expected type u32");
+  EXPECT_EQ(message(file->u32("text")),
+            "m.gguf: key 'text' has wrong type str but expected type u32");
+  EXPECT_EQ(message(file->boolean("minus")),
+            "m.gguf: key 'minus' has wrong type i32 but expected type bool");
+  EXPECT_EQ(message(file->f32("minus")),
+            "m.gguf: key 'minus' has wrong type i32 but expected type f32");
   EXPECT_EQ(message(file->f32("double")), "m.gguf: key 'double': value 1e+300 out of range");
   EXPECT_TRUE(std::isinf(*file->f32("inf")));
-  EXPECT_EQ(message(file->str("list")), "m.gguf: key 'list' has wrong type arr[u32] but expected type str");
-  EXPECT_EQ(message(file->u32("list")), "m.gguf: key 'list' has wrong type arr[u32] but expected type u32");
-  EXPECT_EQ(message(file->strs("list")), "m.gguf: key 'list' has wrong type arr[u32] but expected type arr[str]");
-  EXPECT_EQ(message(file->u32s("text")), "m.gguf: key 'text' has wrong type str but expected type arr[u32]");
+  EXPECT_EQ(message(file->str("list")),
+            "m.gguf: key 'list' has wrong type arr[u32] but expected type str");
+  EXPECT_EQ(message(file->u32("list")),
+            "m.gguf: key 'list' has wrong type arr[u32] but expected type u32");
+  EXPECT_EQ(message(file->strs("list")),
+            "m.gguf: key 'list' has wrong type arr[u32] but expected type arr[str]");
+  EXPECT_EQ(message(file->u32s("text")),
+            "m.gguf: key 'text' has wrong type str but expected type arr[u32]");
   EXPECT_EQ(message(file->u32("absent")), "m.gguf: missing key 'absent'");
   EXPECT_EQ(file->u32("absent").error().code, Errc::not_found);
   EXPECT_EQ(*file->u32("absent", 9), 9u);
@@ -220,7 +249,11 @@ TEST(Reader, ConversionsOfArrays) {
 
 TEST(Reader, ZeroExtentsAndScalars) {
   Builder b;
-  b.header(4, 0).info("scalar", {}, 0, 0).info("empty", {0, 5}, 0, 32).info("also", {5, 0, 3}, 0, 32).info("q", {0}, 8, 32);
+  b.header(4, 0)
+      .info("scalar", {}, 0, 0)
+      .info("empty", {0, 5}, 0, 32)
+      .info("also", {5, 0, 3}, 0, 32)
+      .info("q", {0}, 8, 32);
   b.pad().zeros(4).pad();
   Result<File> file = File::parse(b.span());
   ASSERT_TRUE(file) << file.error().message;

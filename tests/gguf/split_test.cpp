@@ -27,7 +27,9 @@ Writer shard(size_t i, size_t count) {
 
 class Split : public testing::Test {
  protected:
-  std::string path(size_t i) const { return dir.file("m-0000" + std::to_string(i + 1) + "-of-00003.gguf"); }
+  std::string path(size_t i) const {
+    return dir.file("m-0000" + std::to_string(i + 1) + "-of-00003.gguf");
+  }
   void write(size_t i, const Writer& w) {
     const Status s = w.write(path(i));
     ASSERT_TRUE(s) << s.error().message;
@@ -61,7 +63,8 @@ TEST_F(Split, OpensAllShards) {
     EXPECT_EQ(file->view(t)->as<float>()[1], kData[i][1]);
     size += read_file(path(i)).size();
     file->drop(t);
-    EXPECT_EQ(file->view(t)->as<float>()[0], kData[i][0]) << "dropped pages come back from the file";
+    EXPECT_EQ(file->view(t)->as<float>()[0], kData[i][0])
+        << "dropped pages come back from the file";
   }
   EXPECT_EQ(file->size(), size);
 }
@@ -79,22 +82,25 @@ TEST_F(Split, ExplicitListNeedsNoNames) {
   blobs.pop_back();
   Result<File> less = File::open(blobs);
   ASSERT_FALSE(less);
-  EXPECT_EQ(less.error().message, blobs[0] + ": invalid split count, given: 2 splits, but expected 3");
+  EXPECT_EQ(less.error().message,
+            blobs[0] + ": invalid split count, given: 2 splits, but expected 3");
   std::swap(blobs[0], blobs[1]);
   blobs.push_back(dir.file("sha256-2"));
   Result<File> order = File::open(blobs);
   ASSERT_FALSE(order);
-  EXPECT_EQ(order.error().message, "illegal split file idx: 1 (file: " + blobs[0] + "), expected 0");
+  EXPECT_EQ(order.error().message,
+            "illegal split file idx: 1 (file: " + blobs[0] + "), expected 0");
   EXPECT_EQ(File::open(std::vector<std::string>{}).error().code, Errc::invalid_argument);
 }
 
 TEST_F(Split, OnlyTheFirstShardOpensAModel) {
-  EXPECT_EQ(open_error(path(1)),
-            "illegal split file idx: 1 (file: " + path(1) + "), model must be loaded with the first split");
+  EXPECT_EQ(open_error(path(1)), "illegal split file idx: 1 (file: " + path(1) +
+                                     "), model must be loaded with the first split");
 }
 
 TEST_F(Split, NameMustHaveTheForm) {
-  for (const char* name : {"model.gguf", "-00001-of-00003.gguf", "m-00001-of-00004.gguf", "m-1-of-3.gguf"}) {
+  for (const char* name :
+       {"model.gguf", "-00001-of-00003.gguf", "m-00001-of-00004.gguf", "m-1-of-3.gguf"}) {
     write_file(dir.file(name), read_file(path(0)));
     EXPECT_EQ(open_error(dir.file(name)), "invalid split file name: " + dir.file(name));
   }
@@ -123,7 +129,8 @@ TEST_F(Split, WrongNumbers) {
   EXPECT_EQ(open_error(path(0)), "missing key split.no in GGUF split " + path(2));
   w.set("split.no", "2");
   write(2, w);
-  EXPECT_EQ(open_error(path(0)), path(2) + ": key 'split.no' has wrong type str but expected type u64");
+  EXPECT_EQ(open_error(path(0)),
+            path(2) + ": key 'split.no' has wrong type str but expected type u64");
 }
 
 TEST_F(Split, WrongTensors) {

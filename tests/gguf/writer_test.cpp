@@ -35,9 +35,12 @@ TEST(Writer, MinimalFileByteForByte) {
   w.set_array("t.s", std::vector<std::string>{"a", "bc"});
   w.add_tensor("a.weight", DType::f32, Extents{3, 2}, std::as_bytes(std::span(a)));
   w.add_tensor("b.weight", DType::q8_0, Extents{32, 1}, std::as_bytes(std::span(b)));
-  // The writer of the example also stores extents of one that follow the last larger one; ours does not.
-  std::string expected = from_hex(kMinimalKeys) + from_hex(kMinimalInfoA) +
-                         from_hex("0800000000000000 622e776569676874 01000000 2000000000000000 08000000 2000000000000000");
+  // The writer of the example also stores extents of one that follow the last larger one; ours does
+  // not.
+  std::string expected =
+      from_hex(kMinimalKeys) + from_hex(kMinimalInfoA) +
+      from_hex(
+          "0800000000000000 622e776569676874 01000000 2000000000000000 08000000 2000000000000000");
   expected.resize(0x100, '\0');
   expected += from_hex(kMinimalDataA) + std::string(64, '\0');
   EXPECT_EQ(bytes_of(w), expected);
@@ -99,8 +102,10 @@ TEST(Writer, EveryValueTypeRoundTrips) {
   EXPECT_EQ(*file->i32s("a.i32"), (std::vector<int32_t>{-1, 2147483647}));
   EXPECT_EQ(*file->f32s("a.f32"), (std::vector<float>{0.5f, -1.5f}));
   EXPECT_EQ(*file->bools("a.bool"), (std::vector<bool>{true, false, true}));
-  EXPECT_EQ(file->strs("a.str")->to_vector(), (std::vector<std::string_view>{"", "x", std::string_view("\0", 1)}));
-  EXPECT_EQ(*file->get<std::vector<uint64_t>>("a.u64"), (std::vector<uint64_t>{1, uint64_t{1} << 63}));
+  EXPECT_EQ(file->strs("a.str")->to_vector(),
+            (std::vector<std::string_view>{"", "x", std::string_view("\0", 1)}));
+  EXPECT_EQ(*file->get<std::vector<uint64_t>>("a.u64"),
+            (std::vector<uint64_t>{1, uint64_t{1} << 63}));
   EXPECT_EQ(*file->get<std::vector<int64_t>>("a.i64"), (std::vector<int64_t>{-1, 1}));
   EXPECT_EQ(std::get<double>(file->key("a.f64")->element(1)), -1e-300);
   EXPECT_TRUE(file->strs("a.none")->empty());
@@ -186,7 +191,8 @@ TEST(Writer, SortByLayer) {
   ASSERT_TRUE(file);
   std::vector<std::string> names;
   for (const TensorInfo& t : file->tensors()) names.emplace_back(t.name);
-  EXPECT_EQ(names, (std::vector<std::string>{"a", "blk.2", "blk.x", "output", "blk.2.a", "blk.2.b", "blk.10.a"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"a", "blk.2", "blk.x", "output", "blk.2.a", "blk.2.b",
+                                             "blk.10.a"}));
 }
 
 TEST(Writer, Refuses) {
@@ -202,7 +208,8 @@ TEST(Writer, Refuses) {
   EXPECT_EQ(with("t", DType::f32, {}, 4), "tensor 't' has 0 dimensions, not 1 to 4");
   EXPECT_EQ(with("t", DType::f32, {1, 1, 1, 1, 1}, 4), "tensor 't' has 5 dimensions, not 1 to 4");
   EXPECT_EQ(with("t", DType::f32, {-1}, 4), "tensor 't' has a negative extent: -1");
-  EXPECT_EQ(with("t", DType::f32, {int64_t{1} << 40, int64_t{1} << 40}, 4), "tensor 't' shape overflows");
+  EXPECT_EQ(with("t", DType::f32, {int64_t{1} << 40, int64_t{1} << 40}, 4),
+            "tensor 't' shape overflows");
   EXPECT_EQ(with("t", DType::f32, {int64_t{1} << 62}, 4), "tensor 't' size overflows");
   EXPECT_EQ(with("t", DType::q8_0, {33}, 34),
             "tensor 't' of type Q8_0 has 33 elements per row, not a multiple of block size (32)");
@@ -236,7 +243,9 @@ TEST(Writer, FilesAppearWholeOrNotAtAll) {
   EXPECT_EQ(dir.entries(), 1u);
 
   Writer bad = good;
-  bad.add_tensor("t", DType::i8, Extents{4}, [](const Emit&) -> Status { return Error{Errc::cancelled, "stopped"}; });
+  bad.add_tensor("t", DType::i8, Extents{4}, [](const Emit&) -> Status {
+    return Error{Errc::cancelled, "stopped"};
+  });
   const Status status = bad.write(path);
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code, Errc::cancelled);
@@ -250,7 +259,8 @@ TEST(Writer, FilesAppearWholeOrNotAtAll) {
   std::filesystem::create_symlink(path, dir.file("link.gguf"));
   const Status same = check_distinct(path, dir.file("link.gguf"));
   ASSERT_FALSE(same);
-  EXPECT_EQ(same.error().message, "input and output files are the same: '" + dir.file("link.gguf") + "'");
+  EXPECT_EQ(same.error().message,
+            "input and output files are the same: '" + dir.file("link.gguf") + "'");
 }
 
 }  // namespace
