@@ -90,7 +90,8 @@ struct Walk {
       const Pass pass{a, a.experts ? a.experts->entries + a.experts->offsets[matrix] : nullptr, first};
       if (m.zero)
         for (int64_t c = 0; c < cols; ++c)
-          Isa::shifts(reinterpret_cast<const int8_t*>(pass.x(c)), k, m.sub, -m.zero, reinterpret_cast<int32_t*>(shifts + c * stride));
+          Isa::shifts(reinterpret_cast<const int8_t*>(pass.x(c)), k, m.sub, -m.zero,
+                      reinterpret_cast<int32_t*>(shifts + c * stride));
 
       const bool strip = m.unpack != nullptr && cols > kDotCols;
       const ColsFn* fns = strip ? m.tile : m.dot;

@@ -47,7 +47,8 @@ struct Avx2 {
     }
   }
 
-  static void finish(const Epilogue& e, const float* v8, const float* up8, int64_t row0, int rows, const float* residual, float* y) {
+  static void finish(const Epilogue& e, const float* v8, const float* up8, int64_t row0, int rows, const float* residual,
+                     float* y) {
     const __m256i m = _mm256_cmpgt_epi32(_mm256_set1_epi32(rows), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
     __m256 v = _mm256_load_ps(v8);
     if (e.bias) v = _mm256_add_ps(v, _mm256_maskload_ps(e.bias + row0, m));

@@ -47,7 +47,8 @@ struct Avx512 {
     }
   }
 
-  static void finish(const Epilogue& e, const float* v16, const float* up16, int64_t row0, int rows, const float* residual, float* y) {
+  static void finish(const Epilogue& e, const float* v16, const float* up16, int64_t row0, int rows, const float* residual,
+                     float* y) {
     const __mmask16 m = static_cast<__mmask16>((1u << rows) - 1);
     __m512 v = _mm512_load_ps(v16);
     if (e.bias) v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(m, e.bias + row0));

@@ -29,7 +29,7 @@ struct Micro {
   int tile_cols;    // most columns of a tile
   int sub;          // elements that share a scale, 32 or 16; float types: 0
   int zero;         // what to subtract from a stored code; 0: nothing, or the type has a minimum
-  size_t (*strip_bytes)(int64_t k) noexcept;                                          // nullptr: no strip, `dot` has tile_cols columns
+  size_t (*strip_bytes)(int64_t k) noexcept;  // nullptr: no strip, `dot` has tile_cols columns
   void (*unpack)(const std::byte* panel, int64_t k, std::byte* strip) noexcept;
   cpu::ColsFn dot[cpu::kTileCols];   // [i]: i + 1 columns
   cpu::ColsFn tile[cpu::kTileCols];
@@ -39,7 +39,7 @@ struct Micro {
 
 namespace engine::cpu {
 
-// The kernel object of a type. drive: Driver<Isa>::drive and its companions, see driver.h.
+// The functions of a driver file, and the kernel object of a type on that ISA.
 struct Driver {
   void (*run)(const void* args, Range items, Ctx&) noexcept;
   int64_t (*items)(const void* args) noexcept;
@@ -57,8 +57,8 @@ ENGINE_MATMUL_DRIVER(avx512vnni)
 ENGINE_MATMUL_DRIVER(avx2)
 #undef ENGINE_MATMUL_DRIVER
 
-consteval Kernel<Ctx> matmul_kernel(const char* id, Op op, DType w, DType x, uint64_t needs, int rank, const Driver& d, const Pack& pack,
-                                    const Micro& micro) {
+constexpr Kernel<Ctx> matmul_kernel(const char* id, Op op, DType w, DType x, uint64_t needs, int rank, const Driver& d,
+                                    const Pack& pack, const Micro& micro) {
   return {id, op, w, x, needs, rank, d.run, d.items, d.grain, nullptr, d.scratch, &pack, &micro};
 }
 

@@ -24,7 +24,7 @@ struct BlockFields {
   int spread;              // index of the word to spread, or -1
 };
 
-consteval BlockFields block_fields(DType t) {
+constexpr BlockFields block_fields(DType t) {
   switch (t) {
     case DType::q4_0: case DType::iq4_nl: return {1, {0}, 4, 2, -1};    // d | codes
     case DType::q4_1:   return {2, {0, 2}, 4, 4, -1};                   // d m | codes
@@ -67,7 +67,7 @@ struct Panels {
   static constexpr BlockFields kF = block_fields(T);
   static constexpr int kElems = traits(T).block_elems, kBytes = traits(T).block_bytes;
   static_assert(kF.halves * 2 + kF.words * 4 == kBytes);
-  static constexpr int kChunk = kElems == 1 ? 32 : 1;  // blocks of one row handled before the next row's: keeps to whole cache lines
+  static constexpr int kChunk = kElems == 1 ? 32 : 1;  // blocks of a row before the next row: whole cache lines
 
   static int64_t per_matrix(const Tensor& w) { return (w.ne[1] + R - 1) / R; }
 

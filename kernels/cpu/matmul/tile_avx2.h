@@ -1,12 +1,12 @@
 // One panel of 8 rows times N columns of a8x32 (or f32) on AVX2; the same code for packed bits and for strips (codec.h).
 //
-// What     y[8, N] = panel x columns; vpmaddubsw multiplies w[g] (4 codes of each row) with the same four activations in every lane and
-//          adds pairs into 16 bits; kDepth such sums are added before vpmaddwd widens them to the integer sum of a row: no shuffles
+// What     y[8, N] = panel x columns; vpmaddubsw multiplies w[g] (4 codes of each row) with the same four activations in every
+//          lane and adds pairs into 16 bits; kDepth such sums are added before vpmaddwd widens them to the integer sum of a row: no shuffles
 // Formula  per output and sub-block, ascending: acc = fma(scale * d, float(shift + sum code * q), acc), shift = -zero * sum q;
 //          types with a minimum: acc = fma(min, d * sum q, acc)
 // Range    |sum of two products| <= 2 * code * 127: 16 bits hold 8 of them for 4-bit codes, 4 for 5 bits, 2 for 6 bits. Signed 8-bit
 //          codes (kDepth 1) go in as |w| and sign(q, w): 2 * 128 * 127 still fits, and q is never -128
-// Tiles    8 rows x 8 columns: 8 sums of 16 bits, weight, broadcast and product in 16 registers; float sums pass through L1 once per 32 k
+// Tiles    8 rows x 8 columns: 8 sums of 16 bits, weight, broadcast and product in 16 registers; float sums go through L1
 //          per 32 k and column 8 vpmaddubsw + 7 vpaddw + 1 vpmaddwd + 8 broadcast loads (4-bit codes)
 // Bound    the same chain with one vpmaddwd per product (kDepth 1) peaks at 99 GMAC/s per core on Zen 4
 // Measured GMAC/s per core, 252 columns: 4 bits 111-117, 5 bits 107, 2-3 bits 94, 6 bits 81, signed 8 bits 63
@@ -115,7 +115,8 @@ constexpr ColsFn kFloat = float_columns<Vec256, T, N>;
 
 template <class T>
 constexpr Micro kFloatMicro{8, 8, 0, 0, nullptr, nullptr,
-                            {kFloat<T, 1>, kFloat<T, 2>, kFloat<T, 3>, kFloat<T, 4>, kFloat<T, 5>, kFloat<T, 6>, kFloat<T, 7>, kFloat<T, 8>},
+                            {kFloat<T, 1>, kFloat<T, 2>, kFloat<T, 3>, kFloat<T, 4>, kFloat<T, 5>, kFloat<T, 6>, kFloat<T, 7>,
+                             kFloat<T, 8>},
                             {}};
 
 template <template <class> class T>

@@ -89,7 +89,8 @@ constexpr Micro kVnniMicro{
 template <template <class> class C>
 consteval Kernel<Ctx> vnni_kernel(const char* id, Op op) {
   constexpr DType kType = C<Vec512>::kType;
-  return matmul_kernel(id, op, kType, DType::a8x32, kVnniNeeds, 40, driver_avx512vnni, Panels<kType, 16>::kPack, kVnniMicro<C<Vec512>>);
+  return matmul_kernel(id, op, kType, DType::a8x32, kVnniNeeds, 40, driver_avx512vnni,
+                       Panels<kType, 16>::kPack, kVnniMicro<C<Vec512>>);
 }
 
 template <class T, int N>
@@ -104,7 +105,8 @@ constexpr Micro kFloatMicro{16, kVnniTile, 0, 0, nullptr, nullptr,
 template <template <class> class T>
 consteval Kernel<Ctx> vnni_float_kernel(const char* id, Op op) {
   constexpr DType kType = T<Vec512>::kType;
-  return matmul_kernel(id, op, kType, DType::f32, kVnniNeeds, 40, driver_avx512vnni, Panels<kType, 16>::kPack, kFloatMicro<T<Vec512>>);
+  return matmul_kernel(id, op, kType, DType::f32, kVnniNeeds, 40, driver_avx512vnni,
+                       Panels<kType, 16>::kPack, kFloatMicro<T<Vec512>>);
 }
 
 }  // namespace
