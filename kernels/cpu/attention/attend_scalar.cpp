@@ -115,7 +115,7 @@ void run(const AttendArgs& a, Range range, Ctx& ctx) {
 }
 
 template <class Page>
-consteval Kernel<Ctx> make(const char* id, DType cache) {
+constexpr Kernel<Ctx> make(const char* id, DType cache) {
   Kernel<Ctx> k = kernel<Op::attend, run<Page>, items, grain>(id, cache, DType::f32, 0, 0);
   k.scratch = scratch;
   return k;

@@ -61,7 +61,7 @@ void run(const KvStoreArgs& a, Range range, Ctx& ctx) {
   }
 }
 
-consteval Kernel<Ctx> make(const char* id, DType cache) {
+constexpr Kernel<Ctx> make(const char* id, DType cache) {
   Kernel<Ctx> k = kernel<Op::kv_store, run, items, grain>(id, cache, DType::f32, 0, 0);
   k.scratch = scratch;
   return k;

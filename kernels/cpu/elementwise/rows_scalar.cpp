@@ -43,7 +43,7 @@ size_t scratch(const void* args) noexcept {
 }
 
 template <DType T>
-consteval Kernel<Ctx> make(const char* id) {
+constexpr Kernel<Ctx> make(const char* id) {
   Kernel<Ctx> k = kernel<Op::embed, embed<T>, step_row_items<EmbedArgs>, single_item<EmbedArgs>>(id, T, DType::f32, 0, 0);
   k.scratch = scratch;
   return k;

@@ -124,14 +124,14 @@ size_t scratch(const void* args) noexcept {
 }
 
 template <DType T>
-consteval Kernel<Ctx> make_matmul(const char* id) {
+constexpr Kernel<Ctx> make_matmul(const char* id) {
   Kernel<Ctx> k = kernel<Op::matmul, run<T>, panels, grain>(id, T, traits(T).act, 0, 0);
   k.scratch = scratch<T>;
   return k;
 }
 
 template <DType T>
-consteval Kernel<Ctx> make_expert_matmul(const char* id) {
+constexpr Kernel<Ctx> make_expert_matmul(const char* id) {
   Kernel<Ctx> k = kernel<Op::expert_matmul, run<T>, expert_items, grain>(id, T, traits(T).act, 0, 0);
   k.scratch = scratch<T>;
   return k;

@@ -5,7 +5,7 @@
 
 namespace engine::cpu {
 
-consteval uint16_t panel_pack_id(int rows, DType type) {
+constexpr uint16_t panel_pack_id(int rows, DType type) {
   return static_cast<uint16_t>(rows << 8 | (static_cast<int>(type) + 1));
 }
 

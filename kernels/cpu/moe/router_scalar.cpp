@@ -74,7 +74,7 @@ void run(const RouterArgs& a, Range range, Ctx& ctx) {
   make_lists(*a.list, *a.n_rows, chosen);
 }
 
-consteval Kernel<Ctx> make() {
+constexpr Kernel<Ctx> make() {
   Kernel<Ctx> k = kernel<Op::router_topk, run, single_item<RouterArgs>, single_item<RouterArgs>>(
       "moe/router_topk/scalar", DType::f32, DType::f32, 0, 0);
   k.scratch = scratch;
