@@ -137,21 +137,18 @@ class Session : public std::enable_shared_from_this<Session> {
   // ---- reading ----
 
   void read_more() {
-    if (read_pending_ || phase_ == Phase::closed) return;
+    if (phase_ == Phase::closed) return;
     if (eof_) {
       if (phase_ != Phase::running) close();
       return;
     }
+    // The read may be pending since the last request was answered; its time begins now all the same.
+    if (phase_ == Phase::head && !in_message_) arm(read_timer_, set_->limits.idle);
+    if (phase_ == Phase::body) arm(read_timer_, set_->limits.body_stall);
+    if (read_pending_) return;
     if (phase_ == Phase::closing) buffer_.clear();
     const size_t room = buffer_.max_size() - buffer_.size();
     if (room == 0) return;  // a flood of pipelined requests waits in the kernel
-    switch (phase_) {
-      case Phase::head:
-        if (!in_message_) arm(read_timer_, set_->limits.idle);
-        break;
-      case Phase::body: arm(read_timer_, set_->limits.body_stall); break;
-      default: break;
-    }
     read_pending_ = true;
     socket_.async_read_some(buffer_.prepare(std::min(room, kReadBytes)),
                             [self = shared_from_this()](error_code ec, size_t n) { self->on_read(ec, n); });

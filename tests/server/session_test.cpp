@@ -357,7 +357,6 @@ TEST_F(SessionTest, DisconnectWhileWaitingRunsTheHook) {
 TEST_F(SessionTest, SlowReaderFillsItsQueueAndCatchesUp) {
   start();
   HttpClient slow(port());
-  slow.set_receive_buffer(4096);
   slow.send(HttpClient::request("GET", "/stream"));
   const auto q = queue();
   const std::string block(64 << 10, 'x');
