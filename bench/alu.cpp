@@ -1,4 +1,5 @@
-// bench_alu: peaks of the multiply chains that the kernels are made of, the roof of prompt processing.
+// bench_alu: peaks of the multiply chains that the kernels are made of, the roof of prompt
+// processing.
 //   bench_alu [MAX_THREADS]
 #include "bench/alu.h"
 
@@ -27,7 +28,8 @@ double gigamacs(const Chain& chain, ThreadPool& pool) {
       float sink[8];
       done[static_cast<size_t>(t.worker) * 8] = chain.run(kRounds, sink);
     });
-    const double s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    const double s =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     int64_t macs = 0;
     for (int64_t d : done) macs += d;
     if (r > 0) runs.push_back(static_cast<double>(macs) / s / 1e9);
@@ -42,13 +44,18 @@ void run(int max_threads) {
   fmt::print("\n");
   const Chain* chains[] = {
 #if defined(__x86_64__)
-      &chain_fma_avx2, &chain_maddubs1_avx2, &chain_maddubs8_avx2, &chain_fma_avx512, &chain_vpdpbusd_avx512,
+    &chain_fma_avx2,
+    &chain_maddubs1_avx2,
+    &chain_maddubs8_avx2,
+    &chain_fma_avx512,
+    &chain_vpdpbusd_avx512,
 #endif
   };
   for (const Chain* c : chains) {
     if ((c->needs & ~cpu_features()) != 0) continue;
     fmt::print("{:<26}", c->name);
-    for (int n = 1; n <= max_threads; ++n) fmt::print(" {:>8.1f}", gigamacs(*c, *make_native_pool(n)));
+    for (int n = 1; n <= max_threads; ++n)
+      fmt::print(" {:>8.1f}", gigamacs(*c, *make_native_pool(n)));
     fmt::print("\n");
   }
 }
@@ -56,4 +63,6 @@ void run(int max_threads) {
 }  // namespace
 }  // namespace engine::bench
 
-int main(int argc, char** argv) { engine::bench::run(argc > 1 ? std::max(1, std::atoi(argv[1])) : engine::usable_cores()); }
+int main(int argc, char** argv) {
+  engine::bench::run(argc > 1 ? std::max(1, std::atoi(argv[1])) : engine::usable_cores());
+}

@@ -1,4 +1,5 @@
-// Instruction chains of bench_alu, per ISA. Each runs `rounds` rounds and returns the multiply-accumulates done.
+// Instruction chains of bench_alu, per ISA. Each runs `rounds` rounds and returns the
+// multiply-accumulates done.
 #pragma once
 
 #include <cstdint>

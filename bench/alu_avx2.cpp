@@ -1,4 +1,5 @@
-// Peak chains with 256-bit registers: f32 FMA; maddubs + madd per 32 products, and with eight maddubs summed in int16 first.
+// Peak chains with 256-bit registers: f32 FMA; maddubs + madd per 32 products, and with eight
+// maddubs summed in int16 first.
 #include <immintrin.h>
 
 #include "bench/alu.h"
@@ -45,7 +46,8 @@ int64_t maddubs(int64_t rounds, float* sink) {
     }
     asm volatile("" ::: "memory");
   }
-  const __m256i all = _mm256_add_epi32(_mm256_add_epi32(sum[0], sum[1]), _mm256_add_epi32(sum[2], sum[3]));
+  const __m256i all =
+      _mm256_add_epi32(_mm256_add_epi32(sum[0], sum[1]), _mm256_add_epi32(sum[2], sum[3]));
   _mm256_storeu_ps(sink, _mm256_cvtepi32_ps(all));
   return rounds * 4 * 8 * 32;
 }

@@ -1,6 +1,8 @@
-// bench_kernels: every matmul kernel of the registry on the shapes of real models, one thread, beside Eigen's f32 product.
+// bench_kernels: every matmul kernel of the registry on the shapes of real models, one thread,
+// beside Eigen's f32 product.
 //   bench_kernels --benchmark_filter=q4_1/avx2      ids as in kernels.inc, then /k:K/out:OUT/n:N
-// Weights walk through enough copies to exceed the last-level cache four times, so one-column figures are read from memory.
+// Weights walk through enough copies to exceed the last-level cache four times, so one-column
+// figures are read from memory.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
@@ -22,7 +24,8 @@ constexpr size_t kColdBytes = size_t{128} << 20;
 struct Shape {
   int64_t k, out, n;
 };
-constexpr Shape kShapes[] = {{576, 1536, 1}, {576, 1536, 512}, {1536, 576, 512}, {2048, 2048, 1}, {2048, 2048, 4}, {2048, 2048, 512}};
+constexpr Shape kShapes[] = {{576, 1536, 1},  {576, 1536, 512}, {1536, 576, 512},
+                             {2048, 2048, 1}, {2048, 2048, 4},  {2048, 2048, 512}};
 
 // Random blocks whose scales are ordinary numbers.
 void fill_blocks(DType type, std::byte* out, size_t blocks) {
@@ -40,7 +43,8 @@ void fill_blocks(DType type, std::byte* out, size_t blocks) {
     if (fine) pool.insert(pool.end(), block.begin(), block.end());
   }
   for (size_t i = 0; i < blocks; ++i)
-    std::memcpy(out + i * static_cast<size_t>(t.block_bytes), pool.data() + rng() % 256 * static_cast<size_t>(t.block_bytes),
+    std::memcpy(out + i * static_cast<size_t>(t.block_bytes),
+                pool.data() + rng() % 256 * static_cast<size_t>(t.block_bytes),
                 static_cast<size_t>(t.block_bytes));
 }
 
@@ -54,12 +58,14 @@ void run(benchmark::State& state, const Kernel<cpu::Ctx>* kernel, Shape s) {
   auto packed = Buffer::allocate(one * copies, true);
   for (size_t i = 0; i < copies; ++i) {
     if (kernel->pack) {
-      kernel->pack->run(w, {0, (s.out + kernel->pack->rows - 1) / kernel->pack->rows}, packed->data() + i * one);
+      kernel->pack->run(w, {0, (s.out + kernel->pack->rows - 1) / kernel->pack->rows},
+                        packed->data() + i * one);
     } else {
       std::memcpy(packed->data() + i * one, file->data(), bytes);
     }
   }
-  auto xf = Buffer::allocate(static_cast<size_t>(s.k * s.n) * 4), xq = Buffer::allocate(static_cast<size_t>(s.k * s.n) * 2);
+  auto xf = Buffer::allocate(static_cast<size_t>(s.k * s.n) * 4),
+       xq = Buffer::allocate(static_cast<size_t>(s.k * s.n) * 2);
   auto y = Buffer::allocate(static_cast<size_t>(s.out * s.n) * 4);
   std::mt19937 rng(2);
   std::normal_distribution<float> normal;
@@ -82,7 +88,8 @@ void run(benchmark::State& state, const Kernel<cpu::Ctx>* kernel, Shape s) {
   args.w.data = packed->data();
   if (kernel->scratch) {
     scratch_store.resize(kernel->scratch(&args) + 64);
-    ctx.scratch = scratch_store.data() + (64 - reinterpret_cast<uintptr_t>(scratch_store.data()) % 64);
+    ctx.scratch =
+        scratch_store.data() + (64 - reinterpret_cast<uintptr_t>(scratch_store.data()) % 64);
   }
   size_t copy = 0;
   for (auto _ : state) {
@@ -91,26 +98,35 @@ void run(benchmark::State& state, const Kernel<cpu::Ctx>* kernel, Shape s) {
     benchmark::ClobberMemory();
   }
   const double calls = static_cast<double>(state.iterations());
-  state.counters["GMAC/s"] = benchmark::Counter(static_cast<double>(s.k * s.out * s.n) * calls / 1e9, benchmark::Counter::kIsRate);
-  state.counters["GB/s"] = benchmark::Counter(static_cast<double>(one) * calls / 1e9, benchmark::Counter::kIsRate);
+  state.counters["GMAC/s"] = benchmark::Counter(
+      static_cast<double>(s.k * s.out * s.n) * calls / 1e9, benchmark::Counter::kIsRate);
+  state.counters["GB/s"] =
+      benchmark::Counter(static_cast<double>(one) * calls / 1e9, benchmark::Counter::kIsRate);
 }
 
 void eigen(benchmark::State& state, Shape s) {
-  std::vector<float> w(static_cast<size_t>(s.k * s.out), 0.5f), x(static_cast<size_t>(s.k * s.n), 0.25f), y(static_cast<size_t>(s.out * s.n));
+  std::vector<float> w(static_cast<size_t>(s.k * s.out), 0.5f),
+      x(static_cast<size_t>(s.k * s.n), 0.25f), y(static_cast<size_t>(s.out * s.n));
   for (auto _ : state) {
     eigen_matmul(w.data(), x.data(), y.data(), s.k, s.out, s.n);
     benchmark::ClobberMemory();
   }
-  state.counters["GMAC/s"] = benchmark::Counter(static_cast<double>(s.k * s.out * s.n) * static_cast<double>(state.iterations()) / 1e9, benchmark::Counter::kIsRate);
+  state.counters["GMAC/s"] = benchmark::Counter(
+      static_cast<double>(s.k * s.out * s.n) * static_cast<double>(state.iterations()) / 1e9,
+      benchmark::Counter::kIsRate);
 }
 
 void register_all() {
   for (const Shape& s : kShapes) {
     const std::string shape = fmt::format("k:{}/out:{}/n:{}", s.k, s.out, s.n);
-    benchmark::RegisterBenchmark(fmt::format("eigen/f32/{}", shape).c_str(), eigen, s)->Unit(benchmark::kMicrosecond);
+    benchmark::RegisterBenchmark(fmt::format("eigen/f32/{}", shape).c_str(), eigen, s)
+        ->Unit(benchmark::kMicrosecond);
     for (const Kernel<cpu::Ctx>* k : cpu::all_kernels()) {
-      if (k->op != Op::matmul || (k->needs & ~cpu_features()) != 0 || s.k % traits(k->w).block_elems != 0) continue;
-      benchmark::RegisterBenchmark(fmt::format("{}/{}", k->id, shape).c_str(), run, k, s)->Unit(benchmark::kMicrosecond);
+      if (k->op != Op::matmul || (k->needs & ~cpu_features()) != 0 ||
+          s.k % traits(k->w).block_elems != 0)
+        continue;
+      benchmark::RegisterBenchmark(fmt::format("{}/{}", k->id, shape).c_str(), run, k, s)
+          ->Unit(benchmark::kMicrosecond);
     }
   }
 }

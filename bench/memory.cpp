@@ -1,4 +1,5 @@
-// bench_memory: read bandwidth of the machine, the roof of decoding: every thread reads its own part of 1 GiB, front to back.
+// bench_memory: read bandwidth of the machine, the roof of decoding: every thread reads its own
+// part of 1 GiB, front to back.
 //   bench_memory [MAX_THREADS]
 #include <fmt/format.h>
 
@@ -35,9 +36,12 @@ double gigabytes_per_second(ThreadPool& pool, const Buffer& memory) {
     const auto begin = std::chrono::steady_clock::now();
     fork_join(pool, pool.size(), [&](const Team& t) {
       const size_t words = kBytes / 8 / static_cast<size_t>(t.workers);
-      sink = sink + read_all(reinterpret_cast<const uint64_t*>(memory.data()) + words * static_cast<size_t>(t.worker), words);
+      sink = sink + read_all(reinterpret_cast<const uint64_t*>(memory.data()) +
+                                 words * static_cast<size_t>(t.worker),
+                             words);
     });
-    const double s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    const double s =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     if (r > 0) runs.push_back(static_cast<double>(kBytes) / s / 1e9);  // the first is the warm-up
   }
   std::sort(runs.begin(), runs.end());
@@ -64,4 +68,6 @@ int run(int max_threads) {
 }  // namespace
 }  // namespace engine
 
-int main(int argc, char** argv) { return engine::run(argc > 1 ? std::max(1, std::atoi(argv[1])) : engine::usable_cores()); }
+int main(int argc, char** argv) {
+  return engine::run(argc > 1 ? std::max(1, std::atoi(argv[1])) : engine::usable_cores());
+}

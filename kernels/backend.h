@@ -1,4 +1,5 @@
-// Backend and Executable: what a device offers to the engine. A CPU executable runs when wait() is called; a GPU launches in submit().
+// Backend and Executable: what a device offers to the engine. A CPU executable runs when wait() is
+// called; a GPU launches in submit().
 #pragma once
 
 #include <memory>
@@ -19,21 +20,22 @@ struct DeviceInfo {
 };
 
 struct Batch {
-  std::span<const Token> tokens;              // [n_rows]
-  std::span<const int32_t> positions;         // [n_rows]
-  std::span<const Segment> segments;          // in row order, covering all rows
-  std::span<const OutputNeed> needs;          // [n_rows]
+  std::span<const Token> tokens;       // [n_rows]
+  std::span<const int32_t> positions;  // [n_rows]
+  std::span<const Segment> segments;   // in row order, covering all rows
+  std::span<const OutputNeed> needs;   // [n_rows]
 };
 
 struct BatchOutput {
-  std::span<const RowOutput> rows;            // one per row whose need is not none, in row order; valid until the next submit
+  std::span<const RowOutput>
+      rows;  // one per row whose need is not none, in row order; valid until the next submit
 };
 
 struct StepReport {
   std::string op, kernel, weight, split;
   int32_t layer = -1;
   int64_t k = 0, out = 0;
-  size_t bytes = 0;                           // of weights read per step
+  size_t bytes = 0;  // of weights read per step
   bool barrier = false;
 };
 
@@ -47,49 +49,55 @@ struct PlanReport {
 class Executable {
  public:
   virtual ~Executable() = default;
-  // Views in the batch must stay valid until wait() returns. Requires: rows <= CompileOptions::max_rows.
+  // Views in the batch must stay valid until wait() returns. Requires: rows <=
+  // CompileOptions::max_rows.
   virtual void submit(const Batch&) = 0;
   virtual Status wait(BatchOutput&) = 0;
   virtual PlanReport report() const = 0;
 };
 
-// The pages of one device: storage of every cache slot; slot i of the graph, page p lies at views[i].base + p * views[i].page_bytes.
+// The pages of one device: storage of every cache slot; slot i of the graph, page p lies at
+// views[i].base + p * views[i].page_bytes.
 struct PageStore {
   std::vector<CacheSlotView> views;
   std::vector<Buffer> buffers;
 };
 
 struct WeightSource {
-  Tensor host;                                // rows as in the file; data stays valid while the backend lives
+  Tensor host;  // rows as in the file; data stays valid while the backend lives
   bool matmul = false, embed = false;
 };
 
 struct CompileOptions {
   int max_rows = 512;
-  int max_outputs = 64;                       // rows of one step that may want an output
-  int max_top = 1024;                         // largest OutputNeed::k
-  int threads = 0;                            // 0: all of the pool
-  bool verify = false;                        // ENGINE_VERIFY
+  int max_outputs = 64;  // rows of one step that may want an output
+  int max_top = 1024;    // largest OutputNeed::k
+  int threads = 0;       // 0: all of the pool
+  bool verify = false;   // ENGINE_VERIFY
 };
 
 class Backend {
  public:
   virtual ~Backend() = default;
   virtual const DeviceInfo& info() const = 0;
-  virtual Status can_run(const Graph&) const = 0;    // Errc::unsupported names the op and the reason
-  // Lays the weights out for the kernels that will read them, once; results in the order of sources. reference: all as f32.
-  virtual Result<std::vector<Tensor>> load_weights(std::span<const WeightSource> sources, bool reference) = 0;
+  virtual Status can_run(const Graph&) const = 0;  // Errc::unsupported names the op and the reason
+  // Lays the weights out for the kernels that will read them, once; results in the order of
+  // sources. reference: all as f32.
+  virtual Result<std::vector<Tensor>> load_weights(std::span<const WeightSource> sources,
+                                                   bool reference) = 0;
   // pages[g]: pages of cache group g.
-  virtual Result<PageStore> make_pages(const Graph&, std::span<const int32_t> pages, DType kv_type) = 0;
-  // weights: one per Graph::weights. The graph is taken after its model-independent passes (kernels/plan/passes.h).
-  virtual Result<std::unique_ptr<Executable>> compile(const Graph&, std::span<const Tensor> weights, const PageStore&,
-                                                      const CompileOptions&) = 0;
+  virtual Result<PageStore> make_pages(const Graph&, std::span<const int32_t> pages,
+                                       DType kv_type) = 0;
+  // weights: one per Graph::weights. The graph is taken after its model-independent passes
+  // (kernels/plan/passes.h).
+  virtual Result<std::unique_ptr<Executable>> compile(const Graph&, std::span<const Tensor> weights,
+                                                      const PageStore&, const CompileOptions&) = 0;
 };
 
 struct BackendOptions {
   ThreadPool* pool = nullptr;
-  uint64_t features = 0;                      // instruction sets that may be used
-  std::string overrides;                      // ENGINE_KERNELS
+  uint64_t features = 0;  // instruction sets that may be used
+  std::string overrides;  // ENGINE_KERNELS
 };
 
 #define BACKEND(name) Result<std::unique_ptr<Backend>> make_##name##_backend(const BackendOptions&);

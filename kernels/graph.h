@@ -1,5 +1,6 @@
-// The graph of a model as plain data: nodes in the order of computing, weights by name, cache slots, RoPE tables. Built by
-// engine/graph/builder.h, rewritten by the passes of kernels/plan, compiled by a backend. Nothing here depends on rows or threads.
+// The graph of a model as plain data: nodes in the order of computing, weights by name, cache
+// slots, RoPE tables. Built by engine/graph/builder.h, rewritten by the passes of kernels/plan,
+// compiled by a backend. Nothing here depends on rows or threads.
 #pragma once
 
 #include <cstdint>
@@ -13,19 +14,19 @@ namespace engine {
 using Value = int32_t;  // index of the node that makes it; -1: none
 
 struct WeightInfo {
-  std::string name;       // as in the file
+  std::string name;  // as in the file
   DType dtype = DType::f32;
   int64_t ne[4] = {1, 1, 1, 1};
   bool matmul = false, embed = false, vector = false;  // how nodes use it
 };
 
-struct CacheSlot {        // K and V of one layer
-  int32_t window = 0;     // 0: all tokens
+struct CacheSlot {     // K and V of one layer
+  int32_t window = 0;  // 0: all tokens
   int32_t n_head_kv = 0, dk = 0, dv = 0;
-  int32_t group = 0;      // page table: slots with the same window share one
+  int32_t group = 0;  // page table: slots with the same window share one
 };
 
-struct RopeSpec {         // rotation of every dimension pair, all scaling folded into freq
+struct RopeSpec {  // rotation of every dimension pair, all scaling folded into freq
   RopeStyle style = RopeStyle::norm;
   int32_t n_rot = 0;
   float mscale = 1;
@@ -33,16 +34,19 @@ struct RopeSpec {         // rotation of every dimension pair, all scaling folde
   bool operator==(const RopeSpec&) const = default;
 };
 
-enum class Rows : uint8_t { step, outputs };  // a value has a row per row of the step, or per row that wants an output
+enum class Rows : uint8_t {
+  step,
+  outputs
+};  // a value has a row per row of the step, or per row that wants an output
 
 struct Node {
   Op op;
-  int32_t layer = -1;                      // -1: before the first layer; n_layer: after the last
-  Value in[4] = {-1, -1, -1, -1};          // meaning by op, see builder.h
-  int32_t w[3] = {-1, -1, -1};             // weights: matrix or vector; second matrix (up); bias
-  int64_t width = 0;                       // elements of a row of the result; 0: no result
-  DType dtype = DType::f32;                // of the result
-  int32_t row_factor = 1;                  // rows of the result per row of the step (experts)
+  int32_t layer = -1;              // -1: before the first layer; n_layer: after the last
+  Value in[4] = {-1, -1, -1, -1};  // meaning by op, see builder.h
+  int32_t w[3] = {-1, -1, -1};     // weights: matrix or vector; second matrix (up); bias
+  int64_t width = 0;               // elements of a row of the result; 0: no result
+  DType dtype = DType::f32;        // of the result
+  int32_t row_factor = 1;          // rows of the result per row of the step (experts)
   Rows rows = Rows::step;
   Value residual = -1;
   // parameters, by op
@@ -57,11 +61,11 @@ struct Graph {
   std::vector<Node> nodes;
   std::vector<WeightInfo> weights;
   std::vector<CacheSlot> slots;
-  std::vector<int32_t> group_window;       // window of each cache group
+  std::vector<int32_t> group_window;  // window of each cache group
   std::vector<RopeSpec> ropes;
   int32_t n_layer = 0, n_vocab = 0, n_embd = 0;
-  Value logits = -1;                       // result of the output matrix
-  Value hidden = -1;                       // row after the final norm
+  Value logits = -1;  // result of the output matrix
+  Value hidden = -1;  // row after the final norm
 };
 
 }  // namespace engine

@@ -1,4 +1,5 @@
-// Registry: the kernels of one backend. Picking happens while a plan is compiled or a weight is loaded, never later.
+// Registry: the kernels of one backend. Picking happens while a plan is compiled or a weight is
+// loaded, never later.
 #pragma once
 
 #include <span>
@@ -16,8 +17,8 @@ class Registry {
  public:
   explicit Registry(std::span<const Kernel<Ctx>* const> all) : all_(all) {}
 
-  // overrides: ENGINE_KERNELS, "PREFIX=SUFFIX" or a whole id, comma separated: "matmul/q4_1=avx2" prefers matmul/q4_1/avx2.
-  // Errc::invalid_argument lists the known ids.
+  // overrides: ENGINE_KERNELS, "PREFIX=SUFFIX" or a whole id, comma separated: "matmul/q4_1=avx2"
+  // prefers matmul/q4_1/avx2. Errc::invalid_argument lists the known ids.
   Status set_overrides(std::string_view overrides) {
     overrides_.clear();
     while (!overrides.empty()) {
@@ -28,16 +29,21 @@ class Registry {
       if (const size_t eq = id.find('='); eq != std::string::npos) id[eq] = '/';
       bool known = false;
       std::string list;
-      for (const Kernel<Ctx>* k : all_) known |= id == k->id, list += std::string(list.empty() ? "" : ", ") + k->id;
-      if (!known) return Error{Errc::invalid_argument, "unknown kernel \"" + id + "\" in ENGINE_KERNELS; known: " + list};
+      for (const Kernel<Ctx>* k : all_)
+        known |= id == k->id, list += std::string(list.empty() ? "" : ", ") + k->id;
+      if (!known)
+        return Error{Errc::invalid_argument,
+                     "unknown kernel \"" + id + "\" in ENGINE_KERNELS; known: " + list};
       overrides_.push_back(id);
     }
     return ok;
   }
 
-  // The usable kernel of highest rank that reads packing `pack` (0: rows as in the file; -1: any) and accepts args (nullptr: not asked).
-  // A kernel named by an override wins over rank. nullptr: none.
-  const Kernel<Ctx>* pick(Op op, DType w, DType x, const void* args, uint64_t have, int pack = -1) const {
+  // The usable kernel of highest rank that reads packing `pack` (0: rows as in the file; -1: any)
+  // and accepts args (nullptr: not asked). A kernel named by an override wins over rank. nullptr:
+  // none.
+  const Kernel<Ctx>* pick(Op op, DType w, DType x, const void* args, uint64_t have,
+                          int pack = -1) const {
     const Kernel<Ctx>* best = nullptr;
     bool best_forced = false;
     for (const Kernel<Ctx>* k : all_) {
@@ -46,7 +52,9 @@ class Registry {
       if (args != nullptr && k->accepts != nullptr && !k->accepts(args)) continue;
       bool forced = false;
       for (const std::string& id : overrides_) forced |= id == k->id;
-      if (best == nullptr || (forced && !best_forced) || (forced == best_forced && k->rank > best->rank)) best = k, best_forced = forced;
+      if (best == nullptr || (forced && !best_forced) ||
+          (forced == best_forced && k->rank > best->rank))
+        best = k, best_forced = forced;
     }
     return best;
   }

@@ -7,10 +7,14 @@
 namespace engine {
 namespace {
 
-bool before(const Candidate& a, const Candidate& b) { return a.logit != b.logit ? a.logit > b.logit : a.id < b.id; }
+bool before(const Candidate& a, const Candidate& b) {
+  return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
+}
 
-// Groups hold ascending ids, and their lists are ordered: what does not beat the last of a full answer ends its group.
-int merge_groups(const Candidate* best, const int32_t* counts, int64_t n_groups, int64_t k_max, int k, Candidate* out) {
+// Groups hold ascending ids, and their lists are ordered: what does not beat the last of a full
+// answer ends its group.
+int merge_groups(const Candidate* best, const int32_t* counts, int64_t n_groups, int64_t k_max,
+                 int k, Candidate* out) {
   int n = 0;
   for (int64_t g = 0; g < n_groups; ++g) {
     const Candidate* c = best + g * k_max;
@@ -30,7 +34,8 @@ float merge_sums(const float* max, const float* sum, int64_t n_groups) {
   const float top = *std::max_element(max, max + n_groups);
   if (top == -std::numeric_limits<float>::infinity()) return top;
   double total = 0;
-  for (int64_t g = 0; g < n_groups; ++g) total += sum[g] * std::exp(static_cast<double>(max[g]) - top);
+  for (int64_t g = 0; g < n_groups; ++g)
+    total += sum[g] * std::exp(static_cast<double>(max[g]) - top);
   return static_cast<float>(top + std::log(total));
 }
 
@@ -41,7 +46,8 @@ TopResult merge_top(const TopArgs& args, int64_t output, Candidate* out) {
   const int64_t n_vocab = args.logits.ne[0], n_groups = (n_vocab + kTopGroup - 1) / kTopGroup;
   const int64_t first = output * n_groups;
   TopResult r;
-  r.count = merge_groups(args.best + first * args.k_max, args.counts + first, n_groups, args.k_max, std::min(need.k, args.k_max), out);
+  r.count = merge_groups(args.best + first * args.k_max, args.counts + first, n_groups, args.k_max,
+                         std::min(need.k, args.k_max), out);
 
   const float* logits = reinterpret_cast<const float*>(args.logits.row(output));
   for (const Token id : need.also) {

@@ -7,8 +7,11 @@
 namespace engine {
 
 KvCache::KvCache(std::span<const int32_t> group_window, std::span<const int32_t> group_pages)
-    : windows_(group_window.begin(), group_window.end()), pools_(group_pages.begin(), group_pages.end()), tree_(pools_) {
-  ENGINE_CHECK(windows_.size() == pools_.size() && windows_.size() <= kMaxCacheGroups, "groups and pages must match");
+    : windows_(group_window.begin(), group_window.end()),
+      pools_(group_pages.begin(), group_pages.end()),
+      tree_(pools_) {
+  ENGINE_CHECK(windows_.size() == pools_.size() && windows_.size() <= kMaxCacheGroups,
+               "groups and pages must match");
 }
 
 int KvCache::first_page(size_t group, int past) const {
@@ -38,7 +41,8 @@ SeqId KvCache::open(RowKey root, std::span<const RowKey> prompt) {
   // The longest part of the path for which every group still has the pages that the next row sees.
   const auto supplied = [&](size_t n) {
     for (size_t g = 0; g < pools_.size(); ++g)
-      for (size_t p = static_cast<size_t>(first_page(g, static_cast<int>(n) * kPageTokens)); p < n; ++p)
+      for (size_t p = static_cast<size_t>(first_page(g, static_cast<int>(n) * kPageTokens)); p < n;
+           ++p)
         if (tree_.pages(path[p])[g] < 0) return false;
     return true;
   };
@@ -47,18 +51,22 @@ SeqId KvCache::open(RowKey root, std::span<const RowKey> prompt) {
   for (size_t p = 0; p < path.size(); ++p) {
     tree_.use(path[p]);
     for (size_t g = 0; g < pools_.size(); ++g) {
-      const bool seen = static_cast<int>(p) >= first_page(g, static_cast<int>(path.size()) * kPageTokens);
+      const bool seen =
+          static_cast<int>(p) >= first_page(g, static_cast<int>(path.size()) * kPageTokens);
       const int32_t page = seen ? tree_.pages(path[p])[g] : -1;
       if (page >= 0) pools_[g].hold(page);
       s.tables[g].push_back(page);
     }
   }
   s.nodes = path;
-  s.rows.assign(prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(path.size() * kPageTokens));
+  s.rows.assign(prompt.begin(),
+                prompt.begin() + static_cast<std::ptrdiff_t>(path.size() * kPageTokens));
   return id;
 }
 
-int KvCache::past(SeqId id) const { return static_cast<int>(at(id).rows.size()); }
+int KvCache::past(SeqId id) const {
+  return static_cast<int>(at(id).rows.size());
+}
 
 bool KvCache::grow(SeqId id, int rows) {
   Sequence& s = at(id);
@@ -70,7 +78,8 @@ bool KvCache::grow(SeqId id, int rows) {
       const int32_t page = take_page(g);
       if (page < 0) {  // give back what this call took
         for (size_t b = 0; b < pools_.size(); ++b)
-          while (s.tables[b].size() > before[b]) pools_[b].release(s.tables[b].back()), s.tables[b].pop_back();
+          while (s.tables[b].size() > before[b])
+            pools_[b].release(s.tables[b].back()), s.tables[b].pop_back();
         return false;
       }
       s.tables[g].push_back(page);
@@ -88,8 +97,10 @@ Segment KvCache::segment(SeqId id, int row0, int n_rows) const {
 
 void KvCache::drop_behind_window(Sequence& s) {
   for (size_t g = 0; g < pools_.size(); ++g) {
-    const size_t keep = std::min(s.tables[g].size(), static_cast<size_t>(first_page(g, static_cast<int>(s.rows.size()))));
-    for (size_t p = keep; p-- > 0 && s.tables[g][p] >= 0;) pools_[g].release(s.tables[g][p]), s.tables[g][p] = -1;
+    const size_t keep = std::min(
+        s.tables[g].size(), static_cast<size_t>(first_page(g, static_cast<int>(s.rows.size()))));
+    for (size_t p = keep; p-- > 0 && s.tables[g][p] >= 0;)
+      pools_[g].release(s.tables[g][p]), s.tables[g][p] = -1;
   }
 }
 
@@ -102,7 +113,8 @@ void KvCache::commit(SeqId id, std::span<const RowKey> rows) {
     const std::span<const RowKey> keys(s.rows.data() + p * kPageTokens, kPageTokens);
     PrefixTree::NodeId node = tree_.find(s.root, parent, keys);
     if (node >= 0) {
-      tree_.use(node);  // another sequence computed the same page: both copies live until theirs is given back
+      tree_.use(node);  // another sequence computed the same page: both copies live until theirs is
+                        // given back
     } else {
       PrefixTree::Pages pages{-1, -1, -1, -1};
       for (size_t g = 0; g < pools_.size(); ++g) pages[g] = s.tables[g][p];
@@ -116,8 +128,11 @@ void KvCache::commit(SeqId id, std::span<const RowKey> rows) {
 int KvCache::truncate(SeqId id, int past) {
   Sequence& s = at(id);
   if (past >= static_cast<int>(s.rows.size())) return static_cast<int>(s.rows.size());
-  for (size_t g = 0; g < pools_.size(); ++g)  // a window whose older pages are gone cannot go back: start again
-    if (const size_t first = static_cast<size_t>(first_page(g, past)); past > 0 && s.tables[g][first] < 0) past = 0;
+  for (size_t g = 0; g < pools_.size();
+       ++g)  // a window whose older pages are gone cannot go back: start again
+    if (const size_t first = static_cast<size_t>(first_page(g, past));
+        past > 0 && s.tables[g][first] < 0)
+      past = 0;
   while (s.nodes.size() * kPageTokens > static_cast<size_t>(past)) {
     const PrefixTree::NodeId node = s.nodes.back();
     const size_t begin = (s.nodes.size() - 1) * kPageTokens;
@@ -130,7 +145,8 @@ int KvCache::truncate(SeqId id, int past) {
   }
   const size_t pages = (static_cast<size_t>(past) + kPageTokens - 1) / kPageTokens;
   for (size_t g = 0; g < pools_.size(); ++g)
-    while (s.tables[g].size() > pages) pools_[g].release(s.tables[g].back()), s.tables[g].pop_back();
+    while (s.tables[g].size() > pages)
+      pools_[g].release(s.tables[g].back()), s.tables[g].pop_back();
   s.rows.resize(static_cast<size_t>(past));
   return past;
 }

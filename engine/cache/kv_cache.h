@@ -1,5 +1,6 @@
-// KvCache: which page holds which tokens of which sequence. Host data only: page numbers, page tables, the prefix tree; the storage of the
-// pages belongs to a device (PageStore), and the same page number serves all slots of a group. Model thread only.
+// KvCache: which page holds which tokens of which sequence. Host data only: page numbers, page
+// tables, the prefix tree; the storage of the pages belongs to a device (PageStore), and the same
+// page number serves all slots of a group. Model thread only.
 #pragma once
 
 #include <memory>
@@ -16,20 +17,26 @@ using SeqId = int32_t;
 
 class KvCache {
  public:
-  // group_window[g]: 0 all tokens, else the window of the layers of group g; group_pages[g]: pages of the group.
+  // group_window[g]: 0 all tokens, else the window of the layers of group g; group_pages[g]: pages
+  // of the group.
   KvCache(std::span<const int32_t> group_window, std::span<const int32_t> group_pages);
 
   KvCache(const KvCache&) = delete;
   KvCache& operator=(const KvCache&) = delete;
 
-  // A new sequence; shares the longest prefix of prompt that every group can supply, but never the last row: it is left to compute.
+  // A new sequence; shares the longest prefix of prompt that every group can supply, but never the
+  // last row: it is left to compute.
   SeqId open(RowKey root, std::span<const RowKey> prompt);
-  int past(SeqId) const;                       // rows stored
-  bool grow(SeqId, int rows);                  // pages for the next rows in every group; false: none left, nothing changed
-  Segment segment(SeqId, int row0, int n_rows) const;   // of the next step. Requires: grow(n_rows); valid until the next grow or close
-  void commit(SeqId, std::span<const RowKey> rows);     // rows were computed: past grows, full pages enter the tree, old window pages leave
-  int truncate(SeqId, int past);               // rows that remain: past, or fewer where the page is shared with others
-  void close(SeqId, bool keep);                // keep: full pages stay in the tree for later prompts
+  int past(SeqId) const;  // rows stored
+  bool grow(SeqId,
+            int rows);  // pages for the next rows in every group; false: none left, nothing changed
+  Segment segment(SeqId, int row0, int n_rows)
+      const;  // of the next step. Requires: grow(n_rows); valid until the next grow or close
+  void commit(SeqId, std::span<const RowKey> rows);  // rows were computed: past grows, full pages
+                                                     // enter the tree, old window pages leave
+  int truncate(SeqId,
+               int past);  // rows that remain: past, or fewer where the page is shared with others
+  void close(SeqId, bool keep);  // keep: full pages stay in the tree for later prompts
 
   int32_t free_pages(int group) const { return pools_[static_cast<size_t>(group)].free_pages(); }
   size_t tree_nodes() const { return tree_.size(); }
@@ -37,14 +44,14 @@ class KvCache {
  private:
   struct Sequence {
     RowKey root = 0;
-    std::vector<RowKey> rows;                             // keys of the rows stored
-    std::vector<int32_t> tables[kMaxCacheGroups];         // page per 64 rows; -1: given back
-    std::vector<PrefixTree::NodeId> nodes;                // path in the tree, one per full page
+    std::vector<RowKey> rows;                      // keys of the rows stored
+    std::vector<int32_t> tables[kMaxCacheGroups];  // page per 64 rows; -1: given back
+    std::vector<PrefixTree::NodeId> nodes;         // path in the tree, one per full page
     bool open = false;
   };
   Sequence& at(SeqId s) { return sequences_[static_cast<size_t>(s)]; }
   const Sequence& at(SeqId s) const { return sequences_[static_cast<size_t>(s)]; }
-  int first_page(size_t group, int past) const;           // first page that row `past` sees
+  int first_page(size_t group, int past) const;  // first page that row `past` sees
   int32_t take_page(size_t group);
   void drop_behind_window(Sequence&);
 

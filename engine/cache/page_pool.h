@@ -1,4 +1,5 @@
-// The pages of one cache group: which are free, and how many hold each of the others (sequences and the prefix tree).
+// The pages of one cache group: which are free, and how many hold each of the others (sequences and
+// the prefix tree).
 #pragma once
 
 #include <cstddef>
@@ -10,7 +11,7 @@ namespace engine {
 class PagePool {
  public:
   explicit PagePool(int32_t pages);
-  int32_t take();              // held once; -1: none free
+  int32_t take();  // held once; -1: none free
   void hold(int32_t page);
   void release(int32_t page);  // free when nobody holds it. -1 is ignored
   int32_t free_pages() const { return static_cast<int32_t>(free_.size()); }

@@ -12,16 +12,20 @@ uint64_t PrefixTree::hash(RowKey root, NodeId parent, std::span<const RowKey> ro
   return h;
 }
 
-PrefixTree::NodeId PrefixTree::find(RowKey root, NodeId parent, std::span<const RowKey> rows) const {
+PrefixTree::NodeId PrefixTree::find(RowKey root, NodeId parent,
+                                    std::span<const RowKey> rows) const {
   const auto [begin, end] = index_.equal_range(hash(root, parent, rows));
   for (auto it = begin; it != end; ++it) {
     const Node& n = at(it->second);
-    if (n.parent == parent && n.root == root && std::equal(rows.begin(), rows.end(), n.rows.begin())) return it->second;
+    if (n.parent == parent && n.root == root &&
+        std::equal(rows.begin(), rows.end(), n.rows.begin()))
+      return it->second;
   }
   return -2;
 }
 
-PrefixTree::NodeId PrefixTree::add(RowKey root, NodeId parent, std::span<const RowKey> rows, const Pages& pages) {
+PrefixTree::NodeId PrefixTree::add(RowKey root, NodeId parent, std::span<const RowKey> rows,
+                                   const Pages& pages) {
   ENGINE_CHECK(rows.size() == kPageTokens, "a node is a whole page");
   NodeId id;
   if (free_.empty()) {
@@ -42,7 +46,9 @@ PrefixTree::NodeId PrefixTree::add(RowKey root, NodeId parent, std::span<const R
   return id;
 }
 
-void PrefixTree::use(NodeId n) { ++at(n).users, at(n).last_use = ++clock_; }
+void PrefixTree::use(NodeId n) {
+  ++at(n).users, at(n).last_use = ++clock_;
+}
 
 void PrefixTree::unuse(NodeId n) {
   ENGINE_CHECK(at(n).users > 0, "node was not in use");
@@ -73,7 +79,9 @@ bool PrefixTree::drop_one(int group, bool whole_nodes) {
   NodeId oldest = -1;
   for (NodeId i = 0; i < static_cast<NodeId>(nodes_.size()); ++i) {
     const Node& n = at(i);
-    if (!n.live || n.users > 0 || n.pages[static_cast<size_t>(group)] < 0 || (whole_nodes && n.children > 0)) continue;
+    if (!n.live || n.users > 0 || n.pages[static_cast<size_t>(group)] < 0 ||
+        (whole_nodes && n.children > 0))
+      continue;
     if (oldest < 0 || n.last_use < at(oldest).last_use) oldest = i;
   }
   if (oldest < 0) return false;

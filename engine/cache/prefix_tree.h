@@ -1,5 +1,6 @@
-// The prefix tree: full pages of past prompts and answers, found again by their row keys. A node is one page of 64 rows; its path from the
-// root is the whole prefix. Nodes that no sequence uses are dropped leaf by leaf, oldest first.
+// The prefix tree: full pages of past prompts and answers, found again by their row keys. A node is
+// one page of 64 rows; its path from the root is the whole prefix. Nodes that no sequence uses are
+// dropped leaf by leaf, oldest first.
 #pragma once
 
 #include <array>
@@ -25,17 +26,19 @@ class PrefixTree {
 
   // The child of parent that holds these 64 rows; -2: none.
   NodeId find(RowKey root, NodeId parent, std::span<const RowKey> rows) const;
-  // Adds it, holding its pages. Requires: find() gave none. The caller uses the node until it calls unuse().
+  // Adds it, holding its pages. Requires: find() gave none. The caller uses the node until it calls
+  // unuse().
   NodeId add(RowKey root, NodeId parent, std::span<const RowKey> rows, const Pages& pages);
   void use(NodeId);
   void unuse(NodeId);
   const Pages& pages(NodeId n) const { return at(n).pages; }
   NodeId parent(NodeId n) const { return at(n).parent; }
 
-  // Frees a page of a group that no sequence uses: the oldest leaf goes (full attention), or the oldest page alone (window: the node stays
-  // useful for longer prefixes). false: nothing to drop.
+  // Frees a page of a group that no sequence uses: the oldest leaf goes (full attention), or the
+  // oldest page alone (window: the node stays useful for longer prefixes). false: nothing to drop.
   bool drop_one(int group, bool whole_nodes);
-  // Takes a node out when nobody else uses it and it has no children; its pages are released. false: it stays.
+  // Takes a node out when nobody else uses it and it has no children; its pages are released.
+  // false: it stays.
   bool remove_if_sole(NodeId);
   size_t size() const { return index_.size(); }
 

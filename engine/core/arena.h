@@ -11,7 +11,8 @@ namespace engine {
 class Buffer {
  public:
   Buffer() = default;
-  Buffer(Buffer&& o) noexcept : data_(std::exchange(o.data_, nullptr)), size_(std::exchange(o.size_, 0)) {}
+  Buffer(Buffer&& o) noexcept
+      : data_(std::exchange(o.data_, nullptr)), size_(std::exchange(o.size_, 0)) {}
   Buffer& operator=(Buffer&& o) noexcept {
     std::swap(data_, o.data_);
     std::swap(size_, o.size_);
@@ -19,7 +20,8 @@ class Buffer {
   }
   ~Buffer();
 
-  // huge: ask for transparent huge pages (weights, which are streamed). Errc::out_of_memory names the size.
+  // huge: ask for transparent huge pages (weights, which are streamed). Errc::out_of_memory names
+  // the size.
   static Result<Buffer> allocate(size_t bytes, bool huge = false);
 
   std::byte* data() const { return data_; }
@@ -30,6 +32,8 @@ class Buffer {
   size_t size_ = 0;
 };
 
-constexpr size_t align_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
+constexpr size_t align_up(size_t n, size_t to) {
+  return (n + to - 1) / to * to;
+}
 
 }  // namespace engine

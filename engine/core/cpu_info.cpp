@@ -77,7 +77,8 @@ uint64_t cpu_features() {
   return found;
 #elif defined(__aarch64__)
   const unsigned long cap = getauxval(AT_HWCAP), cap2 = getauxval(AT_HWCAP2);
-  return isa::neon | (cap >> 20 & 1 ? uint64_t{isa::dotprod} : 0) | (cap2 >> 13 & 1 ? uint64_t{isa::i8mm} : 0);
+  return isa::neon | (cap >> 20 & 1 ? uint64_t{isa::dotprod} : 0) |
+         (cap2 >> 13 & 1 ? uint64_t{isa::i8mm} : 0);
 #else
   return 0;
 #endif
@@ -90,7 +91,8 @@ Result<uint64_t> cap_features(uint64_t have, const std::string& cap) {
     if (cap == n.name) return have & n.keep;
     known += std::string(known.empty() ? "" : ", ") + n.name;
   }
-  return Error{Errc::invalid_argument, fmt::format("unknown ENGINE_ISA \"{}\"; known: {}", cap, known)};
+  return Error{Errc::invalid_argument,
+               fmt::format("unknown ENGINE_ISA \"{}\"; known: {}", cap, known)};
 }
 
 std::string feature_names(uint64_t mask) {
@@ -103,7 +105,8 @@ std::string feature_names(uint64_t mask) {
 std::string cpu_model_name() {
   std::ifstream in("/proc/cpuinfo");
   for (std::string line; std::getline(in, line);)
-    if (line.rfind("model name", 0) == 0 && line.find(':') != std::string::npos) return line.substr(line.find(':') + 2);
+    if (line.rfind("model name", 0) == 0 && line.find(':') != std::string::npos)
+      return line.substr(line.find(':') + 2);
   return "unknown";
 }
 

@@ -20,7 +20,8 @@ const char* display_name(DType t) {
 
 DType dtype_from_gguf(uint32_t id) {
   for (int i = 0; i < static_cast<int>(DType::count_); ++i)
-    if (kDTypeTraits[i].gguf_id >= 0 && static_cast<uint32_t>(kDTypeTraits[i].gguf_id) == id) return static_cast<DType>(i);
+    if (kDTypeTraits[i].gguf_id >= 0 && static_cast<uint32_t>(kDTypeTraits[i].gguf_id) == id)
+      return static_cast<DType>(i);
   return DType::count_;
 }
 

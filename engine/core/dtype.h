@@ -28,10 +28,14 @@ inline constexpr DTypeTraits kDTypeTraits[] = {
 #include "engine/core/dtype.inc"
 };
 
-constexpr const DTypeTraits& traits(DType t) { return kDTypeTraits[static_cast<int>(t)]; }
+constexpr const DTypeTraits& traits(DType t) {
+  return kDTypeTraits[static_cast<int>(t)];
+}
 
 // Bytes of a row of n elements. Requires: n is a multiple of the block.
-constexpr int64_t row_bytes(DType t, int64_t n) { return n / traits(t).block_elems * traits(t).block_bytes; }
+constexpr int64_t row_bytes(DType t, int64_t n) {
+  return n / traits(t).block_elems * traits(t).block_bytes;
+}
 
 // Upper-case name as files, tools and llama.cpp print it ("Q4_K").
 const char* display_name(DType t);

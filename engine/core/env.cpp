@@ -16,7 +16,8 @@ std::string raw(const char* name) {
   const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; };
   while (!s.empty() && blank(s.back())) s.pop_back();
   while (!s.empty() && blank(s.front())) s.erase(s.begin());
-  if (s.size() >= 2 && (s.front() == '"' || s.front() == '\'') && s.back() == s.front()) s = s.substr(1, s.size() - 2);
+  if (s.size() >= 2 && (s.front() == '"' || s.front() == '\'') && s.back() == s.front())
+    s = s.substr(1, s.size() - 2);
   return s;
 }
 
@@ -28,8 +29,12 @@ std::string env(Env e) {
   return s.empty() ? info.fallback : s;
 }
 
-bool env_set(Env e) { return !raw(kEnv[static_cast<int>(e)].name).empty(); }
+bool env_set(Env e) {
+  return !raw(kEnv[static_cast<int>(e)].name).empty();
+}
 
-std::span<const EnvInfo> env_list() { return kEnv; }
+std::span<const EnvInfo> env_list() {
+  return kEnv;
+}
 
 }  // namespace engine

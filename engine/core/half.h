@@ -1,5 +1,6 @@
 // Scalar conversions between float, IEEE half and bfloat16, bit-exact, round to nearest even.
-// Inlined by force, because files built for newer instructions read this header too (docs/KERNELS.md, "ISA rules").
+// Inlined by force, because files built for newer instructions read this header too
+// (docs/KERNELS.md, "ISA rules").
 #pragma once
 
 #include <bit>
@@ -21,7 +22,8 @@ namespace engine {
   const uint32_t x = std::bit_cast<uint32_t>(f);
   const uint16_t sign = static_cast<uint16_t>(x >> 16 & 0x8000u);
   const uint32_t a = x & 0x7fffffffu;
-  if (a >= 0x7f800000u) return sign | 0x7c00u | (a > 0x7f800000u ? 0x200u | (a >> 13 & 0x3ffu) : 0u);
+  if (a >= 0x7f800000u)
+    return sign | 0x7c00u | (a > 0x7f800000u ? 0x200u | (a >> 13 & 0x3ffu) : 0u);
   if (a >= 0x477ff000u) return sign | 0x7c00u;  // rounds to infinity
   if (a < 0x38800000u) {                        // subnormal half: let the float adder round
     const float r = std::bit_cast<float>(a) + 0.5f;
@@ -31,7 +33,9 @@ namespace engine {
   return sign | static_cast<uint16_t>((a - 0x38000000u + 0xfffu + odd) >> 13);
 }
 
-[[gnu::always_inline]] inline float bf16_to_float(uint16_t h) { return std::bit_cast<float>(static_cast<uint32_t>(h) << 16); }
+[[gnu::always_inline]] inline float bf16_to_float(uint16_t h) {
+  return std::bit_cast<float>(static_cast<uint32_t>(h) << 16);
+}
 
 [[gnu::always_inline]] inline uint16_t float_to_bf16(float f) {
   const uint32_t x = std::bit_cast<uint32_t>(f);

@@ -7,7 +7,8 @@
 namespace engine {
 namespace {
 
-// Length of the valid UTF-8 sequence at s[i], 0 when there is none (overlong, surrogate, truncated, beyond U+10FFFF).
+// Length of the valid UTF-8 sequence at s[i], 0 when there is none (overlong, surrogate, truncated,
+// beyond U+10FFFF).
 size_t sequence_length(std::string_view s, size_t i) {
   const auto at = [&](size_t k) { return k < s.size() ? static_cast<unsigned char>(s[k]) : 0u; };
   const auto tail = [&](size_t k) { return (at(k) & 0xc0u) == 0x80u; };
@@ -51,7 +52,8 @@ std::string repair_surrogates(std::string_view s) {
     }
     const unsigned long u = unit(i + 2);
     const bool high = u >= 0xd800 && u < 0xdc00, low = u >= 0xdc00 && u < 0xe000;
-    if (high && s.substr(i + 6, 2) == "\\u" && is_hex4(s, i + 8) && unit(i + 8) >= 0xdc00 && unit(i + 8) < 0xe000) {
+    if (high && s.substr(i + 6, 2) == "\\u" && is_hex4(s, i + 8) && unit(i + 8) >= 0xdc00 &&
+        unit(i + 8) < 0xe000) {
       out.append(s.substr(i, 12));
       i += 12;
       continue;
@@ -75,8 +77,11 @@ class Sax : public nlohmann::detail::json_sax_dom_parser<Json> {
     offset = position;
     return false;
   }
-  // Nested deeper than any real request: refused before the recursion of the destructor can run out of stack.
-  bool start_object(size_t n) { return ++depth <= kMaxDepth && json_sax_dom_parser::start_object(n); }
+  // Nested deeper than any real request: refused before the recursion of the destructor can run out
+  // of stack.
+  bool start_object(size_t n) {
+    return ++depth <= kMaxDepth && json_sax_dom_parser::start_object(n);
+  }
   bool start_array(size_t n) { return ++depth <= kMaxDepth && json_sax_dom_parser::start_array(n); }
   bool end_object() { return --depth, json_sax_dom_parser::end_object(); }
   bool end_array() { return --depth, json_sax_dom_parser::end_array(); }
@@ -111,7 +116,8 @@ Result<Json> parse_json(std::string_view text) {
   Sax sax(value);
   if (!Json::sax_parse(clean, &sax, nlohmann::detail::input_format_t::json, /*strict=*/false)) {
     if (sax.depth > Sax::kMaxDepth)
-      return Error{Errc::invalid_argument, fmt::format("JSON is nested deeper than {} levels", Sax::kMaxDepth)};
+      return Error{Errc::invalid_argument,
+                   fmt::format("JSON is nested deeper than {} levels", Sax::kMaxDepth)};
     return Error{Errc::invalid_argument, fmt::format("invalid JSON at byte {}", sax.offset)};
   }
   return value;

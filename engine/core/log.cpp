@@ -8,7 +8,8 @@ namespace {
 
 spdlog::logger& logger() {
   static const auto instance = [] {
-    auto l = std::make_shared<spdlog::logger>("engine", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    auto l = std::make_shared<spdlog::logger>("engine",
+                                              std::make_shared<spdlog::sinks::stderr_sink_mt>());
     l->set_pattern("time=%Y-%m-%dT%H:%M:%S.%e%z level=%l %v");
     l->set_level(spdlog::level::warn);
     return l;
@@ -17,14 +18,19 @@ spdlog::logger& logger() {
 }
 
 spdlog::level::level_enum level_of(LogLevel level) {
-  constexpr spdlog::level::level_enum map[] = {spdlog::level::debug, spdlog::level::info, spdlog::level::warn,
-                                               spdlog::level::err, spdlog::level::off};
+  constexpr spdlog::level::level_enum map[] = {spdlog::level::debug, spdlog::level::info,
+                                               spdlog::level::warn, spdlog::level::err,
+                                               spdlog::level::off};
   return map[static_cast<int>(level)];
 }
 
 }  // namespace
 
-void set_log_level(LogLevel level) { logger().set_level(level_of(level)); }
-void log_line(LogLevel level, std::string_view text) { logger().log(level_of(level), "{}", text); }
+void set_log_level(LogLevel level) {
+  logger().set_level(level_of(level));
+}
+void log_line(LogLevel level, std::string_view text) {
+  logger().log(level_of(level), "{}", text);
+}
 
 }  // namespace engine

@@ -25,7 +25,8 @@ MappedFile::~MappedFile() {
 Result<MappedFile> MappedFile::open(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0)
-    return Error{errno == ENOENT ? Errc::not_found : Errc::io, fmt::format("cannot open {}: {}", path, std::strerror(errno))};
+    return Error{errno == ENOENT ? Errc::not_found : Errc::io,
+                 fmt::format("cannot open {}: {}", path, std::strerror(errno))};
   struct stat st;
   const bool got = fstat(fd, &st) == 0;
   if (!got || !S_ISREG(st.st_mode)) {

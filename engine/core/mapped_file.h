@@ -1,4 +1,5 @@
-// A read-only memory mapping of a whole file. Move-only owner; spans into it are valid while it lives.
+// A read-only memory mapping of a whole file. Move-only owner; spans into it are valid while it
+// lives.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +13,9 @@ namespace engine {
 class MappedFile {
  public:
   MappedFile() = default;
-  MappedFile(MappedFile&& o) noexcept : data_(o.data_), size_(o.size_) { o.data_ = nullptr, o.size_ = 0; }
+  MappedFile(MappedFile&& o) noexcept : data_(o.data_), size_(o.size_) {
+    o.data_ = nullptr, o.size_ = 0;
+  }
   MappedFile& operator=(MappedFile&& o) noexcept;
   ~MappedFile();
 
@@ -20,7 +23,8 @@ class MappedFile {
   static Result<MappedFile> open(const std::string& path);
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
-  // The pages of [offset, offset + n) may leave memory (they are read again when touched): after their content was repacked.
+  // The pages of [offset, offset + n) may leave memory (they are read again when touched): after
+  // their content was repacked.
   void drop(size_t offset, size_t n) const;
 
  private:

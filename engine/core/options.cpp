@@ -1,4 +1,5 @@
-// The reader: each line of options.inc becomes one comparison of names and one conversion chosen by type.
+// The reader: each line of options.inc becomes one comparison of names and one conversion chosen by
+// type.
 #include "engine/core/options.h"
 
 #include <fmt/format.h>
@@ -37,13 +38,15 @@ Status read(std::string_view name, const Json& value, double low, double high, i
   out = static_cast<int32_t>(v);
   return ok;
 }
-Status read(std::string_view name, const Json& value, double low, double high, std::optional<int32_t>& out) {
+Status read(std::string_view name, const Json& value, double low, double high,
+            std::optional<int32_t>& out) {
   return read(name, value, low, high, out.emplace());
 }
 Status read(std::string_view name, const Json& value, double low, double high, float& out) {
   if (!value.is_number()) return wrong_type(name, "float32");
   const double v = value.get<double>();
-  if (!std::isfinite(v)) return Error{Errc::invalid_argument, fmt::format("option \"{}\" must be finite", name)};
+  if (!std::isfinite(v))
+    return Error{Errc::invalid_argument, fmt::format("option \"{}\" must be finite", name)};
   out = static_cast<float>(std::clamp(v, low, high));
   return ok;
 }
@@ -52,12 +55,16 @@ Status read(std::string_view name, const Json& value, double, double, std::optio
   out = value.get<bool>();
   return ok;
 }
-Status read(std::string_view name, const Json& value, double, double, std::vector<std::string>& out) {
-  if (value.is_string()) return out = {value.get<std::string>()}, ok;  // a common mistake: a list of one
+Status read(std::string_view name, const Json& value, double, double,
+            std::vector<std::string>& out) {
+  if (value.is_string())
+    return out = {value.get<std::string>()}, ok;  // a common mistake: a list of one
   if (!value.is_array()) return wrong_type(name, "array");
   std::vector<std::string> texts;
   for (const Json& element : value) {
-    if (!element.is_string()) return Error{Errc::invalid_argument, fmt::format("option \"{}\" must be of an array of strings", name)};
+    if (!element.is_string())
+      return Error{Errc::invalid_argument,
+                   fmt::format("option \"{}\" must be of an array of strings", name)};
     texts.push_back(element.get<std::string>());
   }
   out = std::move(texts);
@@ -66,7 +73,8 @@ Status read(std::string_view name, const Json& value, double, double, std::vecto
 
 Status apply(std::string_view name, const Json& value, Options& o) {
 #define OPTION(field, type, fallback, low, high, help) \
-  if (name == #field) return read(name, value, static_cast<double>(low), static_cast<double>(high), o.field);
+  if (name == #field)                                  \
+    return read(name, value, static_cast<double>(low), static_cast<double>(high), o.field);
 #include "engine/core/options.inc"
   log_warn("invalid option provided: {}", name.substr(0, 64));
   return ok;
@@ -99,14 +107,15 @@ Status check_options(const Options& o) {
   const auto bad = [](std::string_view name, std::string_view what) {
     return Error{Errc::invalid_argument, fmt::format("option \"{}\" must be {}", name, what)};
   };
-  if (!(o.repeat_penalty > 0) || !std::isfinite(1 / o.repeat_penalty)) return bad("repeat_penalty", "finite and greater than 0");
+  if (!(o.repeat_penalty > 0) || !std::isfinite(1 / o.repeat_penalty))
+    return bad("repeat_penalty", "finite and greater than 0");
   if (o.repeat_last_n < -1) return bad("repeat_last_n", "at least -1");
   return ok;
 }
 
 bool is_deprecated_option(std::string_view name) {
-  for (std::string_view old : {"penalize_newline", "low_vram", "f16_kv", "logits_all", "vocab_only", "use_mlock", "mirostat",
-                               "mirostat_tau", "mirostat_eta"})
+  for (std::string_view old : {"penalize_newline", "low_vram", "f16_kv", "logits_all", "vocab_only",
+                               "use_mlock", "mirostat", "mirostat_tau", "mirostat_eta"})
     if (name == old) return true;
   return false;
 }

@@ -13,8 +13,9 @@
 namespace engine {
 namespace {
 
-// About 20 us of spinning at 3 GHz inside a step, where the others are known to be at work; 200 us between steps, so that workers are
-// still awake when the next token follows. Then the futex: an idle engine uses no CPU.
+// About 20 us of spinning at 3 GHz inside a step, where the others are known to be at work; 200 us
+// between steps, so that workers are still awake when the next token follows. Then the futex: an
+// idle engine uses no CPU.
 constexpr int kSpinBarrier = 2000;
 constexpr int kSpinIdle = 20000;
 
@@ -33,11 +34,13 @@ void wait_change(std::atomic<uint32_t>& word, uint32_t old, int spins) {
     relax();
   }
   while (word.load(std::memory_order_acquire) == old)
-    syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word), FUTEX_WAIT_PRIVATE, old, nullptr, nullptr, 0);
+    syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word), FUTEX_WAIT_PRIVATE, old, nullptr,
+            nullptr, 0);
 }
 
 void wake_all(std::atomic<uint32_t>& word) {
-  syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word), FUTEX_WAKE_PRIVATE, INT32_MAX, nullptr, nullptr, 0);
+  syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word), FUTEX_WAKE_PRIVATE, INT32_MAX, nullptr,
+          nullptr, 0);
 }
 
 class NativePool final : public ThreadPool {
@@ -63,7 +66,8 @@ class NativePool final : public ThreadPool {
     if (sleepers_.load(std::memory_order_seq_cst) > 0) wake_all(epoch_);
     fn(self, Team{0, workers, barrier_});
     // Join: all workers have read fn_ and left the function.
-    for (int i = 0; pending_.load(std::memory_order_acquire) != 0; ++i) i < kSpinIdle ? relax() : std::this_thread::yield();
+    for (int i = 0; pending_.load(std::memory_order_acquire) != 0; ++i)
+      i < kSpinIdle ? relax() : std::this_thread::yield();
   }
 
  private:
@@ -109,7 +113,9 @@ void Barrier::wait() noexcept {
   wait_change(epoch_, epoch, kSpinBarrier);
 }
 
-std::unique_ptr<ThreadPool> make_native_pool(int threads) { return std::make_unique<NativePool>(std::max(1, threads)); }
+std::unique_ptr<ThreadPool> make_native_pool(int threads) {
+  return std::make_unique<NativePool>(std::max(1, threads));
+}
 
 std::unique_ptr<ThreadPool> ThreadPool::create(PoolKind kind, int threads) {
   return kind == PoolKind::openmp ? make_openmp_pool(threads) : make_native_pool(threads);

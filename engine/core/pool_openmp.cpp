@@ -29,6 +29,8 @@ class OpenMpPool final : public ThreadPool {
 
 }  // namespace
 
-std::unique_ptr<ThreadPool> make_openmp_pool(int threads) { return std::make_unique<OpenMpPool>(std::max(1, threads)); }
+std::unique_ptr<ThreadPool> make_openmp_pool(int threads) {
+  return std::make_unique<OpenMpPool>(std::max(1, threads));
+}
 
 }  // namespace engine

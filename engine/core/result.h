@@ -1,5 +1,6 @@
-// Result<T>: a value or an Error; our std::expected for C++20. Functions that can fail for a reason outside the code
-// return it; reading the wrong side is a bug (ENGINE_CHECK). Nothing in the engine throws.
+// Result<T>: a value or an Error; our std::expected for C++20. Functions that can fail for a reason
+// outside the code return it; reading the wrong side is a bug (ENGINE_CHECK). Nothing in the engine
+// throws.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,17 @@
 namespace engine {
 
 enum class Errc : uint8_t {
-  invalid_argument, not_found, already_exists, unsupported, corrupt, out_of_memory, busy, cancelled, io, device, internal,
+  invalid_argument,
+  not_found,
+  already_exists,
+  unsupported,
+  corrupt,
+  out_of_memory,
+  busy,
+  cancelled,
+  io,
+  device,
+  internal,
 };
 
 struct Error {
@@ -57,13 +68,14 @@ inline constexpr std::monostate ok{};  // success of a Status: `return ok;`
 
 }  // namespace engine
 
-// ENGINE_TRY(var, expr): var is a reference to the value of expr, or the enclosing function returns the error.
-#define ENGINE_TRY(var, expr)                    \
-  auto var##_r = (expr);                         \
+// ENGINE_TRY(var, expr): var is a reference to the value of expr, or the enclosing function returns
+// the error.
+#define ENGINE_TRY(var, expr)                      \
+  auto var##_r = (expr);                           \
   if (!var##_r) return std::move(var##_r.error()); \
   auto& var = *var##_r
 
-#define ENGINE_TRY_STATUS(expr)                      \
-  do {                                               \
+#define ENGINE_TRY_STATUS(expr)                              \
+  do {                                                       \
     if (auto r_ = (expr); !r_) return std::move(r_.error()); \
   } while (0)

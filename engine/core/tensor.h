@@ -18,12 +18,15 @@ struct Tensor {
   DType dtype = DType::f32;
   uint8_t rank = 0;
   uint16_t pack = 0;  // 0: rows as in the file; else the id of a packing (kernels/kernel.h)
-  // Extents in elements, ne[0] contiguous (GGUF order); strides in bytes, nb[0] = bytes of one block, nb[1] = bytes of one row.
+  // Extents in elements, ne[0] contiguous (GGUF order); strides in bytes, nb[0] = bytes of one
+  // block, nb[1] = bytes of one row.
   int64_t ne[4] = {1, 1, 1, 1};
   int64_t nb[4] = {0, 0, 0, 0};
 
   template <class T>
-  T* as() const { return reinterpret_cast<T*>(data); }
+  T* as() const {
+    return reinterpret_cast<T*>(data);
+  }
   std::byte* row(int64_t i) const { return data + i * nb[1]; }
   int64_t rows() const { return ne[1] * ne[2] * ne[3]; }
   int64_t elements() const { return ne[0] * ne[1] * ne[2] * ne[3]; }
@@ -33,7 +36,8 @@ struct Tensor {
 static_assert(sizeof(Tensor) == 80);
 
 // A dense tensor over data. Requires: ne0 is a multiple of the block of dtype.
-inline Tensor make_tensor(std::byte* data, DType dtype, int64_t ne0, int64_t ne1 = 1, int64_t ne2 = 1, int64_t ne3 = 1) {
+inline Tensor make_tensor(std::byte* data, DType dtype, int64_t ne0, int64_t ne1 = 1,
+                          int64_t ne2 = 1, int64_t ne3 = 1) {
   Tensor t;
   t.data = data;
   t.dtype = dtype;

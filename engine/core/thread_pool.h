@@ -1,4 +1,5 @@
-// Fork/join over a fixed set of threads, and the barrier that its workers share. One pool per process, made in main().
+// Fork/join over a fixed set of threads, and the barrier that its workers share. One pool per
+// process, made in main().
 #pragma once
 
 #include <atomic>
@@ -7,8 +8,8 @@
 
 namespace engine {
 
-// All workers of one fork/join meet here. Spins briefly, then sleeps on a futex: a spin-only barrier collapses when another
-// process takes the core. Thread-safe.
+// All workers of one fork/join meet here. Spins briefly, then sleeps on a futex: a spin-only
+// barrier collapses when another process takes the core. Thread-safe.
 class Barrier {
  public:
   void reset(int workers) { workers_ = workers, arrived_.store(0, std::memory_order_relaxed); }
@@ -44,7 +45,10 @@ std::unique_ptr<ThreadPool> make_openmp_pool(int threads);
 // run() for a callable: `fork_join(pool, n, [&](const Team& t) { ... })`.
 template <class F>
 void fork_join(ThreadPool& pool, int workers, F&& body) {
-  pool.run(workers, [](void* self, const Team& t) { (*static_cast<std::remove_reference_t<F>*>(self))(t); }, &body);
+  pool.run(
+      workers,
+      [](void* self, const Team& t) { (*static_cast<std::remove_reference_t<F>*>(self))(t); },
+      &body);
 }
 
 }  // namespace engine

@@ -8,17 +8,23 @@ namespace {
 std::string full_name(std::string_view name, int layer) {
   if (layer < 0) return std::string(name);
   std::string out(name);
-  if (const size_t at = out.find("%d"); at != std::string::npos) out.replace(at, 2, std::to_string(layer));
+  if (const size_t at = out.find("%d"); at != std::string::npos)
+    out.replace(at, 2, std::to_string(layer));
   return out;
 }
 
 }  // namespace
 
-GraphBuilder::GraphBuilder(const WeightTable& table, int n_layer) : table_(table) { graph_.n_layer = n_layer; }
+GraphBuilder::GraphBuilder(const WeightTable& table, int n_layer) : table_(table) {
+  graph_.n_layer = n_layer;
+}
 
-bool GraphBuilder::has(std::string_view name, int layer) const { return table_.tensors.count(full_name(name, layer)) != 0; }
+bool GraphBuilder::has(std::string_view name, int layer) const {
+  return table_.tensors.count(full_name(name, layer)) != 0;
+}
 
-Weight GraphBuilder::weight(std::string_view name, int layer, int64_t ne0, int64_t ne1, int64_t ne2) {
+Weight GraphBuilder::weight(std::string_view name, int layer, int64_t ne0, int64_t ne1,
+                            int64_t ne2) {
   const std::string full = full_name(name, layer);
   const auto found = table_.tensors.find(full);
   if (found == table_.tensors.end()) {
@@ -29,12 +35,15 @@ Weight GraphBuilder::weight(std::string_view name, int layer, int64_t ne0, int64
   const int64_t want[3] = {ne0, ne1, ne2};
   for (int i = 0; i < 3; ++i)
     if (want[i] != 0 && t.ne[i] != want[i]) {
-      fail({Errc::corrupt, fmt::format("tensor '{}' has shape [{}, {}, {}], expected {} in dimension {}", full, t.ne[0], t.ne[1], t.ne[2],
-                                       want[i], i)});
+      fail({Errc::corrupt,
+            fmt::format("tensor '{}' has shape [{}, {}, {}], expected {} in dimension {}", full,
+                        t.ne[0], t.ne[1], t.ne[2], want[i], i)});
       return -1;
     }
   if (!traits(t.dtype).computable) {
-    fail({Errc::unsupported, fmt::format("tensor '{}' has type {}, which this version cannot compute with", full, display_name(t.dtype))});
+    fail({Errc::unsupported,
+          fmt::format("tensor '{}' has type {}, which this version cannot compute with", full,
+                      display_name(t.dtype))});
     return -1;
   }
   const auto [it, fresh] = index_.emplace(full, static_cast<Weight>(graph_.weights.size()));
@@ -42,9 +51,13 @@ Weight GraphBuilder::weight(std::string_view name, int layer, int64_t ne0, int64
   return it->second;
 }
 
-Weight GraphBuilder::optional(std::string_view name, int layer, int64_t ne0) { return has(name, layer) ? weight(name, layer, ne0) : -1; }
+Weight GraphBuilder::optional(std::string_view name, int layer, int64_t ne0) {
+  return has(name, layer) ? weight(name, layer, ne0) : -1;
+}
 
-WeightInfo& GraphBuilder::info(Weight w) { return graph_.weights[static_cast<size_t>(w)]; }
+WeightInfo& GraphBuilder::info(Weight w) {
+  return graph_.weights[static_cast<size_t>(w)];
+}
 
 int GraphBuilder::cache_slot(const CacheSlot& slot) {
   CacheSlot s = slot;
@@ -54,7 +67,8 @@ int GraphBuilder::cache_slot(const CacheSlot& slot) {
   if (s.group < 0) {
     s.group = static_cast<int32_t>(graph_.group_window.size());
     graph_.group_window.push_back(s.window);
-    if (s.group >= kMaxCacheGroups) fail({Errc::unsupported, "more than four kinds of attention window in one model"});
+    if (s.group >= kMaxCacheGroups)
+      fail({Errc::unsupported, "more than four kinds of attention window in one model"});
   }
   graph_.slots.push_back(s);
   return static_cast<int>(graph_.slots.size() - 1);
@@ -103,7 +117,8 @@ Value GraphBuilder::matmul(Weight w, Value x, Weight bias) {
   if (w >= 0) {
     info(w).matmul = true, n.width = info(w).ne[1];
     if (info(w).ne[0] != width(x) && x >= 0)
-      fail({Errc::corrupt, fmt::format("tensor '{}' has {} columns, its input has {}", info(w).name, info(w).ne[0], width(x))});
+      fail({Errc::corrupt, fmt::format("tensor '{}' has {} columns, its input has {}", info(w).name,
+                                       info(w).ne[0], width(x))});
   }
   if (bias >= 0) info(bias).vector = true;
   return push(n);
@@ -118,7 +133,8 @@ Value GraphBuilder::rope(Value x, int spec, int n_head, int head_dim) {
     table = push(t);
   }
   Node n{Op::rope};
-  n.in[0] = x, n.in[1] = table, n.rope = spec, n.n_head = n_head, n.head_dim = head_dim, n.width = width(x);
+  n.in[0] = x, n.in[1] = table, n.rope = spec, n.n_head = n_head, n.head_dim = head_dim,
+  n.width = width(x);
   return push(n);
 }
 
@@ -131,7 +147,8 @@ void GraphBuilder::kv_store(int slot, Value k, Value v) {
 Value GraphBuilder::attend(Value q, int slot, const AttendSpec& spec) {
   const CacheSlot& s = graph_.slots[static_cast<size_t>(slot)];
   Node n{Op::attend};
-  n.in[0] = q, n.w[0] = spec.sinks, n.slot = slot, n.n_head = spec.n_head, n.scale = spec.scale, n.softcap = spec.softcap;
+  n.in[0] = q, n.w[0] = spec.sinks, n.slot = slot, n.n_head = spec.n_head, n.scale = spec.scale,
+  n.softcap = spec.softcap;
   n.window = s.window, n.head_dim = s.dk, n.width = static_cast<int64_t>(s.dv) * spec.n_head;
   if (spec.sinks >= 0) info(spec.sinks).vector = true;
   return push(n);
@@ -164,7 +181,8 @@ Value GraphBuilder::softcap(Value x, float cap) {
 
 Value GraphBuilder::router(Value logits, const RouterSpec& spec) {
   Node n{Op::router_topk};
-  n.in[0] = logits, n.w[0] = spec.select_bias, n.n_used = spec.n_used, n.sigmoid = spec.sigmoid, n.normalize = spec.normalize;
+  n.in[0] = logits, n.w[0] = spec.select_bias, n.n_used = spec.n_used, n.sigmoid = spec.sigmoid,
+  n.normalize = spec.normalize;
   n.scale = spec.scale, n.width = spec.n_used, n.n_expert = static_cast<int32_t>(width(logits));
   if (spec.select_bias >= 0) info(spec.select_bias).vector = true;
   return push(n);

@@ -1,5 +1,6 @@
-// GraphBuilder: one function per operator; model families call it to describe a forward pass. Weights are named once, here, and what the
-// graph names is what gets loaded. Errors (missing tensor, wrong shape) are kept and come out of finish(), so builders need no checks.
+// GraphBuilder: one function per operator; model families call it to describe a forward pass.
+// Weights are named once, here, and what the graph names is what gets loaded. Errors (missing
+// tensor, wrong shape) are kept and come out of finish(), so builders need no checks.
 #pragma once
 
 #include <string>
@@ -37,12 +38,14 @@ class GraphBuilder {
   GraphBuilder(const WeightTable& table, int n_layer);
 
   // "blk.%d.attn_q.weight" with layer >= 0. Extents that must match: ne0, ne1, ... (0: any).
-  Weight weight(std::string_view name, int layer = -1, int64_t ne0 = 0, int64_t ne1 = 0, int64_t ne2 = 0);
-  Weight optional(std::string_view name, int layer = -1, int64_t ne0 = 0);  // -1 when the file has none
+  Weight weight(std::string_view name, int layer = -1, int64_t ne0 = 0, int64_t ne1 = 0,
+                int64_t ne2 = 0);
+  Weight optional(std::string_view name, int layer = -1,
+                  int64_t ne0 = 0);  // -1 when the file has none
   bool has(std::string_view name, int layer = -1) const;
 
-  int cache_slot(const CacheSlot& slot);   // group is assigned by window
-  int rope_spec(const RopeSpec& spec);     // equal specs share one table
+  int cache_slot(const CacheSlot& slot);  // group is assigned by window
+  int rope_spec(const RopeSpec& spec);    // equal specs share one table
   void begin_layer(int il) { layer_ = il; }
 
   Value embed(Weight table, float scale);
@@ -53,7 +56,7 @@ class GraphBuilder {
   void kv_store(int slot, Value k, Value v);
   Value attend(Value q, int slot, const AttendSpec&);
   Value glu(Value gate, Value up, Act act);
-  Value add(Value a, Value b, float scale = 1);   // a + scale * b
+  Value add(Value a, Value b, float scale = 1);  // a + scale * b
   Value scale(Value x, float s);
   Value softcap(Value x, float cap);
   Value router(Value logits, const RouterSpec&);

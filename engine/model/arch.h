@@ -15,8 +15,9 @@ struct ReadOptions {
 };
 
 struct Arch {
-  const char* name;                                                          // general.architecture
-  Status (*read)(const gguf::File&, const ReadOptions&, ModelSpec&);         // metadata to flags; every value validated
+  const char* name;  // general.architecture
+  Status (*read)(const gguf::File&, const ReadOptions&,
+                 ModelSpec&);  // metadata to flags; every value validated
 };
 
 std::span<const Arch> archs();

@@ -1,4 +1,5 @@
-// The blocks that layers are made of, and the graph of a whole model from its spec. Weights are named here and nowhere else.
+// The blocks that layers are made of, and the graph of a whole model from its spec. Weights are
+// named here and nowhere else.
 #pragma once
 
 #include "engine/core/result.h"
@@ -8,8 +9,9 @@
 namespace engine {
 
 Value attention_block(const BlockSpec&, int il, GraphBuilder&, Value x);  // x + attention(norm(x))
-Value ffn_block(const BlockSpec&, int il, GraphBuilder&, Value x);        // x + ffn(norm(x)), dense or experts
-Value moe(const BlockSpec&, int il, GraphBuilder&, Value x);              // the experts alone
+Value ffn_block(const BlockSpec&, int il, GraphBuilder&,
+                Value x);                                     // x + ffn(norm(x)), dense or experts
+Value moe(const BlockSpec&, int il, GraphBuilder&, Value x);  // the experts alone
 
 Result<Graph> build_graph(const ModelSpec&, const WeightTable&);
 

@@ -5,7 +5,10 @@
 namespace engine {
 
 std::string file_type_name(uint32_t id) {
-  static constexpr struct { uint32_t id; const char* name; } kNames[] = {
+  static constexpr struct {
+    uint32_t id;
+    const char* name;
+  } kNames[] = {
 #define FILE_TYPE(id, name) {id, #name},
 #include "engine/model/file_types.inc"
   };

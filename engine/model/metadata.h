@@ -1,4 +1,5 @@
-// Reading of the keys that all architectures share, with their defaults and limits (prefix "<architecture>.").
+// Reading of the keys that all architectures share, with their defaults and limits (prefix
+// "<architecture>.").
 #pragma once
 
 #include <string>
@@ -16,17 +17,24 @@ struct Metadata {
   std::string key(std::string_view name) const { return arch + "." + std::string(name); }
   bool has(std::string_view name) const { return file.has(key(name)); }
   Result<uint32_t> u32(std::string_view name) const { return file.u32(key(name)); }
-  Result<uint32_t> u32(std::string_view name, uint32_t fallback) const { return file.u32(key(name), fallback); }
+  Result<uint32_t> u32(std::string_view name, uint32_t fallback) const {
+    return file.u32(key(name), fallback);
+  }
   Result<float> f32(std::string_view name) const { return file.f32(key(name)); }
-  Result<float> f32(std::string_view name, float fallback) const { return file.f32(key(name), fallback); }
-  Result<bool> boolean(std::string_view name, bool fallback) const { return file.boolean(key(name), fallback); }
+  Result<float> f32(std::string_view name, float fallback) const {
+    return file.f32(key(name), fallback);
+  }
+  Result<bool> boolean(std::string_view name, bool fallback) const {
+    return file.boolean(key(name), fallback);
+  }
 };
 
-// Sizes, head counts, widths, eps and expert counts of every layer; RoPE, windows and the rest are the architecture's.
+// Sizes, head counts, widths, eps and expert counts of every layer; RoPE, windows and the rest are
+// the architecture's.
 Result<Metadata> read_common(const gguf::File& file, ModelSpec& spec);
 
-// RoPE of a layer. scaled: rope.scaling.* applies (layers with a window may be exempt). factors: the family reads rope_freqs /
-// rope_factors_long / rope_factors_short tensors.
+// RoPE of a layer. scaled: rope.scaling.* applies (layers with a window may be exempt). factors:
+// the family reads rope_freqs / rope_factors_long / rope_factors_short tensors.
 struct RopeOptions {
   RopeStyle style = RopeStyle::norm;
   int n_rot = 0;
@@ -36,7 +44,8 @@ struct RopeOptions {
 };
 Result<RopeSpec> read_rope(const Metadata& meta, const ModelSpec& spec, const RopeOptions& options);
 
-// Which layers use the sliding window: per layer array, or a scalar pattern n (layer il is windowed iff n == 0 or il % n < n - 1).
+// Which layers use the sliding window: per layer array, or a scalar pattern n (layer il is windowed
+// iff n == 0 or il % n < n - 1).
 Result<std::vector<bool>> read_window_pattern(const Metadata& meta, int n_layer, uint32_t fallback);
 
 }  // namespace engine

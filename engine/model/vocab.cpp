@@ -10,7 +10,8 @@ struct IdKey {
   Token SpecialIds::*id;
 };
 
-// Later lines win: the separator is misspelled in the format, and the last three are old names of the fill-in-the-middle roles.
+// Later lines win: the separator is misspelled in the format, and the last three are old names of
+// the fill-in-the-middle roles.
 constexpr IdKey kIdKeys[] = {
     {"bos_token_id", &SpecialIds::bos},         {"eos_token_id", &SpecialIds::eos},
     {"eot_token_id", &SpecialIds::eot},         {"eom_token_id", &SpecialIds::eom},
@@ -35,7 +36,9 @@ constexpr FlagKey kFlagKeys[] = {
     {"add_space_prefix", &VocabData::add_space_prefix},
 };
 
-std::string full_key(const char* key) { return fmt::format("tokenizer.ggml.{}", key); }
+std::string full_key(const char* key) {
+  return fmt::format("tokenizer.ggml.{}", key);
+}
 
 Status read_ids(const gguf::File& file, SpecialIds& ids) {
   for (const IdKey& k : kIdKeys) {

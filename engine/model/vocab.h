@@ -7,8 +7,8 @@
 
 namespace engine {
 
-// Reads the tokenizer.* keys. The texts are views into the file: they are valid while `file` lives. Errc::corrupt: a key of the
-// wrong type; not_found: no tokenizer.ggml.model.
+// Reads the tokenizer.* keys. The texts are views into the file: they are valid while `file` lives.
+// Errc::corrupt: a key of the wrong type; not_found: no tokenizer.ggml.model.
 Result<VocabData> read_vocab(const gguf::File& file);
 
 }  // namespace engine

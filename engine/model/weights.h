@@ -1,4 +1,5 @@
-// The tensors of a file under the names that the blocks use. Fused matrices appear as row slices under their separate names.
+// The tensors of a file under the names that the blocks use. Fused matrices appear as row slices
+// under their separate names.
 #pragma once
 
 #include <string>
@@ -17,7 +18,8 @@ struct WeightFile {
   WeightTable table() const;
 };
 
-// Errc::corrupt or unsupported with the name of the tensor. Draft blocks and projector tensors are left out.
+// Errc::corrupt or unsupported with the name of the tensor. Draft blocks and projector tensors are
+// left out.
 Result<WeightFile> read_weights(const gguf::File& file, const ModelSpec& spec);
 
 }  // namespace engine

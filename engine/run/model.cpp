@@ -24,18 +24,24 @@ namespace engine {
 namespace {
 
 constexpr int kDefaultContext = 4096;
-constexpr RowKey kRootKey = 0;  // one RoPE scaling, KV type and adapter set per loaded model: their keys never mix
+constexpr RowKey kRootKey =
+    0;  // one RoPE scaling, KV type and adapter set per loaded model: their keys never mix
 
 int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
-// Pages of each cache group: room for n_sequences whole contexts, or whole windows, and the rows of a step on top.
+// Pages of each cache group: room for n_sequences whole contexts, or whole windows, and the rows of
+// a step on top.
 std::vector<int32_t> group_pages(const Graph& graph, int n_ctx, const LoadOptions& o) {
   std::vector<int32_t> out;
   for (int32_t window : graph.group_window) {
     int rows = n_ctx;
-    if (window > 0) rows = std::min(n_ctx, 2 * window + o.max_rows + kPageTokens);  // twice: prefixes of past prompts stay for a while
+    if (window > 0)
+      rows = std::min(n_ctx, 2 * window + o.max_rows +
+                                 kPageTokens);  // twice: prefixes of past prompts stay for a while
     out.push_back((rows / kPageTokens + 2) * std::max(1, o.n_sequences));
   }
   return out;
@@ -54,7 +60,7 @@ struct Model::Impl {
   std::optional<ChatTemplate> chat;
   Graph graph;
   std::unique_ptr<Backend> backend;
-  std::vector<Tensor> weights;   // the plan points at them
+  std::vector<Tensor> weights;  // the plan points at them
   PageStore pages;
   std::unique_ptr<Executable> exec;
   std::unique_ptr<KvCache> cache;
@@ -89,23 +95,30 @@ Status Model::Impl::load_text() {
 Status Model::Impl::load_weights(ThreadPool& pool) {
   ENGINE_TRY(arch_name, file->str("general.architecture"));
   const Arch* arch = find_arch(arch_name);
-  if (arch == nullptr) return Error{Errc::unsupported, fmt::format("unknown model architecture: '{}'", arch_name)};
+  if (arch == nullptr)
+    return Error{Errc::unsupported, fmt::format("unknown model architecture: '{}'", arch_name)};
   ModelSpec spec;
   ENGINE_TRY(n_ctx_train, file->u32(std::string(arch_name) + ".context_length"));
-  info.n_ctx = options.n_ctx > 0 ? options.n_ctx : std::min<int>(kDefaultContext, static_cast<int>(std::min<uint32_t>(n_ctx_train, 1u << 30)));
+  info.n_ctx = options.n_ctx > 0
+                   ? options.n_ctx
+                   : std::min<int>(kDefaultContext,
+                                   static_cast<int>(std::min<uint32_t>(n_ctx_train, 1u << 30)));
   ENGINE_TRY_STATUS(arch->read(*file, {info.n_ctx}, spec));
   ENGINE_TRY(tensors, read_weights(*file, spec));
   ENGINE_TRY(built, build_graph(spec, tensors.table()));
   graph = std::move(built);
   if (tokenizer && tokenizer->size() > spec.n_vocab)
-    return Error{Errc::corrupt, fmt::format("the vocabulary has {} tokens, token_embd.weight only {} rows", tokenizer->size(), spec.n_vocab)};
+    return Error{Errc::corrupt,
+                 fmt::format("the vocabulary has {} tokens, token_embd.weight only {} rows",
+                             tokenizer->size(), spec.n_vocab)};
 
   ENGINE_TRY(features, cap_features(cpu_features(), env(Env::ENGINE_ISA)));
   ENGINE_TRY(made, make_cpu_backend({&pool, features, env(Env::ENGINE_KERNELS)}));
   backend = std::move(made);
   ENGINE_TRY_STATUS(backend->can_run(graph));
   std::vector<WeightSource> sources;
-  for (const WeightInfo& w : graph.weights) sources.push_back({tensors.tensors.at(w.name), w.matmul, w.embed});
+  for (const WeightInfo& w : graph.weights)
+    sources.push_back({tensors.tensors.at(w.name), w.matmul, w.embed});
   ENGINE_TRY(loaded, backend->load_weights(sources, options.reference));
   weights = std::move(loaded);
   for (size_t i = 0; i < weights.size(); ++i)
@@ -116,7 +129,8 @@ Status Model::Impl::load_weights(ThreadPool& pool) {
   ENGINE_TRY(store, backend->make_pages(graph, counts, options.kv_type));
   pages = std::move(store);
   CompileOptions compile;
-  compile.max_rows = options.max_rows, compile.max_outputs = options.max_outputs, compile.threads = options.threads;
+  compile.max_rows = options.max_rows, compile.max_outputs = options.max_outputs,
+  compile.threads = options.threads;
   compile.max_top = std::min(compile.max_top, spec.n_vocab);
   compile.verify = env(Env::ENGINE_VERIFY) == "1";
   ENGINE_TRY(compiled, backend->compile(graph, weights, pages, compile));
@@ -124,23 +138,28 @@ Status Model::Impl::load_weights(ThreadPool& pool) {
   cache = std::make_unique<KvCache>(graph.group_window, counts);
 
   info.architecture = arch_name;
-  info.n_layer = spec.n_layer, info.n_embd = spec.n_embd, info.n_vocab = spec.n_vocab, info.n_ctx_train = spec.n_ctx_train;
+  info.n_layer = spec.n_layer, info.n_embd = spec.n_embd, info.n_vocab = spec.n_vocab,
+  info.n_ctx_train = spec.n_ctx_train;
   const PlanReport report = exec->report();
   info.weight_bytes = report.weight_bytes;
-  info.scratch_bytes = report.shared_bytes + report.worker_bytes * static_cast<size_t>(report.workers);
+  info.scratch_bytes =
+      report.shared_bytes + report.worker_bytes * static_cast<size_t>(report.workers);
   for (const Buffer& b : pages.buffers) info.cache_bytes += b.size();
   return ok;
 }
 
-Result<std::unique_ptr<Model>> Model::load(const std::string& path, const LoadOptions& options, ThreadPool& pool) {
+Result<std::unique_ptr<Model>> Model::load(const std::string& path, const LoadOptions& options,
+                                           ThreadPool& pool) {
   ENGINE_TRY(file, gguf::File::open(path));
   return load(std::move(file), nullptr, options, pool);
 }
 
-Result<std::unique_ptr<Model>> Model::load(gguf::File file, std::shared_ptr<const void> owner, const LoadOptions& options, ThreadPool& pool) {
+Result<std::unique_ptr<Model>> Model::load(gguf::File file, std::shared_ptr<const void> owner,
+                                           const LoadOptions& options, ThreadPool& pool) {
   const int64_t begin = now_ns();
   if (options.n_ctx < 0 || options.n_ctx > (1 << 24))
-    return Error{Errc::invalid_argument, fmt::format("a context of {} tokens is out of range", options.n_ctx)};
+    return Error{Errc::invalid_argument,
+                 fmt::format("a context of {} tokens is out of range", options.n_ctx)};
   auto impl = std::make_unique<Impl>();
   impl->owner = std::move(owner);
   impl->file.emplace(std::move(file));
@@ -156,41 +175,69 @@ Result<std::unique_ptr<Model>> Model::load(gguf::File file, std::shared_ptr<cons
   info.parameter_size = parameter_size(info.n_params);
   info.file_bytes = impl->file->size();
   if (info.n_ctx > info.n_ctx_train)
-    log_warn("a context of {} tokens is more than the {} the model was trained with", info.n_ctx, info.n_ctx_train);
+    log_warn("a context of {} tokens is more than the {} the model was trained with", info.n_ctx,
+             info.n_ctx_train);
   info.load_ns = now_ns() - begin;
-  log_info("loaded {} ({}, {}): context {} tokens, cache {:.1f} MiB, weights {:.1f} MiB, {} ms", info.name, info.architecture, info.file_type,
-           info.n_ctx, static_cast<double>(info.cache_bytes) / 1048576.0, static_cast<double>(info.weight_bytes) / 1048576.0, info.load_ns / 1000000);
+  log_info("loaded {} ({}, {}): context {} tokens, cache {:.1f} MiB, weights {:.1f} MiB, {} ms",
+           info.name, info.architecture, info.file_type, info.n_ctx,
+           static_cast<double>(info.cache_bytes) / 1048576.0,
+           static_cast<double>(info.weight_bytes) / 1048576.0, info.load_ns / 1000000);
   return std::unique_ptr<Model>(new Model(std::move(impl)));
 }
 
 Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Model::~Model() = default;
 
-const ModelInfo& Model::info() const { return impl_->info; }
-const Tokenizer* Model::tokenizer() const { return impl_->tokenizer.get(); }
-const ChatTemplate* Model::chat_template() const { return impl_->chat ? &*impl_->chat : nullptr; }
-std::span<const Token> Model::suppressed_tokens() const { return impl_->suppressed; }
-std::string_view Model::chat_template_text() const { return impl_->template_text; }
-const gguf::File* Model::file() const { return &*impl_->file; }
-int Model::max_rows() const { return impl_->options.max_rows; }
-int Model::max_outputs() const { return impl_->options.max_outputs; }
+const ModelInfo& Model::info() const {
+  return impl_->info;
+}
+const Tokenizer* Model::tokenizer() const {
+  return impl_->tokenizer.get();
+}
+const ChatTemplate* Model::chat_template() const {
+  return impl_->chat ? &*impl_->chat : nullptr;
+}
+std::span<const Token> Model::suppressed_tokens() const {
+  return impl_->suppressed;
+}
+std::string_view Model::chat_template_text() const {
+  return impl_->template_text;
+}
+const gguf::File* Model::file() const {
+  return &*impl_->file;
+}
+int Model::max_rows() const {
+  return impl_->options.max_rows;
+}
+int Model::max_outputs() const {
+  return impl_->options.max_outputs;
+}
 
 Result<Model::SeqId> Model::open(std::span<const Token> prompt) {
   const std::vector<RowKey> keys(prompt.begin(), prompt.end());
   return impl_->cache->open(kRootKey, keys);
 }
 
-int Model::past(SeqId s) const { return impl_->cache->past(s); }
-void Model::close(SeqId s, bool keep) { impl_->cache->close(s, keep); }
-int Model::truncate(SeqId s, int past) { return impl_->cache->truncate(s, past); }
+int Model::past(SeqId s) const {
+  return impl_->cache->past(s);
+}
+void Model::close(SeqId s, bool keep) {
+  impl_->cache->close(s, keep);
+}
+int Model::truncate(SeqId s, int past) {
+  return impl_->cache->truncate(s, past);
+}
 
 Result<std::span<const RowOutput>> Model::step(std::span<const Rows> rows) {
   Impl& m = *impl_;
   m.tokens.clear(), m.positions.clear(), m.segments.clear(), m.needs.clear();
   for (const Rows& r : rows) {
     for (Token t : r.tokens)
-      if (t < 0 || t >= m.info.n_vocab) return Error{Errc::invalid_argument, fmt::format("token {} is outside the vocabulary of {}", t, m.info.n_vocab)};
-    if (!m.cache->grow(r.seq, static_cast<int>(r.tokens.size()))) return Error{Errc::busy, "the cache has no pages left"};
+      if (t < 0 || t >= m.info.n_vocab)
+        return Error{Errc::invalid_argument,
+                     fmt::format("token {} is outside the vocabulary of {}", t, m.info.n_vocab)};
+    if (!m.cache->grow(r.seq, static_cast<int>(r.tokens.size())))
+      return Error{Errc::busy, "the cache has no pages left"};
   }
   for (const Rows& r : rows) {
     const int past = m.cache->past(r.seq), n = static_cast<int>(r.tokens.size());
@@ -200,7 +247,8 @@ Result<std::span<const RowOutput>> Model::step(std::span<const Rows> rows) {
     m.needs.resize(m.tokens.size());
     std::copy(r.needs.begin(), r.needs.end(), m.needs.end() - n);
   }
-  ENGINE_CHECK(static_cast<int>(m.tokens.size()) <= m.options.max_rows, "more rows than a step may have");
+  ENGINE_CHECK(static_cast<int>(m.tokens.size()) <= m.options.max_rows,
+               "more rows than a step may have");
   m.exec->submit({m.tokens, m.positions, m.segments, m.needs});
   BatchOutput out;
   ENGINE_TRY_STATUS(m.exec->wait(out));

@@ -16,7 +16,8 @@ using RequestId = uint64_t;
 
 enum class DoneReason : uint8_t { stop, length, cancelled };
 
-// One step of the answer. text: whole UTF-8 characters, may be empty (a character or a stop string is still open).
+// One step of the answer. text: whole UTF-8 characters, may be empty (a character or a stop string
+// is still open).
 struct TokenEvent {
   Token token = -1;
   std::string text;
@@ -24,31 +25,33 @@ struct TokenEvent {
 
 struct GenerateStats {
   DoneReason reason = DoneReason::stop;
-  int prompt_tokens = 0;         // of the prompt, cached ones included
-  int cached_tokens = 0;         // taken from the prefix cache
+  int prompt_tokens = 0;  // of the prompt, cached ones included
+  int cached_tokens = 0;  // taken from the prefix cache
   int output_tokens = 0;
-  int64_t prompt_ns = 0;         // from the first step of the prompt to its last
-  int64_t output_ns = 0;         // from then to the last token
-  std::vector<Token> context;    // prompt and answer, for /api/generate's context field
+  int64_t prompt_ns = 0;       // from the first step of the prompt to its last
+  int64_t output_ns = 0;       // from then to the last token
+  std::vector<Token> context;  // prompt and answer, for /api/generate's context field
 };
 
 // Receives an answer; called on the model thread only, must not block.
 class Sink {
  public:
   virtual ~Sink() = default;
-  virtual bool room() const { return true; }  // false: the reader stalls, the row rests until Scheduler::wake
+  virtual bool room() const {
+    return true;
+  }  // false: the reader stalls, the row rests until Scheduler::wake
   virtual void token(const TokenEvent&) = 0;
   virtual void done(const GenerateStats&) = 0;
   virtual void failed(const Error&) = 0;
 };
 
 struct Request {
-  std::vector<Token> prompt;           // not empty
+  std::vector<Token> prompt;  // not empty
   SamplerParams sampling;
-  std::vector<std::string> stop;       // stop strings
-  int max_tokens = -1;                 // num_predict; -1: until the end of text or of the context
-  int num_keep = 0;                    // tokens kept at the front by a context shift
-  bool shift = true;                   // false: the answer ends (length) when the context is full
+  std::vector<std::string> stop;  // stop strings
+  int max_tokens = -1;            // num_predict; -1: until the end of text or of the context
+  int num_keep = 0;               // tokens kept at the front by a context shift
+  bool shift = true;              // false: the answer ends (length) when the context is full
   std::shared_ptr<Sink> sink;
 };
 

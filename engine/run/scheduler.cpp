@@ -20,11 +20,15 @@
 namespace engine {
 namespace {
 
-constexpr int kRepeatGuard = 30;    // identical tokens in a row after which an answer is ended (http-api.md 4.9)
-constexpr int kPromptSlice = 512;   // most prompt rows of one step: others' next tokens wait no longer than this
+constexpr int kRepeatGuard =
+    30;  // identical tokens in a row after which an answer is ended (http-api.md 4.9)
+constexpr int kPromptSlice =
+    512;  // most prompt rows of one step: others' next tokens wait no longer than this
 
 int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 // A request from admission to its end.
@@ -34,15 +38,20 @@ struct Job {
   Sampler sampler;
   StopMatcher stop;
   Utf8Stream utf8;
-  std::vector<Token> tokens;     // prompt and answer so far; after a context shift the kept ones
-  Model::SeqId seq = -1;         // -1: waiting, or preempted
+  std::vector<Token> tokens;  // prompt and answer so far; after a context shift the kept ones
+  Model::SeqId seq = -1;      // -1: waiting, or preempted
   GenerateStats stats;
   int64_t first_ns = 0, prompt_end_ns = 0;
   int repeats = 0;
-  bool resting = false;          // its sink had no room
-  bool preempted = false;        // gave its pages away; comes back when another request has ended
+  bool resting = false;    // its sink had no room
+  bool preempted = false;  // gave its pages away; comes back when another request has ended
 
-  Job(RequestId i, Request r) : id(i), request(std::move(r)), sampler(request.sampling), stop(request.stop), tokens(request.prompt) {
+  Job(RequestId i, Request r)
+      : id(i),
+        request(std::move(r)),
+        sampler(request.sampling),
+        stop(request.stop),
+        tokens(request.prompt) {
     stats.prompt_tokens = static_cast<int>(tokens.size());
     stats.context = tokens;
     for (Token t : tokens) sampler.accept(t);
@@ -53,7 +62,7 @@ struct Job {
 
 struct Scheduler::Impl {
   Model& model;
-  std::mutex mutex;              // guards the four below
+  std::mutex mutex;  // guards the four below
   std::condition_variable changed;
   std::deque<std::unique_ptr<Job>> arrived;
   std::unordered_set<RequestId> cancelled;
@@ -63,12 +72,12 @@ struct Scheduler::Impl {
   // model thread only
   std::list<std::unique_ptr<Job>> jobs;  // in order of arrival
   size_t most_running;
-  std::atomic<size_t> open_jobs{0};      // arrived or running: read by idle()
+  std::atomic<size_t> open_jobs{0};  // arrived or running: read by idle()
 
   struct Slice {
     Job* job;
     size_t first, count;
-    bool ends_prompt;            // its last row gives the next token
+    bool ends_prompt;  // its last row gives the next token
   };
   std::vector<Slice> slices;
   std::vector<Model::Rows> rows;
@@ -114,7 +123,8 @@ Scheduler::Scheduler(Model& model) : impl_(std::make_unique<Impl>(model)) {}
 Scheduler::~Scheduler() = default;
 
 RequestId Scheduler::submit(Request request) {
-  ENGINE_CHECK(!request.prompt.empty() && request.sink != nullptr, "a request has a prompt and a sink");
+  ENGINE_CHECK(!request.prompt.empty() && request.sink != nullptr,
+               "a request has a prompt and a sink");
   std::lock_guard lock(impl_->mutex);
   const std::span<const Token> never = impl_->model.suppressed_tokens();
   request.sampling.suppressed.insert(request.sampling.suppressed.end(), never.begin(), never.end());
@@ -137,13 +147,17 @@ void Scheduler::wake(RequestId) {
   impl_->changed.notify_all();
 }
 
-bool Scheduler::idle() const { return impl_->open_jobs.load(std::memory_order_relaxed) == 0; }
+bool Scheduler::idle() const {
+  return impl_->open_jobs.load(std::memory_order_relaxed) == 0;
+}
 
 bool Scheduler::wait() {
   std::unique_lock lock(impl_->mutex);
   impl_->changed.wait(lock, [&] {
-    const bool ready = std::any_of(impl_->jobs.begin(), impl_->jobs.end(), [](const auto& j) { return !j->resting; });
-    return impl_->stopped || impl_->poke || ready || !impl_->arrived.empty() || !impl_->cancelled.empty();
+    const bool ready = std::any_of(impl_->jobs.begin(), impl_->jobs.end(),
+                                   [](const auto& j) { return !j->resting; });
+    return impl_->stopped || impl_->poke || ready || !impl_->arrived.empty() ||
+           !impl_->cancelled.empty();
   });
   return !impl_->stopped;
 }
@@ -171,12 +185,15 @@ void Scheduler::Impl::admit() {
   for (Job* job : end) finish(*job, DoneReason::cancelled);
 }
 
-// The context is full: forget the middle and replay what is kept as a prompt. false: the answer ends.
+// The context is full: forget the middle and replay what is kept as a prompt. false: the answer
+// ends.
 bool Scheduler::Impl::make_room(Job& job) {
   const int n_ctx = model.info().n_ctx, n = static_cast<int>(job.tokens.size());
   if (n < n_ctx) return true;
   if (!job.request.shift) return false;
-  const int keep = std::clamp(job.request.num_keep < 0 ? job.stats.prompt_tokens : job.request.num_keep, 0, std::max(0, n_ctx - 4));
+  const int keep =
+      std::clamp(job.request.num_keep < 0 ? job.stats.prompt_tokens : job.request.num_keep, 0,
+                 std::max(0, n_ctx - 4));
   const int discard = std::max(1, (n - keep) / 2);
   job.tokens.erase(job.tokens.begin() + keep, job.tokens.begin() + std::min(n, keep + discard));
   model.close(job.seq, true);
@@ -184,7 +201,8 @@ bool Scheduler::Impl::make_room(Job& job) {
   return true;
 }
 
-// Rows of the next step: one per running sequence, then slices of prompts. false: nothing to compute.
+// Rows of the next step: one per running sequence, then slices of prompts. false: nothing to
+// compute.
 bool Scheduler::Impl::choose() {
   slices.clear(), rows.clear(), needs.clear();
   size_t budget = static_cast<size_t>(model.max_rows()), running = 0, prompt_budget = kPromptSlice;
@@ -210,7 +228,8 @@ bool Scheduler::Impl::choose() {
   size_t at = 0;
   for (const Slice& s : slices) {
     if (s.ends_prompt) needs[at + s.count - 1] = s.job->sampler.need();
-    rows.push_back({s.job->seq, std::span(s.job->tokens).subspan(s.first, s.count), std::span(needs).subspan(at, s.count)});
+    rows.push_back({s.job->seq, std::span(s.job->tokens).subspan(s.first, s.count),
+                    std::span(needs).subspan(at, s.count)});
     at += s.count;
   }
   return !slices.empty();
@@ -253,7 +272,8 @@ void Scheduler::Impl::take(Job& job, const RowOutput& output) {
   job.request.sink->token(event);
   // A limit that is reached with the stop string names the reason (sampling.md 5.1).
   const int64_t limit = token_limit(job.request.max_tokens, model.info().n_ctx);
-  if (job.stats.output_tokens >= limit || job.repeats >= kRepeatGuard) return finish(job, DoneReason::length);
+  if (job.stats.output_tokens >= limit || job.repeats >= kRepeatGuard)
+    return finish(job, DoneReason::length);
   if (stopped) return finish(job, DoneReason::stop);
   if (!make_room(job)) finish(job, DoneReason::length);
 }
@@ -263,10 +283,15 @@ bool Scheduler::step() {
   s.admit();
   std::vector<Job*> long_ones;
   for (const auto& job : s.jobs)
-    if (job->seq < 0 && static_cast<int>(job->tokens.size()) > s.model.info().n_ctx) long_ones.push_back(job.get());
+    if (job->seq < 0 && static_cast<int>(job->tokens.size()) > s.model.info().n_ctx)
+      long_ones.push_back(job.get());
   for (Job* job : long_ones)
-    s.fail(*job, {Errc::invalid_argument, fmt::format("the prompt is longer than the context length currently available to the model "
-                                                      "(prompt {} tokens, context {})", job->tokens.size(), s.model.info().n_ctx)});
+    s.fail(*job,
+           {Errc::invalid_argument,
+            fmt::format(
+                "the prompt is longer than the context length currently available to the model "
+                "(prompt {} tokens, context {})",
+                job->tokens.size(), s.model.info().n_ctx)});
   for (;;) {
     if (!s.choose()) return false;
     Result<std::span<const RowOutput>> out = s.model.step(s.rows);

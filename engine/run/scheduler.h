@@ -1,4 +1,5 @@
-// Scheduler: the requests of one loaded model, step by step. step() runs on the model thread; the rest may be called from any thread.
+// Scheduler: the requests of one loaded model, step by step. step() runs on the model thread; the
+// rest may be called from any thread.
 #pragma once
 
 #include <memory>
@@ -13,15 +14,17 @@ class Scheduler {
   explicit Scheduler(Model& model);
   ~Scheduler();
 
-  RequestId submit(Request);     // always taken: requests for a loaded model wait without limit
-  void cancel(RequestId);        // its sink gets done() with DoneReason::cancelled, unless it had ended
-  void wake(RequestId);          // the sink has room again
-  bool idle() const;             // nothing runs and nothing waits
+  RequestId submit(Request);  // always taken: requests for a loaded model wait without limit
+  void cancel(RequestId);  // its sink gets done() with DoneReason::cancelled, unless it had ended
+  void wake(RequestId);    // the sink has room again
+  bool idle() const;       // nothing runs and nothing waits
 
-  // One batch: every running sequence whose sink has room, then a slice of the oldest waiting prompt. false: nothing to do.
+  // One batch: every running sequence whose sink has room, then a slice of the oldest waiting
+  // prompt. false: nothing to do.
   bool step();
 
-  // Blocks until there is work or stop() was called; false after stop(). The model thread is `while (s.wait()) while (s.step());`.
+  // Blocks until there is work or stop() was called; false after stop(). The model thread is `while
+  // (s.wait()) while (s.step());`.
   bool wait();
   void stop();
 

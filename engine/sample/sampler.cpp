@@ -43,7 +43,9 @@ Sampler::Sampler(SamplerParams params)
 }
 
 bool Sampler::penalizes() const {
-  return params_.repeat_last_n != 0 && (params_.repeat_penalty != 1 || params_.frequency_penalty != 0 || params_.presence_penalty != 0);
+  return params_.repeat_last_n != 0 &&
+         (params_.repeat_penalty != 1 || params_.frequency_penalty != 0 ||
+          params_.presence_penalty != 0);
 }
 
 OutputNeed Sampler::need() {
@@ -66,7 +68,8 @@ void Sampler::accept(Token token) {
   if (!penalizes()) return;
   history_.push_back(token);
   ++counts_[token];
-  if (params_.repeat_last_n < 0 || history_.size() <= static_cast<size_t>(params_.repeat_last_n)) return;
+  if (params_.repeat_last_n < 0 || history_.size() <= static_cast<size_t>(params_.repeat_last_n))
+    return;
   const auto oldest = counts_.find(history_.front());
   if (--oldest->second == 0) counts_.erase(oldest);
   history_.pop_front();
@@ -75,11 +78,14 @@ void Sampler::accept(Token token) {
 float Sampler::patched(Token id, float logit) const {
   for (const auto& [biased, bias] : params_.logit_bias)
     if (biased == id) logit += bias;
-  if (std::find(params_.suppressed.begin(), params_.suppressed.end(), id) != params_.suppressed.end()) return -INFINITY;
+  if (std::find(params_.suppressed.begin(), params_.suppressed.end(), id) !=
+      params_.suppressed.end())
+    return -INFINITY;
   const auto hit = counts_.find(id);
   if (hit == counts_.end()) return logit;
   logit = logit <= 0 ? logit * params_.repeat_penalty : logit / params_.repeat_penalty;
-  return logit - (static_cast<float>(hit->second) * params_.frequency_penalty + params_.presence_penalty);
+  return logit -
+         (static_cast<float>(hit->second) * params_.frequency_penalty + params_.presence_penalty);
 }
 
 Token Sampler::pick(const RowOutput& output) {
@@ -87,12 +93,14 @@ Token Sampler::pick(const RowOutput& output) {
     candidates_.assign(output.top);
     if (!touched_.empty())
       for (Candidate& c : candidates_.raw())
-        if (std::binary_search(touched_.begin(), touched_.end(), c.id)) c.logit = patched(c.id, c.logit);
+        if (std::binary_search(touched_.begin(), touched_.end(), c.id))
+          c.logit = patched(c.id, c.logit);
   } else {
     candidates_.assign(output.full);
     const std::span<Candidate> all = candidates_.raw();
     for (Token id : touched_)
-      if (id >= 0 && static_cast<size_t>(id) < all.size()) all[static_cast<size_t>(id)].logit = patched(id, all[static_cast<size_t>(id)].logit);
+      if (id >= 0 && static_cast<size_t>(id) < all.size())
+        all[static_cast<size_t>(id)].logit = patched(id, all[static_cast<size_t>(id)].logit);
   }
   ENGINE_CHECK(candidates_.size() > 0, "a row without candidates");
   const double u = uniform();

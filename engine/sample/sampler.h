@@ -1,5 +1,6 @@
-// Sampler: the next token of one sequence from its logits. The chain has the order of samplers.inc; every stage sees candidates
-// by (logit down, id up), so a result depends on the seed, the parameters and the logits alone. One per request; not thread-safe.
+// Sampler: the next token of one sequence from its logits. The chain has the order of samplers.inc;
+// every stage sees candidates by (logit down, id up), so a result depends on the seed, the
+// parameters and the logits alone. One per request; not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -16,17 +17,17 @@
 namespace engine {
 
 struct SamplerParams {
-  float temperature = 0.8f;        // <= 0: greedy
-  int32_t top_k = 40;              // <= 0: off
-  float top_p = 0.9f;              // >= 1: off
-  float min_p = 0;                 // <= 0: off
-  float typical_p = 1;             // >= 1: off
-  int32_t repeat_last_n = 64;      // tokens the penalties look back; 0: off, < 0: all
-  float repeat_penalty = 1;        // 1: off
+  float temperature = 0.8f;    // <= 0: greedy
+  int32_t top_k = 40;          // <= 0: off
+  float top_p = 0.9f;          // >= 1: off
+  float min_p = 0;             // <= 0: off
+  float typical_p = 1;         // >= 1: off
+  int32_t repeat_last_n = 64;  // tokens the penalties look back; 0: off, < 0: all
+  float repeat_penalty = 1;    // 1: off
   float presence_penalty = 0, frequency_penalty = 0;  // 0: off
-  int64_t seed = -1;               // -1: random
+  int64_t seed = -1;                                  // -1: random
   std::vector<std::pair<Token, float>> logit_bias;
-  std::vector<Token> suppressed;   // never drawn
+  std::vector<Token> suppressed;  // never drawn
 };
 
 // The sampling part of checked options, for a context of n_ctx tokens.
@@ -36,7 +37,8 @@ class Sampler {
  public:
   explicit Sampler(SamplerParams params);
 
-  // What the next row must give back: a few candidates where that is exact, else all logits. Valid until the next accept().
+  // What the next row must give back: a few candidates where that is exact, else all logits. Valid
+  // until the next accept().
   OutputNeed need();
   // One draw, also when there is no choice. Requires: output answers the need of this step.
   Token pick(const RowOutput& output);
@@ -54,10 +56,11 @@ class Sampler {
   SamplerParams params_;
   uint32_t seed_;
   std::mt19937 random_;
-  std::deque<Token> history_;                   // the last repeat_last_n tokens
-  std::unordered_map<Token, int32_t> counts_;   // of the tokens in history_
-  std::vector<Token> always_;                   // biased and suppressed ids; sorted
-  std::vector<Token> touched_;                  // ids whose logits differ from the raw ones: always_ and history_; sorted
+  std::deque<Token> history_;                  // the last repeat_last_n tokens
+  std::unordered_map<Token, int32_t> counts_;  // of the tokens in history_
+  std::vector<Token> always_;                  // biased and suppressed ids; sorted
+  std::vector<Token>
+      touched_;  // ids whose logits differ from the raw ones: always_ and history_; sorted
   Candidates candidates_;
 };
 

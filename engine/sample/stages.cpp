@@ -10,10 +10,14 @@
 namespace engine {
 namespace {
 
-bool before(const Candidate& a, const Candidate& b) { return a.logit > b.logit || (a.logit == b.logit && a.id < b.id); }
+bool before(const Candidate& a, const Candidate& b) {
+  return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
+}
 
 // Sorting needs an order: what is not a number is impossible, and infinity is a very large number.
-float orderly(float logit) { return std::isnan(logit) ? -INFINITY : std::min(logit, FLT_MAX); }
+float orderly(float logit) {
+  return std::isnan(logit) ? -INFINITY : std::min(logit, FLT_MAX);
+}
 
 constexpr size_t kFirstLook = 256;
 
@@ -34,7 +38,8 @@ void Candidates::assign(std::span<const float> logits) {
 void Candidates::order(size_t n) {
   // Growing in steps: whoever looks at one more will look at many more.
   n = std::min(c_.size(), std::max({n, ordered_ * 4, kFirstLook}));
-  const auto begin = c_.begin() + static_cast<std::ptrdiff_t>(ordered_), middle = c_.begin() + static_cast<std::ptrdiff_t>(n);
+  const auto begin = c_.begin() + static_cast<std::ptrdiff_t>(ordered_),
+             middle = c_.begin() + static_cast<std::ptrdiff_t>(n);
   if (middle != c_.end()) std::nth_element(begin, middle, c_.end(), before);
   std::sort(begin, middle, before);
   ordered_ = n;
@@ -84,10 +89,12 @@ void typical_p(Candidates& candidates, const SamplerParams& p) {
   std::vector<Typical> all;
   for (const Candidate& c : candidates.raw()) {
     const double q = weight(c, best, 1) / total;
-    all.push_back({std::abs((c.logit - best.logit) - std::log(total) + entropy), q, c});  // |-ln q - H|
+    all.push_back(
+        {std::abs((c.logit - best.logit) - std::log(total) + entropy), q, c});  // |-ln q - H|
   }
   std::sort(all.begin(), all.end(), [](const Typical& a, const Typical& b) {
-    return a.distance < b.distance || (a.distance == b.distance && before(a.candidate, b.candidate));
+    return a.distance < b.distance ||
+           (a.distance == b.distance && before(a.candidate, b.candidate));
   });
   std::vector<Candidate> kept;
   double mass = 0;

@@ -1,5 +1,6 @@
-// Candidates, and the stages of the chain that cut them down. A row of a whole vocabulary is never sorted as a whole: the order
-// (logit down, id up) is established from the front, as far as somebody looks.
+// Candidates, and the stages of the chain that cut them down. A row of a whole vocabulary is never
+// sorted as a whole: the order (logit down, id up) is established from the front, as far as
+// somebody looks.
 #pragma once
 
 #include <cstddef>
@@ -25,8 +26,8 @@ class Candidates {
   }
   std::span<Candidate> raw() { return c_; }  // in any order; for changes before the first look
 
-  void keep_front(size_t n);         // the n best
-  void keep_above(float logit);      // those with at least this logit, and always the best
+  void keep_front(size_t n);     // the n best
+  void keep_above(float logit);  // those with at least this logit, and always the best
   void keep(std::vector<Candidate> chosen) { c_ = std::move(chosen), ordered_ = 0; }
 
   // Sum of exp((l - l_best) / t).
@@ -45,7 +46,8 @@ class Candidates {
 // exp((l - best) / t): in float, but sums of them in double.
 float weight(const Candidate& c, const Candidate& best, float temperature);
 
-// The first candidate at which the running sum of weights reaches u times their total. Requires: 0 <= u < 1, not empty.
+// The first candidate at which the running sum of weights reaches u times their total. Requires: 0
+// <= u < 1, not empty.
 Token draw(Candidates& candidates, float temperature, double u);
 
 }  // namespace engine

@@ -1,4 +1,5 @@
-// The matcher keeps only text that is a proper beginning of a stop string, so a push costs its own length times the stops.
+// The matcher keeps only text that is a proper beginning of a stop string, so a push costs its own
+// length times the stops.
 #include "engine/sample/stop.h"
 
 #include <algorithm>
@@ -28,7 +29,9 @@ bool StopMatcher::push(std::string_view text, std::string& out) {
   return false;
 }
 
-std::string StopMatcher::flush() { return std::exchange(held_, {}); }
+std::string StopMatcher::flush() {
+  return std::exchange(held_, {});
+}
 
 int64_t token_limit(int64_t num_predict, int64_t n_ctx) {
   const int64_t most = 10 * n_ctx;

@@ -1,4 +1,5 @@
-// Byte-pair encoding: text is cut into words (pretokenize.h), and inside a word neighbours join in the order of the merge list.
+// Byte-pair encoding: text is cut into words (pretokenize.h), and inside a word neighbours join in
+// the order of the merge list.
 #include <fmt/format.h>
 
 #include <array>
@@ -54,7 +55,8 @@ class BpeTokenizer final : public Tokenizer {
         out += static_cast<char>(byte);
       } else {
         out += "[UNK_BYTE_0x";
-        for (const char u : text.substr(at, c.bytes)) fmt::format_to(std::back_inserter(out), "{:02x}", static_cast<uint8_t>(u));
+        for (const char u : text.substr(at, c.bytes))
+          fmt::format_to(std::back_inserter(out), "{:02x}", static_cast<uint8_t>(u));
         out.append(text).append("]");
       }
       at += c.bytes;
@@ -70,7 +72,8 @@ class BpeTokenizer final : public Tokenizer {
 
   void encode_word(std::string_view word, Scratch& s, std::vector<Token>& out) const {
     const VocabRules& rules = vocabulary().rules();
-    if (rules.ignore_merges || (rules.newline_words && word.find_first_not_of('\n') == std::string_view::npos)) {
+    if (rules.ignore_merges ||
+        (rules.newline_words && word.find_first_not_of('\n') == std::string_view::npos)) {
       if (const Token id = whole_word(word, s); id != kNoToken) {
         out.push_back(id);
         return;
@@ -80,12 +83,13 @@ class BpeTokenizer final : public Tokenizer {
     const auto size = static_cast<uint32_t>(word.size());
     for (uint32_t at = 0; at < size;) {
       const uint32_t bytes = rules.byte_encoded ? 1 : decode_utf8(word, at).bytes;
-      const Token id =
-          rules.byte_encoded ? symbol_of_byte_[static_cast<uint8_t>(word[at])] : merges_.symbol(word.substr(at, bytes));
+      const Token id = rules.byte_encoded ? symbol_of_byte_[static_cast<uint8_t>(word[at])]
+                                          : merges_.symbol(word.substr(at, bytes));
       s.symbols.push_back({id, at, bytes, -1, -1});
       at += bytes;
     }
-    s.merger.run(s.symbols, [this](const Symbol& a, const Symbol& b) { return merges_.find(a.id, b.id); });
+    s.merger.run(s.symbols,
+                 [this](const Symbol& a, const Symbol& b) { return merges_.find(a.id, b.id); });
     for (const Symbol& symbol : s.symbols) {
       if (symbol.id >= 0 && symbol.id < size_of_vocabulary()) {
         out.push_back(symbol.id);
@@ -102,8 +106,9 @@ class BpeTokenizer final : public Tokenizer {
     return vocabulary().find(s.encoded);
   }
 
-  // A symbol that is no token, byte by byte; bytes without a token are lost. Byte-level vocabularies have single characters for
-  // the bytes of the stored text, the others have byte tokens.
+  // A symbol that is no token, byte by byte; bytes without a token are lost. Byte-level
+  // vocabularies have single characters for the bytes of the stored text, the others have byte
+  // tokens.
   void spell(std::string_view bytes, Scratch& s, std::vector<Token>& out) const {
     const bool byte_encoded = vocabulary().rules().byte_encoded;
     s.encoded.clear();
@@ -128,11 +133,13 @@ class BpeTokenizer final : public Tokenizer {
 
 }  // namespace
 
-Result<std::unique_ptr<Tokenizer>> make_bpe_tokenizer(Vocabulary vocabulary, const VocabData& data) {
+Result<std::unique_ptr<Tokenizer>> make_bpe_tokenizer(Vocabulary vocabulary,
+                                                      const VocabData& data) {
   if (data.merges.empty() && vocabulary.rules().pre != "kimi-k2")
     return Error{Errc::corrupt, "cannot find tokenizer merges in model file"};
   ENGINE_TRY(pre, Pretokenizer::make(vocabulary.rules().pre));
-  return std::unique_ptr<Tokenizer>(std::make_unique<BpeTokenizer>(std::move(vocabulary), std::move(pre), data.merges));
+  return std::unique_ptr<Tokenizer>(
+      std::make_unique<BpeTokenizer>(std::move(vocabulary), std::move(pre), data.merges));
 }
 
 }  // namespace engine

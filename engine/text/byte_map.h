@@ -1,5 +1,5 @@
-// The alphabet of byte-level BPE: one printable character per byte. 0x21-0x7E, 0xA1-0xAC and 0xAE-0xFF stand for themselves, the
-// other 68 bytes in increasing order for U+0100 to U+0143.
+// The alphabet of byte-level BPE: one printable character per byte. 0x21-0x7E, 0xA1-0xAC and
+// 0xAE-0xFF stand for themselves, the other 68 bytes in increasing order for U+0100 to U+0143.
 #pragma once
 
 #include <array>
@@ -15,7 +15,7 @@ struct ByteMap {
     uint8_t size;
     std::string_view view() const { return {bytes, size}; }
   };
-  std::array<Text, 256> text{};         // of each byte, UTF-8
+  std::array<Text, 256> text{};          // of each byte, UTF-8
   std::array<int16_t, 0x144> byte_of{};  // by code point; -1: not in the alphabet
 
   constexpr ByteMap() {

@@ -1,5 +1,5 @@
-// Messages into template variables, shaped to what the template can show (chat templates differ in the roles, contents and
-// argument forms that they accept).
+// Messages into template variables, shaped to what the template can show (chat templates differ in
+// the roles, contents and argument forms that they accept).
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -29,9 +29,15 @@ Json parts_of(const ChatMessage& m) {
   }
   for (const ChatPart& part : m.parts) {
     switch (part.kind) {
-      case ChatPart::Kind::text: out.push_back({{"type", "text"}, {"text", part.text}}); break;
-      case ChatPart::Kind::image: out.push_back({{"type", "image"}}); break;
-      case ChatPart::Kind::audio: out.push_back({{"type", "audio"}}); break;
+      case ChatPart::Kind::text:
+        out.push_back({{"type", "text"}, {"text", part.text}});
+        break;
+      case ChatPart::Kind::image:
+        out.push_back({{"type", "image"}});
+        break;
+      case ChatPart::Kind::audio:
+        out.push_back({{"type", "audio"}});
+        break;
     }
   }
   return out;
@@ -91,7 +97,9 @@ Json ChatTemplate::messages(const std::vector<ChatMessage>& given) const {
   Json out = Json::array();
   for (const ChatMessage& m : list) {
     Json j = {{"role", m.role}};
-    const bool has_media = std::any_of(m.parts.begin(), m.parts.end(), [](const ChatPart& p) { return p.kind != ChatPart::Kind::text; });
+    const bool has_media = std::any_of(m.parts.begin(), m.parts.end(), [](const ChatPart& p) {
+      return p.kind != ChatPart::Kind::text;
+    });
     const bool typed = c.typed_content && (!c.string_content || has_media);
     const std::string text = text_of(m);
     if (text.empty() && !m.tool_calls.empty() && c.null_content) {
@@ -105,7 +113,9 @@ Json ChatTemplate::messages(const std::vector<ChatMessage>& given) const {
     if (!m.tool_name.empty()) j["name"] = m.tool_name;
     if (!m.tool_call_id.empty()) j["tool_call_id"] = m.tool_call_id;
     for (const ChatToolCall& call : m.tool_calls) {
-      Json one = {{"type", "function"}, {"function", {{"name", call.name}, {"arguments", arguments_of(call, c.object_arguments)}}}};
+      Json one = {{"type", "function"},
+                  {"function",
+                   {{"name", call.name}, {"arguments", arguments_of(call, c.object_arguments)}}}};
       if (!call.id.empty()) one["id"] = call.id;
       j["tool_calls"].push_back(std::move(one));
     }

@@ -12,10 +12,13 @@ namespace engine {
 namespace {
 
 constexpr std::string_view kChatMl =
-    "{% for message in messages %}{{ '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}{% endfor %}"
+    "{% for message in messages %}{{ '<|im_start|>' + message.role + '\\n' + message.content + "
+    "'<|im_end|>\\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 
-bool has(std::string_view text, std::string_view what) { return text.find(what) != text.npos; }
+bool has(std::string_view text, std::string_view what) {
+  return text.find(what) != text.npos;
+}
 
 }  // namespace
 
@@ -29,12 +32,16 @@ Result<ChatTemplate> ChatTemplate::parse(std::string_view source) {
   return t;
 }
 
-Result<RenderedChat> ChatTemplate::run(const Json& variables, std::time_t now, bool tolerant) const {
+Result<RenderedChat> ChatTemplate::run(const Json& variables, std::time_t now,
+                                       bool tolerant) const {
   jinja::RunOptions options;
   options.now = now != 0 ? now : std::time(nullptr);
   options.trusted = {"bos_token", "eos_token"};
-  // Two checks that reject what clients really send: channel markup in the history of gpt-oss, empty answers of Mistral.
-  if (tolerant) options.tolerated = {"You have passed a message containing <|channel|>", "Assistant message must have"};
+  // Two checks that reject what clients really send: channel markup in the history of gpt-oss,
+  // empty answers of Mistral.
+  if (tolerant)
+    options.tolerated = {"You have passed a message containing <|channel|>",
+                         "Assistant message must have"};
   ENGINE_TRY(rendered, jinja::Interpreter(*program_, std::move(options)).run(variables));
   RenderedChat out;
   out.text = std::move(rendered.text);
@@ -46,10 +53,13 @@ Result<std::string> ChatTemplate::render(const Json& variables, std::time_t now)
   ENGINE_TRY(out, run(variables, now, false));
   return std::move(out.text);
 }
-Result<std::string> ChatTemplate::render(const Json& variables) const { return render(variables, 0); }
+Result<std::string> ChatTemplate::render(const Json& variables) const {
+  return render(variables, 0);
+}
 
 Result<RenderedChat> ChatTemplate::render(const ChatInput& input) const {
-  const bool continues = input.add_generation_prompt && !input.messages.empty() && input.messages.back().role == "assistant" &&
+  const bool continues = input.add_generation_prompt && !input.messages.empty() &&
+                         input.messages.back().role == "assistant" &&
                          input.messages.back().tool_calls.empty();
   if (!continues) return run(variables(input), input.now, true);
 
@@ -64,7 +74,8 @@ Result<RenderedChat> ChatTemplate::render(const ChatInput& input) const {
     out.text += s;
   };
   const size_t end = out.text.find_last_not_of(" \n\t\r");
-  const std::string_view trimmed = std::string_view(out.text).substr(0, end == out.text.npos ? 0 : end + 1);
+  const std::string_view trimmed =
+      std::string_view(out.text).substr(0, end == out.text.npos ? 0 : end + 1);
   const bool inside = trimmed.ends_with("<think>");
   if (!last.thinking.empty() || (inside && !answer.empty())) {
     if (!inside && has(*source_, "<think>")) out.text += "<think>\n";
@@ -83,7 +94,8 @@ Result<std::string> ChatTemplate::generation_prompt(ChatInput input) const {
   ENGINE_TRY(with, run(variables(input), input.now, true));
   input.add_generation_prompt = false;
   ENGINE_TRY(without, run(variables(input), input.now, true));
-  const auto [a, b] = std::mismatch(with.text.begin(), with.text.end(), without.text.begin(), without.text.end());
+  const auto [a, b] =
+      std::mismatch(with.text.begin(), with.text.end(), without.text.begin(), without.text.end());
   return std::string(a, with.text.end());
 }
 
@@ -92,29 +104,37 @@ Result<std::string> ChatTemplate::generation_prompt(ChatInput input) const {
 namespace {
 
 // Texts that no template contains.
-constexpr std::string_view kSystem = "PROBE-SYSTEM", kUser = "PROBE-USER", kName = "probe_tool", kOther = "other_tool",
-                           kKey = "probe_key", kReason = "PROBE-REASON";
+constexpr std::string_view kSystem = "PROBE-SYSTEM", kUser = "PROBE-USER", kName = "probe_tool",
+                           kOther = "other_tool", kKey = "probe_key", kReason = "PROBE-REASON";
 
-Json message(std::string_view role, Json content) { return {{"role", std::string(role)}, {"content", std::move(content)}}; }
+Json message(std::string_view role, Json content) {
+  return {{"role", std::string(role)}, {"content", std::move(content)}};
+}
 
 Json tool(std::string_view name) {
   return {{"type", "function"},
           {"function",
            {{"name", std::string(name)},
             {"description", "probe"},
-            {"parameters", {{"type", "object"}, {"properties", {{std::string(kKey), {{"type", "string"}, {"description", "probe"}}}}},
-                            {"required", Json::array({std::string(kKey)})}}}}}};
+            {"parameters",
+             {{"type", "object"},
+              {"properties", {{std::string(kKey), {{"type", "string"}, {"description", "probe"}}}}},
+              {"required", Json::array({std::string(kKey)})}}}}}};
 }
 
 Json call(std::string_view name, std::string_view id, const Json& arguments) {
-  return {{"id", std::string(id)}, {"type", "function"}, {"function", {{"name", std::string(name)}, {"arguments", arguments}}}};
+  return {{"id", std::string(id)},
+          {"type", "function"},
+          {"function", {{"name", std::string(name)}, {"arguments", arguments}}}};
 }
 
 // A user's question, a call of each name, the results.
-Json conversation(const std::vector<std::string_view>& names, const Json& content, const Json& arguments) {
+Json conversation(const std::vector<std::string_view>& names, const Json& content,
+                  const Json& arguments) {
   Json calls = Json::array(), messages = Json::array({message("user", std::string(kUser))});
   int n = 0;
-  for (std::string_view name : names) calls.push_back(call(name, fmt::format("call0000{}", n++), arguments));
+  for (std::string_view name : names)
+    calls.push_back(call(name, fmt::format("call0000{}", n++), arguments));
   Json assistant = message("assistant", content);
   assistant["tool_calls"] = calls;
   messages.push_back(assistant);
@@ -132,7 +152,10 @@ Json conversation(const std::vector<std::string_view>& names, const Json& conten
 
 void ChatTemplate::probe() {
   const auto show = [&](Json messages, const Json& more = Json::object()) -> std::string {
-    Json variables = {{"messages", std::move(messages)}, {"add_generation_prompt", true}, {"bos_token", ""}, {"eos_token", ""}};
+    Json variables = {{"messages", std::move(messages)},
+                      {"add_generation_prompt", true},
+                      {"bos_token", ""},
+                      {"eos_token", ""}};
     for (const auto& [key, value] : more.items()) variables[key] = value;
     const auto out = run(variables, 0, true);
     return out ? out->text : std::string();
@@ -144,13 +167,16 @@ void ChatTemplate::probe() {
   const Json part = {{"type", "text"}, {"text", std::string(kUser)}};
   const std::string typed = show(Json::array({message("user", Json::array({part}))}));
   c.typed_content = has(typed, kUser) && !has(typed, "'text'") && !has(typed, "\"text\"");
-  if (!c.string_content && !c.typed_content) c.string_content = true;  // nothing learnt: the plain form
+  if (!c.string_content && !c.typed_content)
+    c.string_content = true;  // nothing learnt: the plain form
   const auto content = [&](std::string_view s) -> Json {
     if (c.string_content) return std::string(s);
     return Json::array({{{"type", "text"}, {"text", std::string(s)}}});
   };
 
-  c.system_role = has(show(Json::array({message("system", content(kSystem)), message("user", content(kUser))})), kSystem);
+  c.system_role =
+      has(show(Json::array({message("system", content(kSystem)), message("user", content(kUser))})),
+          kSystem);
 
   const Json tools = {{"tools", Json::array({tool(kName), tool(kOther)})}};
   c.tools = has(show(Json::array({message("user", content(kUser))}), tools), kName);
@@ -160,8 +186,10 @@ void ChatTemplate::probe() {
     for (const bool null : {false, true}) {
       if (c.tool_calls) break;
       const Json arguments = objects ? object : Json(dump_json(object));
-      const std::string text = show(conversation({kName}, null ? Json() : Json(""), arguments), Json::object());
-      const bool legible = has(text, kKey) && !has(text, "'probe_key'") && !has(text, "\\\"probe_key");
+      const std::string text =
+          show(conversation({kName}, null ? Json() : Json(""), arguments), Json::object());
+      const bool legible =
+          has(text, kKey) && !has(text, "'probe_key'") && !has(text, "\\\"probe_key");
       if (!has(text, kName) || !legible) continue;
       c.tool_calls = true;
       c.object_arguments = objects;
@@ -177,10 +205,14 @@ void ChatTemplate::probe() {
 
   Json answer = message("assistant", content("fine"));
   answer["reasoning_content"] = answer["thinking"] = std::string(kReason);
-  c.preserve_reasoning = has(show(Json::array({user, answer, message("user", content("next"))})), kReason);
+  c.preserve_reasoning =
+      has(show(Json::array({user, answer, message("user", content("next"))})), kReason);
   const Json plain = Json::array({message("user", content(kUser))});
-  const auto differs = [&](const Json& a, const Json& b) { return show(plain, a) != show(plain, b); };
-  c.thinking_switch = differs({{"enable_thinking", true}, {"thinking", true}}, {{"enable_thinking", false}, {"thinking", false}});
+  const auto differs = [&](const Json& a, const Json& b) {
+    return show(plain, a) != show(plain, b);
+  };
+  c.thinking_switch = differs({{"enable_thinking", true}, {"thinking", true}},
+                              {{"enable_thinking", false}, {"thinking", false}});
   c.reasoning_effort = differs({{"reasoning_effort", "high"}}, {{"reasoning_effort", "low"}});
 }
 

@@ -1,5 +1,5 @@
-// Chat templates: a Jinja program that turns messages, tools and settings into the prompt of a model. Parsed once per
-// model, rendered per request; immutable and thread-safe.
+// Chat templates: a Jinja program that turns messages, tools and settings into the prompt of a
+// model. Parsed once per model, rendered per request; immutable and thread-safe.
 #pragma once
 
 #include <ctime>
@@ -44,9 +44,9 @@ struct ChatInput {
   const Json* kwargs = nullptr;  // object: further variables, they win over ours
   bool add_generation_prompt = true;
   std::optional<bool> think;
-  std::string effort;            // low, medium, high, ...; empty: not given
-  std::string bos, eos;          // texts of the tokens
-  std::time_t now = 0;           // 0: the present
+  std::string effort;    // low, medium, high, ...; empty: not given
+  std::string bos, eos;  // texts of the tokens
+  std::time_t now = 0;   // 0: the present
 };
 
 struct RenderedChat {
@@ -54,7 +54,8 @@ struct RenderedChat {
     size_t begin, end;
   };
   std::string text;
-  // Bytes that came from the request, ascending and disjoint: there no control token may be recognised.
+  // Bytes that came from the request, ascending and disjoint: there no control token may be
+  // recognised.
   std::vector<Range> input;
 };
 
@@ -63,9 +64,9 @@ struct ChatCapabilities {
   bool system_role = false;
   bool string_content = false, typed_content = false;  // content as text; as a list of parts
   bool tools = false, tool_calls = false, parallel_tool_calls = false;
-  bool object_arguments = true;                        // tool calls take objects; else JSON text
-  bool null_content = false;                           // tool calls without content show only when it is none
-  bool preserve_reasoning = false;                     // shows the thinking of earlier turns
+  bool object_arguments = true;     // tool calls take objects; else JSON text
+  bool null_content = false;        // tool calls without content show only when it is none
+  bool preserve_reasoning = false;  // shows the thinking of earlier turns
   bool thinking_switch = false, reasoning_effort = false;
 };
 
@@ -74,12 +75,13 @@ class ChatTemplate {
   // Empty or `chatml`: the ChatML layout. Errc::invalid_argument names the line of a syntax error.
   static Result<ChatTemplate> parse(std::string_view source);
 
-  // Exactly these variables. Errc::invalid_argument carries the text that the template gave to raise_exception;
-  // Errc::internal is an error of the template itself or a limit.
+  // Exactly these variables. Errc::invalid_argument carries the text that the template gave to
+  // raise_exception; Errc::internal is an error of the template itself or a limit.
   Result<std::string> render(const Json& variables) const;
   Result<std::string> render(const Json& variables, std::time_t now) const;
 
-  // Messages brought into the shape that this template handles. A last assistant message is continued, not closed.
+  // Messages brought into the shape that this template handles. A last assistant message is
+  // continued, not closed.
   Result<RenderedChat> render(const ChatInput& input) const;
 
   // What add_generation_prompt adds: shows whether the answer starts inside a thinking block.

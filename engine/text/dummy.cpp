@@ -1,5 +1,5 @@
-// Two tokenizers that know no words: `none`, of models that are fed with ids only, and `test`, of generated test models, which
-// hashes five bytes at a time.
+// Two tokenizers that know no words: `none`, of models that are fed with ids only, and `test`, of
+// generated test models, which hashes five bytes at a time.
 #include <fmt/format.h>
 
 #include "engine/text/tokenizer.h"
@@ -31,7 +31,9 @@ class DummyTokenizer final : public Tokenizer {
     return ok;
   }
 
-  void append_normal(Token id, std::string& out) const override { fmt::format_to(std::back_inserter(out), "{:x}", id); }
+  void append_normal(Token id, std::string& out) const override {
+    fmt::format_to(std::back_inserter(out), "{:x}", id);
+  }
 };
 
 }  // namespace

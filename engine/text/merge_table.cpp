@@ -6,7 +6,8 @@
 
 namespace engine {
 
-MergeTable::MergeTable(const TextIndex& index, std::span<const std::string_view> lines) : index_(&index) {
+MergeTable::MergeTable(const TextIndex& index, std::span<const std::string_view> lines)
+    : index_(&index) {
   slots_.resize(std::bit_ceil(lines.size() + lines.size() / 2 + 2));
   mask_ = slots_.size() - 1;
   std::string joined;
@@ -19,7 +20,8 @@ MergeTable::MergeTable(const TextIndex& index, std::span<const std::string_view>
     const uint64_t key = pair_key(symbol_or_new(a), symbol_or_new(b));
     size_t at = place(key);
     while (slots_[at].key != kFree && slots_[at].key != key) at = (at + 1) & mask_;
-    if (slots_[at].key == kFree) slots_[at] = {key, {static_cast<uint32_t>(rank), symbol_or_new(joined)}};
+    if (slots_[at].key == kFree)
+      slots_[at] = {key, {static_cast<uint32_t>(rank), symbol_or_new(joined)}};
   }
 }
 

@@ -14,9 +14,9 @@ namespace engine {
 
 class MergeTable {
  public:
-  // lines: "A B", best first. A part or a result that is no token gets an id of its own above the vocabulary, because it can
-  // still take part in later merges. Of a repeated line the first counts; a line without two parts is ignored.
-  // `index` must outlive the table.
+  // lines: "A B", best first. A part or a result that is no token gets an id of its own above the
+  // vocabulary, because it can still take part in later merges. Of a repeated line the first
+  // counts; a line without two parts is ignored. `index` must outlive the table.
   MergeTable(const TextIndex& index, std::span<const std::string_view> lines);
 
   // The id of a symbol with this text: a token, a text that only merges know, or kNoToken.
@@ -40,7 +40,9 @@ class MergeTable {
   static uint64_t pair_key(Token left, Token right) {
     return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
   }
-  size_t place(uint64_t key) const { return ((key ^ (key >> 29)) * 0x9e3779b97f4a7c15u >> 32) & mask_; }
+  size_t place(uint64_t key) const {
+    return ((key ^ (key >> 29)) * 0x9e3779b97f4a7c15u >> 32) & mask_;
+  }
   Token symbol_or_new(std::string_view text);
 
   const TextIndex* index_;

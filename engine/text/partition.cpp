@@ -5,7 +5,9 @@
 namespace engine {
 namespace {
 
-bool is_ascii_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+bool is_ascii_space(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
 
 }  // namespace
 
@@ -16,7 +18,8 @@ Partitioner::Partitioner(const Vocabulary& vocabulary) : vocabulary_(&vocabulary
   };
   std::vector<Entry> entries;
   for (Token id = 0; id < vocabulary.size(); ++id)
-    if (vocabulary.has_texts() && vocabulary.has(id, attr_control | attr_user_defined | attr_unknown))
+    if (vocabulary.has_texts() &&
+        vocabulary.has(id, attr_control | attr_user_defined | attr_unknown))
       entries.push_back({vocabulary.text(id), id});
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
     return a.text != b.text ? a.text < b.text : a.id < b.id;
@@ -32,7 +35,8 @@ Partitioner::Partitioner(const Vocabulary& vocabulary) : vocabulary_(&vocabulary
     auto [begin, end, depth] = ranges[at];
     for (; begin < end && entries[begin].text.size() == depth; ++begin) {
       const Token id = entries[begin].id;
-      const bool always = vocabulary.has(id, attr_user_defined) && !vocabulary.has(id, attr_control | attr_unknown);
+      const bool always =
+          vocabulary.has(id, attr_user_defined) && !vocabulary.has(id, attr_control | attr_unknown);
       if (nodes_[at].any == kNoToken) nodes_[at].any = id;
       if (always && nodes_[at].user_defined == kNoToken) nodes_[at].user_defined = id;
     }
@@ -49,23 +53,27 @@ Partitioner::Partitioner(const Vocabulary& vocabulary) : vocabulary_(&vocabulary
       begin = last;
     }
   }
-  for (uint32_t i = 0; i < nodes_[0].n_children; ++i) starts_[nodes_[nodes_[0].first_child + i].byte] = true;
+  for (uint32_t i = 0; i < nodes_[0].n_children; ++i)
+    starts_[nodes_[nodes_[0].first_child + i].byte] = true;
 }
 
 const Partitioner::Node* Partitioner::child(const Node& node, uint8_t byte) const {
   const Node* first = nodes_.data() + node.first_child;
   const Node* last = first + node.n_children;
-  const Node* found = std::lower_bound(first, last, byte, [](const Node& n, uint8_t b) { return n.byte < b; });
+  const Node* found =
+      std::lower_bound(first, last, byte, [](const Node& n, uint8_t b) { return n.byte < b; });
   return found != last && found->byte == byte ? found : nullptr;
 }
 
-Partitioner::Match Partitioner::longest(std::string_view text, uint32_t begin, uint32_t limit, bool parse_special) const {
+Partitioner::Match Partitioner::longest(std::string_view text, uint32_t begin, uint32_t limit,
+                                        bool parse_special) const {
   Match best{kNoToken, begin, 0};
   const Node* node = nodes_.data();
   for (uint32_t n = 0; n < limit; ++n) {
     node = child(*node, static_cast<uint8_t>(text[begin + n]));
     if (node == nullptr) break;
-    if (const Token id = parse_special ? node->any : node->user_defined; id != kNoToken) best = {id, begin, n + 1};
+    if (const Token id = parse_special ? node->any : node->user_defined; id != kNoToken)
+      best = {id, begin, n + 1};
   }
   return best;
 }
@@ -75,8 +83,9 @@ std::vector<Fragment> Partitioner::cut(std::string_view text, bool parse_special
   if (text.empty()) return out;
   const auto size = static_cast<uint32_t>(text.size());
 
-  // The longest token at every place competes first. One that does not fit beside a winner is replaced by the longest that
-  // does, which has a lower priority than any match decided so far: the heap stays in order.
+  // The longest token at every place competes first. One that does not fit beside a winner is
+  // replaced by the longest that does, which has a lower priority than any match decided so far:
+  // the heap stays in order.
   std::vector<Match> heap;
   const auto worse = [](const Match& a, const Match& b) {
     if (a.bytes != b.bytes) return a.bytes < b.bytes;
@@ -84,7 +93,8 @@ std::vector<Fragment> Partitioner::cut(std::string_view text, bool parse_special
   };
   for (uint32_t i = 0; i < size; ++i) {
     if (!starts_[static_cast<uint8_t>(text[i])]) continue;
-    if (const Match m = longest(text, i, size - i, parse_special); m.id != kNoToken) heap.push_back(m);
+    if (const Match m = longest(text, i, size - i, parse_special); m.id != kNoToken)
+      heap.push_back(m);
   }
   if (heap.empty()) return {{kNoToken, 0, size}};
   std::make_heap(heap.begin(), heap.end(), worse);
@@ -110,13 +120,16 @@ std::vector<Fragment> Partitioner::cut(std::string_view text, bool parse_special
     specials.push_back({m.id, m.begin, end});
     const uint16_t attrs = vocabulary_->attrs(m.id);
     if (attrs & attr_lstrip)
-      for (uint32_t i = m.begin; i > 0 && !taken[i - 1] && is_ascii_space(text[i - 1]); --i) taken[i - 1] = 1;
+      for (uint32_t i = m.begin; i > 0 && !taken[i - 1] && is_ascii_space(text[i - 1]); --i)
+        taken[i - 1] = 1;
     if (attrs & attr_rstrip)
       for (uint32_t i = end; i < size && !taken[i] && is_ascii_space(text[i]); ++i) taken[i] = 1;
   }
 
-  std::sort(specials.begin(), specials.end(), [](const Fragment& a, const Fragment& b) { return a.begin < b.begin; });
-  const auto plain = [&](uint32_t begin, uint32_t end) {  // between two tokens only its edges can be swallowed
+  std::sort(specials.begin(), specials.end(),
+            [](const Fragment& a, const Fragment& b) { return a.begin < b.begin; });
+  const auto plain = [&](uint32_t begin,
+                         uint32_t end) {  // between two tokens only its edges can be swallowed
     while (begin < end && taken[begin]) ++begin;
     while (begin < end && taken[end - 1]) --end;
     if (begin < end) out.push_back({kNoToken, begin, end});

@@ -1,5 +1,5 @@
-// Cuts a text at the special tokens it spells. Longer texts win over shorter ones wherever they stand; among equals the lower
-// id, then the earlier place.
+// Cuts a text at the special tokens it spells. Longer texts win over shorter ones wherever they
+// stand; among equals the lower id, then the earlier place.
 #pragma once
 
 #include <array>
@@ -19,12 +19,13 @@ class Partitioner {
  public:
   explicit Partitioner(const Vocabulary& vocabulary);
 
-  // parse_special: control and unknown tokens are recognised too; user-defined ones always are. Thread-safe.
-  // Requires: text.size() < 2^31.
+  // parse_special: control and unknown tokens are recognised too; user-defined ones always are.
+  // Thread-safe. Requires: text.size() < 2^31.
   std::vector<Fragment> cut(std::string_view text, bool parse_special) const;
 
  private:
-  // The children of a node lie side by side, ascending by byte. The ids are kNoToken where no token ends.
+  // The children of a node lie side by side, ascending by byte. The ids are kNoToken where no token
+  // ends.
   struct Node {
     uint32_t first_child = 0;
     uint16_t n_children = 0;

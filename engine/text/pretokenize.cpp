@@ -25,7 +25,8 @@ enum class Cut : uint8_t {
 #undef PRE
 };
 
-constexpr const char* kRegex[] = {  // by Cut; nullptr: not a regex
+constexpr const char* kRegex[] = {
+    // by Cut; nullptr: not a regex
     nullptr,
 #define PATTERN(name, regex) regex,
 #define SCAN(name) nullptr,
@@ -43,11 +44,21 @@ struct PreLine {
 };
 
 const PreLine* find_line(std::string_view name) {
-  enum Flag : unsigned { none = 0, im = 1, bos = 2, sep = 4, no_bos = 8, cs0 = 16, plain = 32, gemma4 = 64 };
+  enum Flag : unsigned {
+    none = 0,
+    im = 1,
+    bos = 2,
+    sep = 4,
+    no_bos = 8,
+    cs0 = 16,
+    plain = 32,
+    gemma4 = 64
+  };
   using enum Cut;
   constexpr auto flags = [](unsigned f) -> PreFlags {
-    return {(f & im) != 0,  (f & bos) != 0,           (f & sep) != 0,   (f & no_bos) != 0,
-            (f & cs0) != 0, (f & (plain | gemma4)) != 0, (f & gemma4) != 0};
+    return {(f & im) != 0,     (f & bos) != 0, (f & sep) != 0,
+            (f & no_bos) != 0, (f & cs0) != 0, (f & (plain | gemma4)) != 0,
+            (f & gemma4) != 0};
   };
   static constexpr PreLine kLines[] = {
 #define PATTERN(name, regex)
@@ -112,13 +123,16 @@ bool continues_word(int32_t c) {
   return c == '_' || k == CharClass::letter || k == CharClass::mark || k == CharClass::number;
 }
 
-// Digits in groups of three counted from the right, a short group first. `whole`: as \d{1,3}(?=(?:\d{3})*\b), where a run that
-// continues as a word is left alone and groups stand apart from the text beside them; else as the borders that
+// Digits in groups of three counted from the right, a short group first. `whole`: as
+// \d{1,3}(?=(?:\d{3})*\b), where a run that continues as a word is left alone and groups stand
+// apart from the text beside them; else as the borders that
 // (?=(\d{3})+(?!\d)) finds. Appends the cuts inside the piece, without its end.
-void cut_digit_groups(std::string_view piece, uint32_t base, bool whole, std::vector<uint32_t>& ends) {
+void cut_digit_groups(std::string_view piece, uint32_t base, bool whole,
+                      std::vector<uint32_t>& ends) {
   const auto cut = [&](size_t at) {
     const bool inside = at > 0 && at < piece.size();
-    if (inside && (ends.empty() || ends.back() < base + at)) ends.push_back(base + static_cast<uint32_t>(at));
+    if (inside && (ends.empty() || ends.back() < base + at))
+      ends.push_back(base + static_cast<uint32_t>(at));
   };
   std::vector<uint32_t> digits;  // where each digit of the run begins
   for (size_t i = 0; i < piece.size();) {
@@ -159,14 +173,17 @@ class Pretokenizer::Splitter {
     const auto* text = reinterpret_cast<PCRE2_SPTR>(regex.data());
     code_ = pcre2_compile(text, regex.size(), PCRE2_UTF | PCRE2_UCP, &error, &offset, nullptr);
     ENGINE_CHECK(code_ != nullptr, "a pattern of pretokenizers.inc does not compile");
-    pcre2_jit_compile(code_, PCRE2_JIT_COMPLETE);  // where the system forbids it, the interpreter runs
+    pcre2_jit_compile(code_,
+                      PCRE2_JIT_COMPLETE);  // where the system forbids it, the interpreter runs
   }
   Splitter(const Splitter&) = delete;
   Splitter& operator=(const Splitter&) = delete;
   ~Splitter() { pcre2_code_free(code_); }
 
-  // Appends the ends of the matches and of the gaps between them; the piece is the whole subject of the pattern. False: limit.
-  bool split(std::string_view text, uint32_t begin, uint32_t end, MatchState& state, std::vector<uint32_t>& ends) const {
+  // Appends the ends of the matches and of the gaps between them; the piece is the whole subject of
+  // the pattern. False: limit.
+  bool split(std::string_view text, uint32_t begin, uint32_t end, MatchState& state,
+             std::vector<uint32_t>& ends) const {
     const std::string_view piece = text.substr(begin, end - begin);
     if (code_ == nullptr) {
       cut_digit_groups(piece, begin, cut_ == Cut::digit_groups, ends);
@@ -177,7 +194,8 @@ class Pretokenizer::Splitter {
     const auto* subject = reinterpret_cast<PCRE2_SPTR>(piece.data());
     const PCRE2_SIZE* match = pcre2_get_ovector_pointer(state.data);
     for (size_t done = 0, at = 0; at < piece.size();) {
-      const int rc = pcre2_match(code_, subject, piece.size(), at, kOptions, state.data, state.context);
+      const int rc =
+          pcre2_match(code_, subject, piece.size(), at, kOptions, state.data, state.context);
       if (rc == PCRE2_ERROR_NOMATCH) break;
       if (rc < 0) return false;
       if (match[0] > done) ends.push_back(begin + static_cast<uint32_t>(match[0]));
@@ -199,7 +217,8 @@ Pretokenizer::~Pretokenizer() = default;
 
 Result<Pretokenizer> Pretokenizer::make(std::string_view name) {
   const PreLine* line = find_line(name);
-  if (line == nullptr) return Error{Errc::unsupported, fmt::format("unknown pre-tokenizer type: '{}'", name)};
+  if (line == nullptr)
+    return Error{Errc::unsupported, fmt::format("unknown pre-tokenizer type: '{}'", name)};
   Pretokenizer p;
   p.name_ = name;
   for (const Cut cut : line->cuts) {
@@ -221,7 +240,8 @@ Status Pretokenizer::split(std::string_view text, std::vector<uint32_t>& ends) c
     uint32_t begin = 0;
     for (const uint32_t end : pieces) {
       if (!splitter->split(text, begin, end, state, ends))
-        return Error{Errc::invalid_argument, fmt::format("text cannot be split by pre-tokenizer '{}'", name_)};
+        return Error{Errc::invalid_argument,
+                     fmt::format("text cannot be split by pre-tokenizer '{}'", name_)};
       begin = end;
     }
   }

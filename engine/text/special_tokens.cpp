@@ -42,7 +42,9 @@ constexpr std::string_view kMarkupTexts[] = {
 #undef MARKUP
 };
 
-bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
 
 std::string lower_ascii(std::string_view text) {
   std::string out(text);
@@ -106,15 +108,18 @@ void SpecialTokenFinder::collect_eog() {
   for (const Token id : {ids.eos, ids.eot, ids.eom}) add_eog(id);
 }
 
-// Models of the harmony family end a message with <|end|> and the turn with <|return|>: only the latter may stop them. Models
-// that end a turn with a tool token use </s> as plain text.
+// Models of the harmony family end a message with <|end|> and the turn with <|return|>: only the
+// latter may stop them. Models that end a turn with a tool token use </s> as plain text.
 void SpecialTokenFinder::repair_eog() {
-  if (is_eog("<|end|>") && (is_eog("<|call|>") || is_eog("<|calls|>")) && (is_eog("<|return|>") || is_eog("<|flush|>")))
+  if (is_eog("<|end|>") && (is_eog("<|call|>") || is_eog("<|calls|>")) &&
+      (is_eog("<|return|>") || is_eog("<|flush|>")))
     leave_eog("<|end|>", attr_user_defined);
-  if ((is_eog("<|tool_response>") || is_eog("<|plamo:eos|>")) && is_eog("</s>")) leave_eog("</s>", attr_normal);
+  if ((is_eog("<|tool_response>") || is_eog("<|plamo:eos|>")) && is_eog("</s>"))
+    leave_eog("</s>", attr_normal);
 }
 
-// The format does not store which tokens swallow white space beside them; a few families are known by name.
+// The format does not store which tokens swallow white space beside them; a few families are known
+// by name.
 void SpecialTokenFinder::set_strip_rules(const VocabData& data) {
   const auto each = [this](std::initializer_list<std::string_view> texts, auto change) {
     for (const std::string_view text : texts)

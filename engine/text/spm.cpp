@@ -1,5 +1,5 @@
-// SentencePiece-style BPE: characters join while the joined text is a token, the best score first; what is no token in the end
-// is spelled in byte tokens.
+// SentencePiece-style BPE: characters join while the joined text is a token, the best score first;
+// what is no token in the end is spelled in byte tokens.
 #include <cstring>
 
 #include "engine/text/symbol_merge.h"
@@ -20,8 +20,8 @@ uint32_t priority_of(float score) {
 
 constexpr std::string_view kSpace = "▁";  // U+2581
 
-// Whether every token has U+2581 only at its beginning. No merge can then join a word with the space that follows it, and words
-// may be merged one by one: the same result, in far less memory.
+// Whether every token has U+2581 only at its beginning. No merge can then join a word with the
+// space that follows it, and words may be merged one by one: the same result, in far less memory.
 bool words_stand_alone(const Vocabulary& v) {
   for (Token id = 0; id < v.size(); ++id) {
     std::string_view text = v.text(id);
@@ -33,14 +33,18 @@ bool words_stand_alone(const Vocabulary& v) {
 
 class SpmTokenizer final : public Tokenizer {
  public:
-  explicit SpmTokenizer(Vocabulary v) : Tokenizer(std::move(v)), by_words_(words_stand_alone(vocabulary())) {}
+  explicit SpmTokenizer(Vocabulary v)
+      : Tokenizer(std::move(v)), by_words_(words_stand_alone(vocabulary())) {}
 
  protected:
-  Status encode_plain(std::string_view plain, bool after_special, std::vector<Token>& out) const override {
+  Status encode_plain(std::string_view plain, bool after_special,
+                      std::vector<Token>& out) const override {
     std::string text;
     if (vocabulary().rules().add_space_prefix && after_special) append_escaped(" ", text);
     append_escaped(plain, text);
-    const bool by_words = by_words_ && is_valid_utf8(text);  // a broken lead byte takes the space behind it for its own
+    const bool by_words =
+        by_words_ &&
+        is_valid_utf8(text);  // a broken lead byte takes the space behind it for its own
     Scratch scratch;
     for (size_t begin = 0; begin < text.size();) {
       const size_t end = by_words ? word_end(text, begin) : text.size();
@@ -50,7 +54,9 @@ class SpmTokenizer final : public Tokenizer {
     return ok;
   }
 
-  void append_normal(Token id, std::string& out) const override { append_unescaped(vocabulary().text(id), out); }
+  void append_normal(Token id, std::string& out) const override {
+    append_unescaped(vocabulary().text(id), out);
+  }
 
  private:
   struct Scratch {

@@ -1,5 +1,6 @@
-// The merge loop of both BPE kinds: neighbours join, the best pair first, until no pair is left. A pair's priority is a number
-// of 32 bits, lower first; of equal ones the leftmost. Short lists are scanned, long ones go through a heap: O(n log n).
+// The merge loop of both BPE kinds: neighbours join, the best pair first, until no pair is left. A
+// pair's priority is a number of 32 bits, lower first; of equal ones the leftmost. Short lists are
+// scanned, long ones go through a heap: O(n log n).
 #pragma once
 
 #include <algorithm>
@@ -23,7 +24,8 @@ struct PairMerge {
 
 class SymbolMerger {
  public:
-  // symbols: ascending and adjacent; on return those that are left. pair(a, b) -> PairMerge for a and its right neighbour b.
+  // symbols: ascending and adjacent; on return those that are left. pair(a, b) -> PairMerge for a
+  // and its right neighbour b.
   template <class Pair>
   void run(std::vector<Symbol>& symbols, const Pair& pair) {
     if (symbols.size() <= kScanLimit) {
@@ -37,10 +39,12 @@ class SymbolMerger {
   static constexpr size_t kScanLimit = 32;
 
   struct Entry {
-    uint64_t key;  // priority << 32 | index of the left symbol
+    uint64_t key;    // priority << 32 | index of the left symbol
     uint32_t bytes;  // of both symbols: differs once either has grown
     Token id;
-    bool operator<(const Entry& o) const { return key > o.key; }  // std heaps keep the largest in front
+    bool operator<(const Entry& o) const {
+      return key > o.key;
+    }  // std heaps keep the largest in front
   };
 
   template <class Pair>
@@ -51,11 +55,13 @@ class SymbolMerger {
     while (n > 1) {
       size_t best = n;
       for (size_t i = 0; i + 1 < n; ++i)
-        if (merges[i].id >= 0 && (best == n || merges[i].priority < merges[best].priority)) best = i;
+        if (merges[i].id >= 0 && (best == n || merges[i].priority < merges[best].priority))
+          best = i;
       if (best == n) break;
       symbols[best].id = merges[best].id;
       symbols[best].bytes += symbols[best + 1].bytes;
-      std::copy(symbols.begin() + static_cast<ptrdiff_t>(best) + 2, symbols.begin() + static_cast<ptrdiff_t>(n),
+      std::copy(symbols.begin() + static_cast<ptrdiff_t>(best) + 2,
+                symbols.begin() + static_cast<ptrdiff_t>(n),
                 symbols.begin() + static_cast<ptrdiff_t>(best) + 1);
       std::copy(merges + best + 1, merges + n - 1, merges + best);
       --n;
@@ -74,7 +80,9 @@ class SymbolMerger {
       const Symbol& a = symbols[static_cast<size_t>(left)];
       const Symbol& b = symbols[static_cast<size_t>(a.next)];
       const PairMerge m = pair(a, b);
-      if (m.id >= 0) heap_.push_back({uint64_t{m.priority} << 32 | static_cast<uint32_t>(left), a.bytes + b.bytes, m.id});
+      if (m.id >= 0)
+        heap_.push_back(
+            {uint64_t{m.priority} << 32 | static_cast<uint32_t>(left), a.bytes + b.bytes, m.id});
       return m.id >= 0;
     };
     for (int32_t i = 0; i < n; ++i) {

@@ -1,4 +1,5 @@
-// The texts of a vocabulary in one arena, and the way back from a text to its id: a flat table with open addressing.
+// The texts of a vocabulary in one arena, and the way back from a text to its id: a flat table with
+// open addressing.
 #pragma once
 
 #include <cstdint>
@@ -36,8 +37,8 @@ inline uint64_t hash_text(std::string_view s) {
 class TextIndex {
  public:
   TextIndex() = default;
-  // Copies the texts. An empty text at i becomes "[EMPTY_i]"; of equal texts the last id is the one that find() gives.
-  // Requires: fewer than 2^31 texts of together fewer than 2^32 bytes.
+  // Copies the texts. An empty text at i becomes "[EMPTY_i]"; of equal texts the last id is the one
+  // that find() gives. Requires: fewer than 2^31 texts of together fewer than 2^32 bytes.
   explicit TextIndex(std::span<const std::string_view> texts);
 
   int32_t size() const { return static_cast<int32_t>(begins_.empty() ? 0 : begins_.size() - 1); }

@@ -8,22 +8,29 @@ namespace {
 constexpr std::string_view kEscapedSpace = "▁";  // U+2581
 constexpr size_t kMaxText = size_t{1} << 30;
 
-uint8_t hex_digit(char c) { return static_cast<uint8_t>(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10); }
+uint8_t hex_digit(char c) {
+  return static_cast<uint8_t>(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+}
 
-// "a ." -> "a.", "a ' b" -> "a'b", "a 's" -> "a's": three passes, each over the result of the one before.
+// "a ." -> "a.", "a ' b" -> "a'b", "a 's" -> "a's": three passes, each over the result of the one
+// before.
 std::string tidy_spaces(const std::string& text) {
   std::string out;
   for (const char c : text) {
-    if (!out.empty() && out.back() == ' ' && (c == '?' || c == '!' || c == '.' || c == ',')) out.pop_back();
+    if (!out.empty() && out.back() == ' ' && (c == '?' || c == '!' || c == '.' || c == ','))
+      out.pop_back();
     out += c;
   }
-  for (size_t at = 0; (at = out.find(" ' ", at)) != std::string::npos; ++at) out.replace(at, 3, "'");
+  for (size_t at = 0; (at = out.find(" ' ", at)) != std::string::npos; ++at)
+    out.replace(at, 3, "'");
   std::string result;
   for (size_t i = 0; i < out.size(); ++i) {
     const std::string_view rest = std::string_view(out).substr(i);
     if (rest.starts_with(" '")) {
       const std::string_view tail = rest.substr(2);
-      if (tail.starts_with("s") || tail.starts_with("m") || tail.starts_with("re") || tail.starts_with("ve")) continue;
+      if (tail.starts_with("s") || tail.starts_with("m") || tail.starts_with("re") ||
+          tail.starts_with("ve"))
+        continue;
     }
     result += out[i];
   }
@@ -53,7 +60,9 @@ void append_escaped(std::string_view text, std::string& out) {
 }
 
 Status Tokenizer::encode(std::string_view text, EncodeFlags flags, std::vector<Token>& out) const {
-  if (text.size() > kMaxText) return Error{Errc::invalid_argument, fmt::format("a text of {} bytes is too long", text.size())};
+  if (text.size() > kMaxText)
+    return Error{Errc::invalid_argument,
+                 fmt::format("a text of {} bytes is too long", text.size())};
   const VocabRules& rules = vocabulary_.rules();
   if (flags.add_special && rules.add_bos && rules.ids.bos != kNoToken) out.push_back(rules.ids.bos);
   bool after_special = true;
@@ -111,9 +120,11 @@ std::string Tokenizer::detokenize(std::span<const Token> tokens, DecodeFlags fla
 std::string_view Tokenizer::without_added_tokens(std::string_view rendered) const {
   const VocabRules& rules = vocabulary_.rules();
   if (!vocabulary_.has_texts()) return rendered;
-  if (rules.add_bos && rules.ids.bos != kNoToken && rendered.starts_with(vocabulary_.text(rules.ids.bos)))
+  if (rules.add_bos && rules.ids.bos != kNoToken &&
+      rendered.starts_with(vocabulary_.text(rules.ids.bos)))
     rendered.remove_prefix(vocabulary_.text(rules.ids.bos).size());
-  if (rules.add_eos && rules.ids.eos != kNoToken && rendered.ends_with(vocabulary_.text(rules.ids.eos)))
+  if (rules.add_eos && rules.ids.eos != kNoToken &&
+      rendered.ends_with(vocabulary_.text(rules.ids.eos)))
     rendered.remove_suffix(vocabulary_.text(rules.ids.eos).size());
   return rendered;
 }

@@ -1,5 +1,5 @@
-// Text to token ids and back. One class per algorithm behind this interface; all are immutable after make_tokenizer() and
-// thread-safe.
+// Text to token ids and back. One class per algorithm behind this interface; all are immutable
+// after make_tokenizer() and thread-safe.
 #pragma once
 
 #include <memory>
@@ -16,7 +16,8 @@ namespace engine {
 
 struct EncodeFlags {
   bool add_special = true;     // begin and end tokens, as the vocabulary asks for
-  bool parse_special = false;  // texts of control tokens become these tokens: for prompts that we rendered, not for user text
+  bool parse_special = false;  // texts of control tokens become these tokens: for prompts that we
+                               // rendered, not for user text
 };
 
 struct DecodeFlags {
@@ -28,36 +29,41 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  // Appends the tokens of the text. Errc::unsupported: the model has no tokenizer; invalid_argument: too long, or beyond the
-  // limits of the pre-tokenizer.
+  // Appends the tokens of the text. Errc::unsupported: the model has no tokenizer;
+  // invalid_argument: too long, or beyond the limits of the pre-tokenizer.
   Status encode(std::string_view text, EncodeFlags flags, std::vector<Token>& out) const;
 
-  // Appends the raw bytes of a token, which may begin or end inside a character; of a control token only with `special`. Nothing
-  // for an id outside the vocabulary.
+  // Appends the raw bytes of a token, which may begin or end inside a character; of a control token
+  // only with `special`. Nothing for an id outside the vocabulary.
   virtual void append_piece(Token id, bool special, std::string& out) const;
   std::string piece(Token id, bool special = false) const;
 
-  // The text of a whole sequence: unlike the pieces in a row, without the space that encode() put in front, and tidied where
-  // the vocabulary wants it.
+  // The text of a whole sequence: unlike the pieces in a row, without the space that encode() put
+  // in front, and tidied where the vocabulary wants it.
   std::string detokenize(std::span<const Token> tokens, DecodeFlags flags) const;
 
   // A rendered prompt without the texts of the begin and end tokens that encode() adds itself.
   std::string_view without_added_tokens(std::string_view rendered) const;
 
   int32_t size() const { return vocabulary_.size(); }
-  Token find(std::string_view text) const { return vocabulary_.find(text); }  // the token stored with this text, or kNoToken
+  Token find(std::string_view text) const {
+    return vocabulary_.find(text);
+  }  // the token stored with this text, or kNoToken
   bool is_eog(Token id) const { return id >= 0 && id < size() && vocabulary_.has(id, attr_eog); }
   const SpecialIds& ids() const { return vocabulary_.ids(); }
   Token newline() const { return newline_; }  // the token of "\n", or kNoToken
   const Vocabulary& vocabulary() const { return vocabulary_; }
 
  protected:
-  explicit Tokenizer(Vocabulary vocabulary) : vocabulary_(std::move(vocabulary)), partitioner_(vocabulary_) {}
+  explicit Tokenizer(Vocabulary vocabulary)
+      : vocabulary_(std::move(vocabulary)), partitioner_(vocabulary_) {}
   Tokenizer(const Tokenizer&) = delete;
   Tokenizer& operator=(const Tokenizer&) = delete;
 
-  // Text without special tokens, not empty. `after_special`: it begins the text or follows a special token.
-  virtual Status encode_plain(std::string_view text, bool after_special, std::vector<Token>& out) const = 0;
+  // Text without special tokens, not empty. `after_special`: it begins the text or follows a
+  // special token.
+  virtual Status encode_plain(std::string_view text, bool after_special,
+                              std::vector<Token>& out) const = 0;
   // The bytes of a normal token.
   virtual void append_normal(Token id, std::string& out) const = 0;
 
@@ -69,7 +75,8 @@ class Tokenizer {
   Token newline_ = kNoToken;
 };
 
-// Nothing of `data` is kept. Errors as Vocabulary::build(); Errc::corrupt for a BPE vocabulary without merges.
+// Nothing of `data` is kept. Errors as Vocabulary::build(); Errc::corrupt for a BPE vocabulary
+// without merges.
 Result<std::unique_ptr<Tokenizer>> make_tokenizer(const VocabData& data);
 
 // The algorithms; make_tokenizer() chooses.

@@ -11,7 +11,8 @@ CodePoint decode_utf8(std::string_view text, size_t at) {
   if (*s < 0x80) return {*s, 1};
   const size_t left = text.size() - at;
   utf8proc_int32_t value = -1;
-  const utf8proc_ssize_t n = utf8proc_iterate(s, static_cast<utf8proc_ssize_t>(left < 4 ? left : 4), &value);
+  const utf8proc_ssize_t n =
+      utf8proc_iterate(s, static_cast<utf8proc_ssize_t>(left < 4 ? left : 4), &value);
   if (n <= 0) return {-1, 1};
   return {value, static_cast<uint32_t>(n)};
 }
@@ -78,14 +79,20 @@ CharClass char_class(int32_t code_point) {
   }
 }
 
-bool is_decimal_digit(int32_t code_point) { return utf8proc_category(code_point) == UTF8PROC_CATEGORY_ND; }
+bool is_decimal_digit(int32_t code_point) {
+  return utf8proc_category(code_point) == UTF8PROC_CATEGORY_ND;
+}
 
 bool is_white_space(int32_t c) {
   if (c < 0x80) return c == ' ' || (c >= 0x09 && c <= 0x0d);
   return c == 0x85 || char_class(c) == CharClass::separator;
 }
 
-int32_t lower_case(int32_t code_point) { return utf8proc_tolower(code_point); }
-int32_t upper_case(int32_t code_point) { return utf8proc_toupper(code_point); }
+int32_t lower_case(int32_t code_point) {
+  return utf8proc_tolower(code_point);
+}
+int32_t upper_case(int32_t code_point) {
+  return utf8proc_toupper(code_point);
+}
 
 }  // namespace engine

@@ -13,7 +13,8 @@ struct CodePoint {
   uint32_t bytes;  // 1 for an invalid byte, so that scans always advance
 };
 
-// Strict: overlong forms, surrogates and values above U+10FFFF are invalid. Requires: at < text.size().
+// Strict: overlong forms, surrogates and values above U+10FFFF are invalid. Requires: at <
+// text.size().
 CodePoint decode_utf8(std::string_view text, size_t at);
 
 // Requires: a code point that is neither a surrogate nor above U+10FFFF.
@@ -21,13 +22,15 @@ void append_utf8(int32_t code_point, std::string& out);
 
 bool is_valid_utf8(std::string_view text);
 
-// Bytes announced by a lead byte alone (high nibble 0-B: 1, C and D: 2, E: 3, F: 4), as SentencePiece cuts characters.
+// Bytes announced by a lead byte alone (high nibble 0-B: 1, C and D: 2, E: 3, F: 4), as
+// SentencePiece cuts characters.
 inline uint32_t utf8_lead_length(char lead) {
   constexpr uint8_t kLength[16] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 4};
   return kLength[static_cast<uint8_t>(lead) >> 4];
 }
 
-// Major general categories: what \p{L}, \p{N} and so on of the pre-tokenizer patterns mean. C holds Cc, Cf, Co, Cs, unassigned.
+// Major general categories: what \p{L}, \p{N} and so on of the pre-tokenizer patterns mean. C holds
+// Cc, Cf, Co, Cs, unassigned.
 enum class CharClass : uint8_t { letter, mark, number, punctuation, symbol, separator, other };
 CharClass char_class(int32_t code_point);
 

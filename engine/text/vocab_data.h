@@ -1,4 +1,5 @@
-// A vocabulary as the model file states it: plain data, no rule applied yet. Missing keys stay at "absent" (-1, nullopt, empty).
+// A vocabulary as the model file states it: plain data, no rule applied yet. Missing keys stay at
+// "absent" (-1, nullopt, empty).
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,8 @@ inline constexpr Token kNoToken = -1;
 struct SpecialIds {
   Token bos = kNoToken, eos = kNoToken, eot = kNoToken, eom = kNoToken;
   Token unk = kNoToken, sep = kNoToken, pad = kNoToken, mask = kNoToken;
-  Token fim_pre = kNoToken, fim_suf = kNoToken, fim_mid = kNoToken, fim_pad = kNoToken, fim_rep = kNoToken, fim_sep = kNoToken;
+  Token fim_pre = kNoToken, fim_suf = kNoToken, fim_mid = kNoToken, fim_pad = kNoToken,
+        fim_rep = kNoToken, fim_sep = kNoToken;
 };
 
 struct VocabData {
@@ -28,9 +30,10 @@ struct VocabData {
 
   // The views need to live only until make_tokenizer() returns.
   std::vector<std::string_view> tokens, merges;
-  std::vector<float> scores;    // empty: all 0
-  std::vector<int32_t> types;   // empty: all normal; values of TokenType
-  int64_t dummy_size = 0;       // number of ids of the models `none` and `no_vocab`, which store no texts
+  std::vector<float> scores;   // empty: all 0
+  std::vector<int32_t> types;  // empty: all normal; values of TokenType
+  int64_t dummy_size =
+      0;  // number of ids of the models `none` and `no_vocab`, which store no texts
 
   SpecialIds ids;
   std::optional<bool> add_bos, add_eos, add_sep, add_space_prefix;

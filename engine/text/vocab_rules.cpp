@@ -27,15 +27,18 @@ constexpr ModelDefaults kModels[] = {
 constexpr std::string_view kLater[] = {"bert", "t5", "rwkv", "plamo2", "hybriddna", "whitespace"};
 
 constexpr Token SpecialIds::*kRoles[] = {
-    &SpecialIds::bos,     &SpecialIds::eos,     &SpecialIds::eot,     &SpecialIds::eom,     &SpecialIds::unk,
-    &SpecialIds::sep,     &SpecialIds::pad,     &SpecialIds::mask,    &SpecialIds::fim_pre, &SpecialIds::fim_suf,
-    &SpecialIds::fim_mid, &SpecialIds::fim_pad, &SpecialIds::fim_rep, &SpecialIds::fim_sep};
+    &SpecialIds::bos,     &SpecialIds::eos,     &SpecialIds::eot,     &SpecialIds::eom,
+    &SpecialIds::unk,     &SpecialIds::sep,     &SpecialIds::pad,     &SpecialIds::mask,
+    &SpecialIds::fim_pre, &SpecialIds::fim_suf, &SpecialIds::fim_mid, &SpecialIds::fim_pad,
+    &SpecialIds::fim_rep, &SpecialIds::fim_sep};
 
 Status apply_pre(const VocabData& data, bool gemma4, VocabRules& rules) {
-  if (!gemma4 && !data.pre) log_warn("the model file names no pre-tokenizer (tokenizer.ggml.pre); text may be split badly");
+  if (!gemma4 && !data.pre)
+    log_warn("the model file names no pre-tokenizer (tokenizer.ggml.pre); text may be split badly");
   rules.pre = gemma4 ? "gemma4" : data.pre.value_or("default");
   const PreFlags* flags = find_pre(rules.pre);
-  if (flags == nullptr) return Error{Errc::unsupported, fmt::format("unknown pre-tokenizer type: '{}'", rules.pre)};
+  if (flags == nullptr)
+    return Error{Errc::unsupported, fmt::format("unknown pre-tokenizer type: '{}'", rules.pre)};
   rules.ignore_merges = flags->ignore_merges;
   rules.add_bos |= flags->add_bos;
   rules.add_sep |= flags->add_sep;
@@ -48,7 +51,8 @@ Status apply_pre(const VocabData& data, bool gemma4, VocabRules& rules) {
 }
 
 void apply_ids(const VocabData& data, VocabRules& rules) {
-  const int64_t n = data.tokens.empty() ? data.dummy_size : static_cast<int64_t>(data.tokens.size());
+  const int64_t n =
+      data.tokens.empty() ? data.dummy_size : static_cast<int64_t>(data.tokens.size());
   for (Token SpecialIds::*role : kRoles) {
     const Token given = data.ids.*role;
     Token& id = rules.ids.*role;
@@ -68,8 +72,10 @@ Result<VocabRules> resolve_rules(const VocabData& data) {
   for (const ModelDefaults& m : kModels)
     if (m.name == data.model) model = &m;
   for (const std::string_view name : kLater)
-    if (name == data.model) return Error{Errc::unsupported, fmt::format("tokenizer '{}' is not supported yet", name)};
-  if (model == nullptr) return Error{Errc::unsupported, fmt::format("unknown tokenizer: '{}'", data.model)};
+    if (name == data.model)
+      return Error{Errc::unsupported, fmt::format("tokenizer '{}' is not supported yet", name)};
+  if (model == nullptr)
+    return Error{Errc::unsupported, fmt::format("unknown tokenizer: '{}'", data.model)};
 
   VocabRules rules;
   rules.algorithm = model->algorithm;
@@ -80,7 +86,8 @@ Result<VocabRules> resolve_rules(const VocabData& data) {
   rules.add_space_prefix = model->add_space_prefix;
   rules.clean_spaces = model->clean_spaces;
   rules.escape_whitespaces = model->escape_whitespaces;
-  if (rules.algorithm == TokenAlgorithm::bpe) ENGINE_TRY_STATUS(apply_pre(data, data.model == "gemma4", rules));
+  if (rules.algorithm == TokenAlgorithm::bpe)
+    ENGINE_TRY_STATUS(apply_pre(data, data.model == "gemma4", rules));
 
   apply_ids(data, rules);
   rules.add_bos = data.add_bos.value_or(rules.add_bos);

@@ -1,4 +1,5 @@
-// What a vocabulary does by default, resolved: defaults of the algorithm, then of the pre-tokenizer, then the keys of the file.
+// What a vocabulary does by default, resolved: defaults of the algorithm, then of the
+// pre-tokenizer, then the keys of the file.
 #pragma once
 
 #include "engine/core/result.h"
@@ -17,11 +18,12 @@ struct VocabRules {
   bool escape_whitespaces = false;  // U+0020 is stored as U+2581
   bool ignore_merges = false;       // BPE: a word that is a token needs no merging
   bool byte_encoded = false;        // BPE: texts are stored with one printable character per byte
-  bool newline_words = false;       // BPE: a word of newlines alone may be a token of its own (gemma 4)
+  bool newline_words = false;  // BPE: a word of newlines alone may be a token of its own (gemma 4)
   SpecialIds ids;
 };
 
-// Errc::unsupported: an algorithm or pre-tokenizer that we do not have. Ids outside the vocabulary are dropped with a warning.
+// Errc::unsupported: an algorithm or pre-tokenizer that we do not have. Ids outside the vocabulary
+// are dropped with a warning.
 Result<VocabRules> resolve_rules(const VocabData& data);
 
 }  // namespace engine

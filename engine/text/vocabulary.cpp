@@ -15,14 +15,16 @@ Status check_sizes(const VocabData& data, const VocabRules& rules) {
   if (n == 0 && rules.algorithm != TokenAlgorithm::none)
     return Error{Errc::corrupt, "cannot find tokenizer vocab in model file"};
   if (static_cast<int64_t>(n) > kMaxTokens || data.dummy_size < 0 || data.dummy_size > kMaxTokens)
-    return Error{Errc::corrupt, fmt::format("a vocabulary of {} tokens is too large", std::max<int64_t>(n, data.dummy_size))};
+    return Error{Errc::corrupt, fmt::format("a vocabulary of {} tokens is too large",
+                                            std::max<int64_t>(n, data.dummy_size))};
   if (!data.scores.empty() && data.scores.size() < n)
     return Error{Errc::corrupt, fmt::format("{} scores for {} tokens", data.scores.size(), n)};
   if (!data.types.empty() && data.types.size() < n)
     return Error{Errc::corrupt, fmt::format("{} token types for {} tokens", data.types.size(), n)};
   uint64_t bytes = 0;
   for (const std::string_view t : data.tokens) bytes += t.empty() ? 32 : t.size();
-  if (bytes >= uint64_t{1} << 32) return Error{Errc::corrupt, "the token texts are larger than 4 GiB"};
+  if (bytes >= uint64_t{1} << 32)
+    return Error{Errc::corrupt, "the token texts are larger than 4 GiB"};
   return ok;
 }
 
@@ -59,11 +61,14 @@ Result<Vocabulary> Vocabulary::build(const VocabData& data) {
   }
 
   v.index_ = TextIndex(data.tokens);
-  if (v.index_.duplicates() > 0) log_warn("{} texts of the vocabulary belong to two tokens", v.index_.duplicates());
+  if (v.index_.duplicates() > 0)
+    log_warn("{} texts of the vocabulary belong to two tokens", v.index_.duplicates());
   v.attrs_.assign(data.tokens.size(), attr_normal);
-  for (size_t i = 0; i < data.types.size() && i < v.attrs_.size(); ++i) v.attrs_[i] = attrs_of_type(data.types[i]);
+  for (size_t i = 0; i < data.types.size() && i < v.attrs_.size(); ++i)
+    v.attrs_[i] = attrs_of_type(data.types[i]);
   if (v.rules_.algorithm == TokenAlgorithm::spm) v.scores_ = data.scores;
-  for (int b = 0; b < 256; ++b) v.byte_tokens_[static_cast<size_t>(b)] = v.find(fmt::format("<0x{:02X}>", b));
+  for (int b = 0; b < 256; ++b)
+    v.byte_tokens_[static_cast<size_t>(b)] = v.find(fmt::format("<0x{:02X}>", b));
   SpecialTokenFinder(v).run(data);
   return v;
 }

@@ -13,15 +13,19 @@
 namespace engine {
 namespace cpu {
 
-const Pack* find_pack(uint16_t id) { return Registry<Ctx>(all_kernels()).find_pack(id); }
+const Pack* find_pack(uint16_t id) {
+  return Registry<Ctx>(all_kernels()).find_pack(id);
+}
 
 namespace {
 
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(const BackendOptions& o) : pool_(*o.pool), features_(o.features), registry_(all_kernels()) {
+  CpuBackend(const BackendOptions& o)
+      : pool_(*o.pool), features_(o.features), registry_(all_kernels()) {
     const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-    info_ = {"cpu", cpu_model_name(), feature_names(features_), page * static_cast<size_t>(sysconf(_SC_PHYS_PAGES)),
+    info_ = {"cpu", cpu_model_name(), feature_names(features_),
+             page * static_cast<size_t>(sysconf(_SC_PHYS_PAGES)),
              page * static_cast<size_t>(sysconf(_SC_AVPHYS_PAGES))};
   }
   Status set_overrides(const std::string& s) { return registry_.set_overrides(s); }
@@ -31,26 +35,33 @@ class CpuBackend final : public Backend {
   Status can_run(const Graph& graph) const override {
     for (const Node& n : graph.nodes) {
       bool found = false;
-      for (const Kernel<Ctx>* k : registry_.all()) found |= k->op == n.op && (k->needs & ~features_) == 0;
-      if (!found) return Error{Errc::unsupported, fmt::format("layer {} needs the operator {}, which has no CPU kernel", n.layer, op_name(n.op))};
+      for (const Kernel<Ctx>* k : registry_.all())
+        found |= k->op == n.op && (k->needs & ~features_) == 0;
+      if (!found)
+        return Error{Errc::unsupported,
+                     fmt::format("layer {} needs the operator {}, which has no CPU kernel", n.layer,
+                                 op_name(n.op))};
     }
     return ok;
   }
 
-  Result<std::vector<Tensor>> load_weights(std::span<const WeightSource> sources, bool reference) override {
+  Result<std::vector<Tensor>> load_weights(std::span<const WeightSource> sources,
+                                           bool reference) override {
     ENGINE_TRY(loaded, cpu::load_weights(sources, reference, registry_, features_, pool_));
     for (Buffer& b : loaded.buffers) buffers_.push_back(std::move(b));
     return std::move(loaded.tensors);
   }
 
-  Result<PageStore> make_pages(const Graph& graph, std::span<const int32_t> pages, DType kv_type) override {
+  Result<PageStore> make_pages(const Graph& graph, std::span<const int32_t> pages,
+                               DType kv_type) override {
     PageStore store;
     for (const CacheSlot& s : graph.slots) {
       CacheSlotView v;
       v.v_offset = align_up(cache_plane_bytes(kv_type, s.n_head_kv, s.dk), 64);
       v.page_bytes = align_up(v.v_offset + cache_plane_bytes(kv_type, s.n_head_kv, s.dv), 64);
       v.dtype = kv_type, v.group = s.group, v.n_head_kv = s.n_head_kv, v.dk = s.dk, v.dv = s.dv;
-      ENGINE_TRY(buffer, Buffer::allocate(v.page_bytes * static_cast<size_t>(pages[static_cast<size_t>(s.group)])));
+      ENGINE_TRY(buffer, Buffer::allocate(v.page_bytes * static_cast<size_t>(
+                                                             pages[static_cast<size_t>(s.group)])));
       v.base = buffer.data();
       store.views.push_back(v);
       store.buffers.push_back(std::move(buffer));
@@ -58,9 +69,11 @@ class CpuBackend final : public Backend {
     return store;
   }
 
-  Result<std::unique_ptr<Executable>> compile(const Graph& graph, std::span<const Tensor> weights, const PageStore& pages,
+  Result<std::unique_ptr<Executable>> compile(const Graph& graph, std::span<const Tensor> weights,
+                                              const PageStore& pages,
                                               const CompileOptions& options) override {
-    const int workers = options.threads > 0 ? std::min(options.threads, pool_.size()) : pool_.size();
+    const int workers =
+        options.threads > 0 ? std::min(options.threads, pool_.size()) : pool_.size();
     ENGINE_TRY(plan, compile_plan(graph, weights, pages, options, registry_, features_, workers));
     return make_executable(std::move(plan), pool_, registry_, options.verify);
   }

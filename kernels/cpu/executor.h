@@ -6,6 +6,7 @@
 namespace engine::cpu {
 
 // pool and registry outlive the executable. verify: every step is recomputed by the scalar kernel.
-std::unique_ptr<Executable> make_executable(std::unique_ptr<Plan> plan, ThreadPool& pool, const Registry<Ctx>& registry, bool verify);
+std::unique_ptr<Executable> make_executable(std::unique_ptr<Plan> plan, ThreadPool& pool,
+                                            const Registry<Ctx>& registry, bool verify);
 
 }  // namespace engine::cpu

@@ -13,10 +13,14 @@ int64_t row_items(const Args& a) {
 }
 
 template <class Args>
-int64_t step_row_items(const Args& a) { return a.step->n_rows; }
+int64_t step_row_items(const Args& a) {
+  return a.step->n_rows;
+}
 
 template <class Args>
-int64_t single_item(const Args&) { return 1; }
+int64_t single_item(const Args&) {
+  return 1;
+}
 
 }  // namespace
 }  // namespace engine::cpu

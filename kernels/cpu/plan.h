@@ -1,4 +1,5 @@
-// Plan: a compiled graph as a flat array of steps with all pointers final. Made once per model; the row count is read at run time.
+// Plan: a compiled graph as a flat array of steps with all pointers final. Made once per model; the
+// row count is read at run time.
 #pragma once
 
 #include <atomic>
@@ -13,7 +14,8 @@
 
 namespace engine::cpu {
 
-// Rows up to this count take the few-row form of a plan: row-wise steps are repeated by every worker instead of waiting for a barrier.
+// Rows up to this count take the few-row form of a plan: row-wise steps are repeated by every
+// worker instead of waiting for a barrier.
 constexpr int kFewRows = 8;
 
 enum class Split : uint8_t {
@@ -24,9 +26,10 @@ enum class Split : uint8_t {
 
 struct Step {
   const Kernel<Ctx>* kernel;
-  std::byte* args;               // of worker 0; worker w: args + w * kMaxArgsBytes in the few-row form, worker 0's otherwise
+  std::byte* args;  // of worker 0; worker w: args + w * kMaxArgsBytes in the few-row form, worker
+                    // 0's otherwise
   Value node;
-  bool replicated;               // in the few-row form
+  bool replicated;                 // in the few-row form
   bool barrier_few, barrier_many;  // after the step
 };
 
@@ -35,14 +38,16 @@ struct Plan {
   Layout layout;
   std::vector<Step> steps;
   std::vector<ExpertList> expert_lists;
-  Buffer memory, scratch_memory; // arguments, arenas, candidates; scratch
+  Buffer memory, scratch_memory;    // arguments, arenas, candidates; scratch
   std::vector<std::byte*> scratch;  // per worker
   StepState state;
-  Binder binder;                 // of worker 0
+  Binder binder;  // of worker 0
   int workers = 1, max_rows = 0, max_outputs = 0, max_top = 0;
 };
 
-Result<std::unique_ptr<Plan>> compile_plan(const Graph& graph, std::span<const Tensor> weights, const PageStore& pages,
-                                           const CompileOptions& options, const Registry<Ctx>& registry, uint64_t features, int workers);
+Result<std::unique_ptr<Plan>> compile_plan(const Graph& graph, std::span<const Tensor> weights,
+                                           const PageStore& pages, const CompileOptions& options,
+                                           const Registry<Ctx>& registry, uint64_t features,
+                                           int workers);
 
 }  // namespace engine::cpu

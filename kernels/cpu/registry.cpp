@@ -12,6 +12,8 @@ constexpr const Kernel<Ctx>* kAll[] = {
 };
 }  // namespace
 
-std::span<const Kernel<Ctx>* const> all_kernels() { return kAll; }
+std::span<const Kernel<Ctx>* const> all_kernels() {
+  return kAll;
+}
 
 }  // namespace engine::cpu

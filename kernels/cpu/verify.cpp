@@ -8,7 +8,8 @@
 namespace engine::cpu {
 namespace {
 
-// The rows of a packed weight as in the file, for scalar kernels; copies are kept for the step only.
+// The rows of a packed weight as in the file, for scalar kernels; copies are kept for the step
+// only.
 Tensor unpacked(const Tensor& w, const Pack* pack, std::vector<std::byte>& storage) {
   if (w.pack == 0) return w;
   Tensor t = make_tensor(nullptr, w.dtype, w.ne[0], w.ne[1], w.ne[2], w.ne[3]);
@@ -18,7 +19,8 @@ Tensor unpacked(const Tensor& w, const Pack* pack, std::vector<std::byte>& stora
   return t;
 }
 
-// Largest distance of two results against the size of the reference; int8 activations are compared by their decoded size elsewhere.
+// Largest distance of two results against the size of the reference; int8 activations are compared
+// by their decoded size elsewhere.
 struct Difference {
   double worst = 0, norm = 0;
   int64_t row = 0, column = 0;
@@ -28,10 +30,13 @@ Difference compare(const Tensor& got, const Tensor& want, int64_t rows) {
   Difference d;
   double sum = 0;
   for (int64_t r = 0; r < rows; ++r) {
-    const float *a = reinterpret_cast<const float*>(got.row(r)), *b = reinterpret_cast<const float*>(want.row(r));
+    const float *a = reinterpret_cast<const float*>(got.row(r)),
+                *b = reinterpret_cast<const float*>(want.row(r));
     for (int64_t i = 0; i < got.ne[0]; ++i) {
       sum += static_cast<double>(b[i]) * b[i];
-      const double e = std::isnan(a[i]) != std::isnan(b[i]) ? INFINITY : std::abs(static_cast<double>(a[i]) - b[i]);
+      const double e = std::isnan(a[i]) != std::isnan(b[i])
+                           ? INFINITY
+                           : std::abs(static_cast<double>(a[i]) - b[i]);
       if (e > d.worst) d.worst = e, d.row = r, d.column = i;
     }
   }
@@ -51,8 +56,11 @@ Status verify_plan(Plan& plan, const Registry<Ctx>& registry) {
     if (items == 0) continue;
     step.kernel->run(step.args, {0, items}, ctx);
     const Kernel<Ctx>* twin = registry.scalar(n.op, step.kernel->w, step.kernel->x);
-    // Side effects outside the arenas (pages, candidate lists) are covered by the steps that read them.
-    if (twin == nullptr || twin == step.kernel || n.width == 0 || n.dtype != DType::f32 || n.op == Op::router_topk) continue;
+    // Side effects outside the arenas (pages, candidate lists) are covered by the steps that read
+    // them.
+    if (twin == nullptr || twin == step.kernel || n.width == 0 || n.dtype != DType::f32 ||
+        n.op == Op::router_topk)
+      continue;
     const Tensor y = plan.binder.value(step.node);
     copy.assign(y.data, y.data + plan.layout.values[static_cast<size_t>(step.node)].bytes);
     std::byte args[kMaxArgsBytes];
@@ -65,13 +73,16 @@ Status verify_plan(Plan& plan, const Registry<Ctx>& registry) {
     twin->run(args, {0, twin->items(args)}, ctx);
     Tensor got = y;
     got.data = copy.data();
-    const int64_t rows = (n.rows == Rows::outputs ? plan.state.n_out : plan.state.n_rows) * n.row_factor;
+    const int64_t rows =
+        (n.rows == Rows::outputs ? plan.state.n_out : plan.state.n_rows) * n.row_factor;
     const Difference d = compare(got, y, rows);
     std::memcpy(y.data, copy.data(), copy.size());  // go on with the result of the picked kernel
     const double scale = 64.0 * std::sqrt(static_cast<double>(std::max<int64_t>(1, y.ne[0])));
     if (!(d.worst <= step.kernel->tolerance * scale * d.norm + 1e-6))
-      return Error{Errc::internal, fmt::format("step {} ({}, layer {}): {} differs from {} by {:.3g} at row {}, element {} (rms {:.3g})", i,
-                                               op_name(n.op), n.layer, step.kernel->id, twin->id, d.worst, d.row, d.column, d.norm)};
+      return Error{Errc::internal, fmt::format("step {} ({}, layer {}): {} differs from {} by "
+                                               "{:.3g} at row {}, element {} (rms {:.3g})",
+                                               i, op_name(n.op), n.layer, step.kernel->id, twin->id,
+                                               d.worst, d.row, d.column, d.norm)};
   }
   return ok;
 }

@@ -9,26 +9,30 @@ namespace engine::cpu {
 namespace {
 
 constexpr size_t kAlign = 64;
-constexpr size_t kTaskBytes = 256 << 10;  // of the source: small enough to balance, large enough to stream
+constexpr size_t kTaskBytes =
+    256 << 10;  // of the source: small enough to balance, large enough to stream
 
 struct Job {
   const Tensor* source;  // rows as in the file
   Tensor* out;
-  const Pack* pack;      // nullptr: copied, or converted to f32
-  size_t offset;         // in the arena
+  const Pack* pack;  // nullptr: copied, or converted to f32
+  size_t offset;     // in the arena
 };
 
 struct Task {
   const Job* job;
-  Range range;           // panels, or rows
+  Range range;  // panels, or rows
 };
 
-int64_t panels(const Tensor& t, int rows) { return (t.ne[1] + rows - 1) / rows * t.ne[2] * t.ne[3]; }
+int64_t panels(const Tensor& t, int rows) {
+  return (t.ne[1] + rows - 1) / rows * t.ne[2] * t.ne[3];
+}
 
 // f32 rows [range) of a tensor of any type.
 void convert_rows(const Tensor& source, const Tensor& out, Range range) {
   const Codec* c = codec(source.dtype);
-  for (int64_t r = range.begin; r < range.end; ++r) c->dequant_row(source.row(r), reinterpret_cast<float*>(out.row(r)), source.ne[0]);
+  for (int64_t r = range.begin; r < range.end; ++r)
+    c->dequant_row(source.row(r), reinterpret_cast<float*>(out.row(r)), source.ne[0]);
 }
 
 void run_task(const Task& task) {
@@ -39,7 +43,8 @@ void run_task(const Task& task) {
   } else if (!convert) {
     job.pack->run(*job.source, task.range, job.out->data);
   } else {
-    // Reference mode: one panel of f32 rows at a time, packed from a stack of rows that looks like a whole tensor to the packing.
+    // Reference mode: one panel of f32 rows at a time, packed from a stack of rows that looks like
+    // a whole tensor to the packing.
     const int64_t per_matrix = (job.source->ne[1] + job.pack->rows - 1) / job.pack->rows;
     std::vector<float> rows(static_cast<size_t>(job.source->ne[0] * job.pack->rows));
     for (int64_t p = task.range.begin; p < task.range.end; ++p) {
@@ -47,8 +52,11 @@ void run_task(const Task& task) {
       const int64_t count = std::min<int64_t>(job.pack->rows, job.source->ne[1] - first);
       const int64_t base = p / per_matrix * job.source->ne[1] + first;
       const Codec* c = codec(job.source->dtype);
-      for (int64_t r = 0; r < count; ++r) c->dequant_row(job.source->row(base + r), rows.data() + r * job.source->ne[0], job.source->ne[0]);
-      const Tensor one = make_tensor(reinterpret_cast<std::byte*>(rows.data()), DType::f32, job.source->ne[0], count);
+      for (int64_t r = 0; r < count; ++r)
+        c->dequant_row(job.source->row(base + r), rows.data() + r * job.source->ne[0],
+                       job.source->ne[0]);
+      const Tensor one = make_tensor(reinterpret_cast<std::byte*>(rows.data()), DType::f32,
+                                     job.source->ne[0], count);
       job.pack->run(one, {0, 1}, job.out->data + static_cast<size_t>(p) * job.pack->bytes(one));
     }
   }
@@ -56,8 +64,9 @@ void run_task(const Task& task) {
 
 }  // namespace
 
-Result<LoadedWeights> load_weights(std::span<const WeightSource> sources, bool reference, const Registry<Ctx>& registry,
-                                   uint64_t features, ThreadPool& pool) {
+Result<LoadedWeights> load_weights(std::span<const WeightSource> sources, bool reference,
+                                   const Registry<Ctx>& registry, uint64_t features,
+                                   ThreadPool& pool) {
   LoadedWeights out;
   out.tensors.resize(sources.size());
   std::vector<Job> jobs;
@@ -76,7 +85,8 @@ Result<LoadedWeights> load_weights(std::span<const WeightSource> sources, bool r
       const Op op = t.ne[2] > 1 ? Op::expert_matmul : Op::matmul;
       const Kernel<Ctx>* k = registry.pick(op, t.dtype, traits(t.dtype).act, nullptr, features);
       if (k == nullptr)
-        return Error{Errc::unsupported, std::string("no kernel multiplies with weights of type ") + display_name(t.dtype)};
+        return Error{Errc::unsupported, std::string("no kernel multiplies with weights of type ") +
+                                            display_name(t.dtype)};
       pack = k->pack;
     }
     const bool aligned = reinterpret_cast<uintptr_t>(s.host.data) % 4 == 0;
@@ -92,12 +102,15 @@ Result<LoadedWeights> load_weights(std::span<const WeightSource> sources, bool r
     for (Job& job : jobs) {
       job.out->data = arena.data() + job.offset;
       const int64_t n = job.pack ? panels(*job.source, job.pack->rows) : job.source->rows();
-      const int64_t step = std::max<int64_t>(1, static_cast<int64_t>(kTaskBytes) * n / static_cast<int64_t>(job.source->bytes() + 1));
-      for (int64_t at = 0; at < n; at += step) tasks.push_back({&job, {at, std::min(n, at + step)}});
+      const int64_t step = std::max<int64_t>(
+          1, static_cast<int64_t>(kTaskBytes) * n / static_cast<int64_t>(job.source->bytes() + 1));
+      for (int64_t at = 0; at < n; at += step)
+        tasks.push_back({&job, {at, std::min(n, at + step)}});
     }
     std::atomic<size_t> next{0};
     fork_join(pool, pool.size(), [&](const Team&) {
-      for (size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < tasks.size();) run_task(tasks[i]);
+      for (size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < tasks.size();)
+        run_task(tasks[i]);
     });
     out.buffers.push_back(std::move(arena));
   }

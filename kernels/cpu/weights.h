@@ -1,4 +1,5 @@
-// Loading of weights on the CPU: which kernel will read a matrix, and packing into its layout on all threads.
+// Loading of weights on the CPU: which kernel will read a matrix, and packing into its layout on
+// all threads.
 #pragma once
 
 #include <span>
@@ -13,13 +14,14 @@
 namespace engine::cpu {
 
 struct LoadedWeights {
-  std::vector<Tensor> tensors;   // in the order of sources
-  std::vector<Buffer> buffers;   // own what the tensors point into, unless they stayed in the file
+  std::vector<Tensor> tensors;  // in the order of sources
+  std::vector<Buffer> buffers;  // own what the tensors point into, unless they stayed in the file
   size_t bytes = 0;
 };
 
 // reference: every matrix becomes f32.
-Result<LoadedWeights> load_weights(std::span<const WeightSource> sources, bool reference, const Registry<Ctx>& registry,
-                                   uint64_t features, ThreadPool& pool);
+Result<LoadedWeights> load_weights(std::span<const WeightSource> sources, bool reference,
+                                   const Registry<Ctx>& registry, uint64_t features,
+                                   ThreadPool& pool);
 
 }  // namespace engine::cpu

@@ -14,15 +14,19 @@ void fill(EmbedArgs& a, const Binder& b, const Node& n, Value v) {
   a = {table, table.pack != 0 ? b.find_pack(table.pack) : nullptr, b.value(v), n.scale, b.step};
 }
 
-void fill(TakeRowsArgs& a, const Binder& b, const Node& n, Value v) { a = {b.value(n.in[0]), b.value(v), b.step}; }
+void fill(TakeRowsArgs& a, const Binder& b, const Node& n, Value v) {
+  a = {b.value(n.in[0]), b.value(v), b.step};
+}
 
 void fill(QuantizeArgs& a, const Binder& b, const Node& n, Value v) {
-  // A quantized input of experts has row_factor rows per row of the step; the kernel sees them as groups of one long row.
+  // A quantized input of experts has row_factor rows per row of the step; the kernel sees them as
+  // groups of one long row.
   a = {b.value(n.in[0]), b.value(v), b.rows(n), n.row_factor};
 }
 
 void fill(NormArgs& a, const Binder& b, const Node& n, Value v) {
-  a = {b.value(n.in[0]), b.value(v), b.vector(n.w[0]), b.vector(n.w[2]), b.value(n.residual), n.eps, n.n_head, b.rows(n)};
+  a = {b.value(n.in[0]),    b.value(v), b.vector(n.w[0]), b.vector(n.w[2]),
+       b.value(n.residual), n.eps,      n.n_head,         b.rows(n)};
 }
 
 void fill(RopeTableArgs& a, const Binder& b, const Node& n, Value v) {
@@ -32,13 +36,15 @@ void fill(RopeTableArgs& a, const Binder& b, const Node& n, Value v) {
 
 void fill(RopeArgs& a, const Binder& b, const Node& n, Value v) {
   const RopeSpec& r = b.graph->ropes[static_cast<size_t>(n.rope)];
-  a = {b.value(n.in[0]), b.value(v), b.value(n.in[1]), r.style, n.n_head, n.head_dim, r.n_rot, b.rows(n)};
+  a = {b.value(n.in[0]), b.value(v), b.value(n.in[1]), r.style,
+       n.n_head,         n.head_dim, r.n_rot,          b.rows(n)};
 }
 
 void fill(MatmulArgs& a, const Binder& b, const Node& n, Value v) {
   a.w = b.weight(n.w[0]), a.up = b.weight(n.w[1]);
   a.x = b.value(n.in[0]), a.y = b.value(v);
-  a.epilogue = {b.vector(n.w[2]), n.scale == 0 ? 1 : n.scale, n.softcap, n.act, b.value(n.residual)};
+  a.epilogue = {b.vector(n.w[2]), n.scale == 0 ? 1 : n.scale, n.softcap, n.act,
+                b.value(n.residual)};
   a.experts = n.op == Op::expert_matmul ? &b.expert_lists[static_cast<size_t>(n.in[1])] : nullptr;
   a.x_per_entry = n.x_per_entry;
   a.micro = nullptr;
@@ -48,31 +54,43 @@ void fill(MatmulArgs& a, const Binder& b, const Node& n, Value v) {
 void fill(RouterArgs& a, const Binder& b, const Node& n, Value v) {
   ExpertList& list = b.expert_lists[static_cast<size_t>(v)];
   const int rows = n.rows == Rows::outputs ? b.max_outputs : b.max_rows;
-  std::byte* at = b.value(v).data + align_up(sizeof(float) * static_cast<size_t>(n.n_used * rows), 64);
+  std::byte* at =
+      b.value(v).data + align_up(sizeof(float) * static_cast<size_t>(n.n_used * rows), 64);
   list.n_expert = n.n_expert, list.n_used = n.n_used;
   list.offsets = reinterpret_cast<int32_t*>(at);
-  list.entries = reinterpret_cast<int32_t*>(at + align_up(sizeof(int32_t) * static_cast<size_t>(n.n_expert + 1), 64));
-  a = {b.value(n.in[0]), b.vector(n.w[0]), n.sigmoid, n.normalize, n.scale, b.value(v).as<float>(), &list, b.rows(n)};
+  list.entries = reinterpret_cast<int32_t*>(
+      at + align_up(sizeof(int32_t) * static_cast<size_t>(n.n_expert + 1), 64));
+  a = {b.value(n.in[0]), b.vector(n.w[0]),       n.sigmoid, n.normalize,
+       n.scale,          b.value(v).as<float>(), &list,     b.rows(n)};
 }
 
 void fill(CombineArgs& a, const Binder& b, const Node& n, Value v) {
-  a = {b.value(n.in[0]), b.value(v), b.value(n.residual), b.value(n.in[1]).as<const float>(), n.n_used, b.rows(n)};
+  a = {b.value(n.in[0]), b.value(v), b.value(n.residual), b.value(n.in[1]).as<const float>(),
+       n.n_used,         b.rows(n)};
 }
 
 void fill(GluArgs& a, const Binder& b, const Node& n, Value v) {
   a = {b.value(n.in[0]), b.value(n.in[1]), b.value(v), n.act, b.rows(n), n.row_factor};
 }
 
-void fill(AddArgs& a, const Binder& b, const Node& n, Value v) { a = {b.value(n.in[0]), b.value(n.in[1]), b.value(v), n.scale, b.rows(n)}; }
-void fill(SoftcapArgs& a, const Binder& b, const Node& n, Value v) { a = {b.value(n.in[0]), b.value(v), n.softcap, b.rows(n)}; }
-void fill(ScaleArgs& a, const Binder& b, const Node& n, Value v) { a = {b.value(n.in[0]), b.value(v), n.scale, b.vector(n.w[0]), b.rows(n)}; }
+void fill(AddArgs& a, const Binder& b, const Node& n, Value v) {
+  a = {b.value(n.in[0]), b.value(n.in[1]), b.value(v), n.scale, b.rows(n)};
+}
+void fill(SoftcapArgs& a, const Binder& b, const Node& n, Value v) {
+  a = {b.value(n.in[0]), b.value(v), n.softcap, b.rows(n)};
+}
+void fill(ScaleArgs& a, const Binder& b, const Node& n, Value v) {
+  a = {b.value(n.in[0]), b.value(v), n.scale, b.vector(n.w[0]), b.rows(n)};
+}
 
 void fill(KvStoreArgs& a, const Binder& b, const Node& n, Value) {
   a = {b.value(n.in[0]), b.value(n.in[1]), b.slots[static_cast<size_t>(n.slot)], b.step};
 }
 
 void fill(AttendArgs& a, const Binder& b, const Node& n, Value v) {
-  a = {b.value(n.in[0]), b.value(v), b.slots[static_cast<size_t>(n.slot)], n.n_head, n.window, n.scale, n.softcap, b.vector(n.w[0]), b.step};
+  a = {b.value(n.in[0]), b.value(v),       b.slots[static_cast<size_t>(n.slot)],
+       n.n_head,         n.window,         n.scale,
+       n.softcap,        b.vector(n.w[0]), b.step};
 }
 
 void fill(TopArgs& a, const Binder& b, const Node& n, Value) {
@@ -82,7 +100,9 @@ void fill(TopArgs& a, const Binder& b, const Node& n, Value) {
 }
 
 template <class Args>
-constexpr bool can_fill = requires(Args& a, const Binder& b, const Node& n) { fill(a, b, n, Value{}); };
+constexpr bool can_fill = requires(Args& a, const Binder& b, const Node& n) {
+  fill(a, b, n, Value{});
+};
 
 template <class Args>
 Status fill_one(const Binder& bind, Value v, std::byte* out) {
@@ -92,7 +112,8 @@ Status fill_one(const Binder& bind, Value v, std::byte* out) {
     fill(*new (out) Args{}, bind, n, v);
     return ok;
   } else {
-    return Error{Errc::unsupported, fmt::format("the operator {} has no kernel yet", op_name(n.op))};
+    return Error{Errc::unsupported,
+                 fmt::format("the operator {} has no kernel yet", op_name(n.op))};
   }
 }
 
@@ -128,7 +149,9 @@ void touched(const Graph& graph, const Layout& layout, Value v, std::vector<Touc
   for (Value in : n.in) add(in, false);
   add(n.residual, false);
   add(v, true);
-  if (n.slot >= 0) out.push_back({Touch::slot, static_cast<size_t>(n.slot), static_cast<size_t>(n.slot) + 1, n.op == Op::kv_store});
+  if (n.slot >= 0)
+    out.push_back({Touch::slot, static_cast<size_t>(n.slot), static_cast<size_t>(n.slot) + 1,
+                   n.op == Op::kv_store});
 }
 
 }  // namespace engine

@@ -1,4 +1,5 @@
-// fuse(): epilogues. A node is folded into its producer only when it is the producer's single reader.
+// fuse(): epilogues. A node is folded into its producer only when it is the producer's single
+// reader.
 #include "kernels/plan/passes.h"
 #include "kernels/plan/rewriter.h"
 
@@ -19,19 +20,26 @@ struct Uses {
   std::vector<int> count;
 };
 
-bool is_matmul(const Node& n) { return n.op == Op::matmul || n.op == Op::expert_matmul; }
+bool is_matmul(const Node& n) {
+  return n.op == Op::matmul || n.op == Op::expert_matmul;
+}
 
 // act(gate) * up as one matmul over two matrices: same input, same type, no biases.
 bool pairs(const Graph& g, const Uses& uses, std::span<const Tensor> weights, const Node& glu) {
   if (!uses.single(glu.in[0]) || !uses.single(glu.in[1])) return false;
-  const Node &a = g.nodes[static_cast<size_t>(glu.in[0])], &b = g.nodes[static_cast<size_t>(glu.in[1])];
-  if (!is_matmul(a) || a.op != b.op || a.in[0] != b.in[0] || a.in[1] != b.in[1] || a.x_per_entry != b.x_per_entry) return false;
+  const Node &a = g.nodes[static_cast<size_t>(glu.in[0])],
+             &b = g.nodes[static_cast<size_t>(glu.in[1])];
+  if (!is_matmul(a) || a.op != b.op || a.in[0] != b.in[0] || a.in[1] != b.in[1] ||
+      a.x_per_entry != b.x_per_entry)
+    return false;
   if (a.w[2] >= 0 || b.w[2] >= 0 || a.residual >= 0 || b.residual >= 0) return false;
-  const Tensor &wa = weights[static_cast<size_t>(a.w[0])], &wb = weights[static_cast<size_t>(b.w[0])];
+  const Tensor &wa = weights[static_cast<size_t>(a.w[0])],
+               &wb = weights[static_cast<size_t>(b.w[0])];
   return wa.dtype == wb.dtype && wa.pack == wb.pack && wa.ne[1] == wb.ne[1];
 }
 
-// Whether `other` (added to the result of v) can become the residual of v: v computes a sum and other is there before it.
+// Whether `other` (added to the result of v) can become the residual of v: v computes a sum and
+// other is there before it.
 bool takes_residual(const Graph& g, const Uses& uses, Value v, Value other, float scale) {
   if (!uses.single(v) || other >= v) return false;
   const Node& n = g.nodes[static_cast<size_t>(v)];
@@ -44,7 +52,8 @@ void fold_pairs(Graph& g, std::span<const Tensor> weights) {
   const Uses uses(g);
   std::vector<bool> dead(g.nodes.size(), false);
   for (const Node& n : g.nodes)
-    if (n.op == Op::glu && pairs(g, uses, weights, n)) dead[static_cast<size_t>(n.in[0])] = dead[static_cast<size_t>(n.in[1])] = true;
+    if (n.op == Op::glu && pairs(g, uses, weights, n))
+      dead[static_cast<size_t>(n.in[0])] = dead[static_cast<size_t>(n.in[1])] = true;
   Rewriter to(g);
   for (Value v = 0; v < static_cast<Value>(g.nodes.size()); ++v) {
     const Node& n = g.nodes[static_cast<size_t>(v)];

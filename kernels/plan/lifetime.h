@@ -1,4 +1,5 @@
-// Where every value of a graph lies: an offset in the shared arena, or in the arena that each worker has of its own.
+// Where every value of a graph lies: an offset in the shared arena, or in the arena that each
+// worker has of its own.
 #pragma once
 
 #include <cstddef>
@@ -10,11 +11,12 @@ namespace engine {
 
 struct Placement {
   size_t offset = 0, bytes = 0, stride = 0;  // stride: bytes of a row
-  bool worker = false;                       // true: in the arena of each worker (values that few-row steps compute redundantly)
+  bool worker =
+      false;  // true: in the arena of each worker (values that few-row steps compute redundantly)
 };
 
 struct Layout {
-  std::vector<Placement> values;             // one per node
+  std::vector<Placement> values;  // one per node
   size_t shared_bytes = 0, worker_bytes = 0;
 };
 

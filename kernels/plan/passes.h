@@ -1,4 +1,5 @@
-// Passes over a graph that every backend needs, in this order: fuse, take_outputs, quantize_inputs. Each keeps the order of computing.
+// Passes over a graph that every backend needs, in this order: fuse, take_outputs, quantize_inputs.
+// Each keeps the order of computing.
 #pragma once
 
 #include <span>
@@ -8,8 +9,8 @@
 
 namespace engine {
 
-// Folds gated pairs, residual additions and soft caps into the matmul or norm that produces them (epilogues).
-// weights: as loaded, their types decide what can be paired.
+// Folds gated pairs, residual additions and soft caps into the matmul or norm that produces them
+// (epilogues). weights: as loaded, their types decide what can be paired.
 void fuse(Graph& graph, std::span<const Tensor> weights);
 
 // Everything after the last attention runs only for the rows that want an output.

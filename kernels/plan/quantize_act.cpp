@@ -1,4 +1,5 @@
-// quantize_inputs(): activations are quantized once per distinct input, right before the first matmul that reads them.
+// quantize_inputs(): activations are quantized once per distinct input, right before the first
+// matmul that reads them.
 #include <unordered_map>
 
 #include "kernels/plan/passes.h"
@@ -21,7 +22,8 @@ void quantize_inputs(Graph& graph, std::span<const Tensor> weights) {
       const Node& source = graph.nodes[static_cast<size_t>(n.in[0])];
       Node q{Op::quantize_act};
       q.in[0] = to(n.in[0]);
-      q.layer = n.layer, q.width = source.width, q.dtype = DType::a8x32, q.row_factor = source.row_factor, q.rows = n.rows;
+      q.layer = n.layer, q.width = source.width, q.dtype = DType::a8x32,
+      q.row_factor = source.row_factor, q.rows = n.rows;
       it->second = to.push(q);
     }
     Node reads = to.renumbered(n);

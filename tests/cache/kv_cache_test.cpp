@@ -83,13 +83,14 @@ TEST(KvCache, a_prefix_counts_only_as_far_as_every_group_can_supply_it) {
   KvCache c(windows, pages);
   const auto prompt = keys(6 * 64);
   SeqId s = c.open(0, {});
-  for (int i = 0; i < 6; ++i) feed(c, s, std::span(prompt).subspan(static_cast<size_t>(i) * 64, 64));
+  for (int i = 0; i < 6; ++i)
+    feed(c, s, std::span(prompt).subspan(static_cast<size_t>(i) * 64, 64));
   c.close(s, true);
   const auto longer = keys(7 * 64);
   s = c.open(0, longer);
   EXPECT_EQ(c.past(s), 6 * 64);  // the window pages of the end are still there
   c.close(s, true);
-  s = c.open(0, keys(2 * 64));   // those of the middle are not: only 4 window pages existed
+  s = c.open(0, keys(2 * 64));  // those of the middle are not: only 4 window pages existed
   EXPECT_LE(c.past(s), 64);
 }
 

@@ -24,12 +24,12 @@ TEST(Half, every_half_survives_the_way_through_float) {
 }
 
 TEST(Half, rounds_to_nearest_even) {
-  EXPECT_EQ(float_to_half(1.0f + 0x1p-11f), 0x3c00);                 // tie: down to even
-  EXPECT_EQ(float_to_half(1.0f + 3 * 0x1p-11f), 0x3c02);             // tie: up to even
+  EXPECT_EQ(float_to_half(1.0f + 0x1p-11f), 0x3c00);      // tie: down to even
+  EXPECT_EQ(float_to_half(1.0f + 3 * 0x1p-11f), 0x3c02);  // tie: up to even
   EXPECT_EQ(float_to_half(1.0f + 0x1p-11f + 0x1p-20f), 0x3c01);
   EXPECT_EQ(float_to_half(65519.0f), 0x7bff);
-  EXPECT_EQ(float_to_half(65520.0f), 0x7c00);                        // infinity
-  EXPECT_EQ(float_to_half(0x1p-25f), 0x0000);                        // tie of the smallest subnormal
+  EXPECT_EQ(float_to_half(65520.0f), 0x7c00);  // infinity
+  EXPECT_EQ(float_to_half(0x1p-25f), 0x0000);  // tie of the smallest subnormal
   EXPECT_EQ(float_to_half(std::nextafterf(0x1p-25f, 1.0f)), 0x0001);
   EXPECT_EQ(float_to_half(-0.0f), 0x8000);
 }
@@ -58,7 +58,8 @@ TEST(CpuInfo, a_cap_removes_what_lies_above_it) {
   EXPECT_EQ(*cap_features(all, "avx2"), static_cast<uint64_t>(isa::avx2 | isa::fma | isa::f16c));
   EXPECT_EQ(*cap_features(all, "avx512vnni"), all);
   EXPECT_EQ(*cap_features(all, ""), all);
-  EXPECT_EQ(*cap_features(isa::avx2, "avx512"), static_cast<uint64_t>(isa::avx2));  // a cap adds nothing
+  EXPECT_EQ(*cap_features(isa::avx2, "avx512"),
+            static_cast<uint64_t>(isa::avx2));  // a cap adds nothing
   const auto bad = cap_features(all, "sse9");
   ASSERT_FALSE(bad);
   EXPECT_NE(bad.error().message.find("avx512vnni"), std::string::npos);
@@ -68,7 +69,8 @@ TEST(Json, repairs_what_is_not_unicode) {
   EXPECT_EQ((*parse_json("\"a\xff\"")).get<std::string>(), "a\xef\xbf\xbd");
   EXPECT_EQ((*parse_json(R"("\ud83d")")).get<std::string>(), "\xef\xbf\xbd");
   EXPECT_EQ((*parse_json(R"("\ud83d\ude00")")).get<std::string>(), "\xf0\x9f\x98\x80");
-  EXPECT_EQ((*parse_json(R"("\\ud83d")")).get<std::string>(), "\\ud83d");  // an escaped backslash, not an escape
+  EXPECT_EQ((*parse_json(R"("\\ud83d")")).get<std::string>(),
+            "\\ud83d");  // an escaped backslash, not an escape
 }
 
 TEST(Json, ignores_what_follows_and_takes_the_last_duplicate) {

@@ -1,5 +1,5 @@
-// Tiny models of every architecture against recorded float32 logits, and the equality rules: the logits of a row are bit-equal for any
-// split of the prompt, any batch and any number of threads.
+// Tiny models of every architecture against recorded float32 logits, and the equality rules: the
+// logits of a row are bit-equal for any split of the prompt, any batch and any number of threads.
 #include <nlohmann/json.hpp>
 
 #include "engine/core/json_io.h"
@@ -12,11 +12,19 @@ struct Case {
   const char *folder, *name;
 };
 
-std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.name; }
+std::ostream& operator<<(std::ostream& out, const Case& c) {
+  return out << c.name;
+}
 
 constexpr Case kCases[] = {
-    {"arch", "llama"}, {"arch", "llama-moe"}, {"arch", "qwen2"}, {"arch", "qwen3"}, {"arch", "gemma3"},
-    {"arch-variants", "llama-gqa-freqs"}, {"arch-variants", "llama-moe-4of2-gqa"}, {"arch-variants", "qwen2-yarn-gqa"},
+    {"arch", "llama"},
+    {"arch", "llama-moe"},
+    {"arch", "qwen2"},
+    {"arch", "qwen3"},
+    {"arch", "gemma3"},
+    {"arch-variants", "llama-gqa-freqs"},
+    {"arch-variants", "llama-moe-4of2-gqa"},
+    {"arch-variants", "qwen2-yarn-gqa"},
     {"arch-variants", "gemma3-rope8-gqa"},
 };
 
@@ -65,7 +73,9 @@ TEST_P(ArchTest, logits_are_bit_equal_for_any_split_batch_and_thread_count) {
         std::vector<int> chunks = {512, 1};
         if (threads == 2 && isa == usable_isas().front())  // every split once
           for (int c = 2; c < static_cast<int>(tokens_.size()); ++c) chunks.push_back(c);
-        for (int chunk : chunks) ASSERT_EQ(logits(*model, tokens_, chunk), want) << isa << ", " << threads << " threads, chunks of " << chunk;
+        for (int chunk : chunks)
+          ASSERT_EQ(logits(*model, tokens_, chunk), want)
+              << isa << ", " << threads << " threads, chunks of " << chunk;
       }
     }
   }
@@ -78,13 +88,15 @@ TEST_P(ArchTest, two_sequences_in_one_batch_do_not_touch_each_other) {
     auto model = load(path_, *pool, {.n_sequences = 2});
     ASSERT_NE(model, nullptr);
     const std::vector<Token> other(tokens_.rbegin(), tokens_.rend());
-    const std::vector<float> want_a = logits(*model, tokens_, 512), want_b = logits(*model, other, 512);
+    const std::vector<float> want_a = logits(*model, tokens_, 512),
+                             want_b = logits(*model, other, 512);
     std::vector<float> got_a, got_b;
     auto a = model->open({}), b = model->open({});
     for (size_t at = 0; at < tokens_.size(); at += 5) {
       const size_t n = std::min<size_t>(5, tokens_.size() - at);
       const std::vector<OutputNeed> needs(n, OutputNeed{OutputNeed::full});
-      const Model::Rows rows[] = {{*a, std::span(tokens_).subspan(at, n), needs}, {*b, std::span(other).subspan(at, n), needs}};
+      const Model::Rows rows[] = {{*a, std::span(tokens_).subspan(at, n), needs},
+                                  {*b, std::span(other).subspan(at, n), needs}};
       auto out = model->step(rows);
       ASSERT_TRUE(static_cast<bool>(out));
       for (size_t i = 0; i < out->size(); ++i) {

@@ -28,7 +28,8 @@ std::vector<float> logits(Model& model, const std::vector<Token>& tokens, int ch
   auto seq = model.open({});
   EXPECT_TRUE(static_cast<bool>(seq));
   for (size_t at = 0; at < tokens.size();) {
-    const size_t n = std::min({tokens.size() - at, static_cast<size_t>(chunk), static_cast<size_t>(model.max_outputs())});
+    const size_t n = std::min(
+        {tokens.size() - at, static_cast<size_t>(chunk), static_cast<size_t>(model.max_outputs())});
     const std::vector<OutputNeed> needs(n, OutputNeed{OutputNeed::full});
     const Model::Rows rows{*seq, std::span(tokens).subspan(at, n), needs};
     auto result = model.step({&rows, 1});

@@ -1,4 +1,5 @@
-// Access to the golden data beside the checkout, and to the engine as a function from tokens to logits.
+// Access to the golden data beside the checkout, and to the engine as a function from tokens to
+// logits.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -25,14 +26,17 @@ inline std::string models_dir() {
   return env ? env : ENGINE_SOURCE_DIR "/build/models";
 }
 
-inline bool exists(const std::string& path) { return std::ifstream(path).good(); }
+inline bool exists(const std::string& path) {
+  return std::ifstream(path).good();
+}
 
 template <class T>
 std::vector<T> read_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary | std::ios::ate);
   std::vector<T> out(static_cast<size_t>(in.tellg()) / sizeof(T));
   in.seekg(0);
-  in.read(reinterpret_cast<char*>(out.data()), static_cast<std::streamsize>(out.size() * sizeof(T)));
+  in.read(reinterpret_cast<char*>(out.data()),
+          static_cast<std::streamsize>(out.size() * sizeof(T)));
   return out;
 }
 

@@ -1,4 +1,5 @@
-// Real models: the reference mode against recorded exact log-probabilities, and what the quantized path loses against the reference.
+// Real models: the reference mode against recorded exact log-probabilities, and what the quantized
+// path loses against the reference.
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -11,7 +12,8 @@ namespace {
 
 struct Case {
   const char *file, *folder;
-  double kl_llama, same_top;  // KL divergence of llama.cpp from exact over the same tokens; same-top rate to reach
+  double kl_llama, same_top;  // KL divergence of llama.cpp from exact over the same tokens;
+                              // same-top rate to reach
 };
 
 class QualityTest : public testing::TestWithParam<Case> {
@@ -19,13 +21,16 @@ class QualityTest : public testing::TestWithParam<Case> {
   void SetUp() override {
     model_path_ = models_dir() + "/" + GetParam().file;
     folder_ = shared_dir() + "/golden/" + GetParam().folder + "/";
-    if (!exists(model_path_)) GTEST_SKIP() << "SKIPPED LOUDLY: no model at " << model_path_ << " (scripts/fetch_model.py)";
-    if (!exists(folder_ + "logits.json")) GTEST_SKIP() << "SKIPPED LOUDLY: no golden data at " << folder_;
+    if (!exists(model_path_))
+      GTEST_SKIP() << "SKIPPED LOUDLY: no model at " << model_path_ << " (scripts/fetch_model.py)";
+    if (!exists(folder_ + "logits.json"))
+      GTEST_SKIP() << "SKIPPED LOUDLY: no golden data at " << folder_;
     std::ifstream in(folder_ + "logits.json");
     auto json = parse_json(std::string((std::istreambuf_iterator<char>(in)), {}));
     ASSERT_TRUE(static_cast<bool>(json));
     for (const Json& t : (*json)["tokens"]) tokens_.push_back(t.get<Token>());
-    for (const Json& p : (*json)["exact.logprobs.f16"]["positions"]) positions_.push_back(p.get<size_t>());
+    for (const Json& p : (*json)["exact.logprobs.f16"]["positions"])
+      positions_.push_back(p.get<size_t>());
     n_vocab_ = (*json)["n_vocab"].get<size_t>();
   }
   std::string model_path_, folder_;
@@ -64,7 +69,8 @@ TEST_P(QualityTest, reference_mode_is_exact_and_the_quantized_path_close_to_it) 
   ASSERT_EQ(exact.size(), positions_.size() * n_vocab_);
   double worst = 0;
   for (size_t p = 0; p < positions_.size(); ++p) {
-    const std::vector<double> mine = log_softmax(reference.data() + positions_[p] * n_vocab_, n_vocab_);
+    const std::vector<double> mine =
+        log_softmax(reference.data() + positions_[p] * n_vocab_, n_vocab_);
     for (size_t i = 0; i < n_vocab_; ++i) {
       const double want = half_to_float(exact[p * n_vocab_ + i]);
       if (want > std::log(1e-4)) worst = std::max(worst, std::abs(mine[i] - want));
@@ -80,17 +86,20 @@ TEST_P(QualityTest, reference_mode_is_exact_and_the_quantized_path_close_to_it) 
   }
   kl /= static_cast<double>(tokens_.size());
   const double same_rate = same / static_cast<double>(tokens_.size());
-  std::printf("%s: largest log-probability error of the reference %.4f; KL %.5f (llama.cpp %.5f); same top token %.2f %%\n", GetParam().folder,
-              worst, kl, GetParam().kl_llama, 100 * same_rate);
+  std::printf(
+      "%s: largest log-probability error of the reference %.4f; KL %.5f (llama.cpp %.5f); same top "
+      "token %.2f %%\n",
+      GetParam().folder, worst, kl, GetParam().kl_llama, 100 * same_rate);
   EXPECT_LE(worst, 0.02);
   EXPECT_LE(kl, 1.15 * GetParam().kl_llama);
   EXPECT_GE(same_rate, GetParam().same_top);
 }
 
-INSTANTIATE_TEST_SUITE_P(Golden, QualityTest,
-                         testing::Values(Case{"smollm2-135m.gguf", "smollm2-135m-q4_1", 0.00327, 0.94},
-                                         Case{"gemma3-270m.gguf", "gemma3-270m-q4_k_m", 0.00625, 0.95}),
-                         [](const auto& info) { return info.index == 0 ? "smollm2" : "gemma3"; });
+INSTANTIATE_TEST_SUITE_P(
+    Golden, QualityTest,
+    testing::Values(Case{"smollm2-135m.gguf", "smollm2-135m-q4_1", 0.00327, 0.94},
+                    Case{"gemma3-270m.gguf", "gemma3-270m-q4_k_m", 0.00625, 0.95}),
+    [](const auto& info) { return info.index == 0 ? "smollm2" : "gemma3"; });
 
 }  // namespace
 }  // namespace engine::golden

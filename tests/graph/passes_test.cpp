@@ -1,11 +1,12 @@
 // The passes of a plan on small hand-made graphs.
+#include "kernels/plan/passes.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
 #include "engine/graph/builder.h"
 #include "kernels/plan/lifetime.h"
-#include "kernels/plan/passes.h"
 
 namespace engine {
 namespace {
@@ -31,12 +32,14 @@ Graph model(DType matrix) {
   Value x = g.embed(g.weight("embd"), 1);
   g.begin_layer(0);
   const Value a = g.rms_norm(x, norm, 1e-5f);
-  const Value q = g.matmul(g.weight("q"), a), k = g.matmul(g.weight("k"), a), v = g.matmul(g.weight("v"), a);
+  const Value q = g.matmul(g.weight("q"), a), k = g.matmul(g.weight("k"), a),
+              v = g.matmul(g.weight("v"), a);
   const int slot = g.cache_slot({0, 1, 64, 64});
   g.kv_store(slot, k, v);
   x = g.add(x, g.matmul(g.weight("o"), g.attend(q, slot, {1, 1.0f})));
   const Value f = g.rms_norm(x, norm, 1e-5f);
-  x = g.add(x, g.matmul(g.weight("down"), g.glu(g.matmul(g.weight("gate"), f), g.matmul(g.weight("up"), f), Act::silu)));
+  x = g.add(x, g.matmul(g.weight("down"), g.glu(g.matmul(g.weight("gate"), f),
+                                                g.matmul(g.weight("up"), f), Act::silu)));
   const Value h = g.rms_norm(x, norm, 1e-5f);
   auto graph = g.finish(h, g.matmul(g.weight("embd"), h), 100, 64);
   EXPECT_TRUE(static_cast<bool>(graph));
@@ -45,17 +48,20 @@ Graph model(DType matrix) {
 
 std::vector<Tensor> tensors(const Graph& g) {
   std::vector<Tensor> out;
-  for (const WeightInfo& w : g.weights) out.push_back(make_tensor(nullptr, w.dtype, w.ne[0], w.ne[1]));
+  for (const WeightInfo& w : g.weights)
+    out.push_back(make_tensor(nullptr, w.dtype, w.ne[0], w.ne[1]));
   return out;
 }
 
 int count(const Graph& g, Op op) {
-  return static_cast<int>(std::count_if(g.nodes.begin(), g.nodes.end(), [&](const Node& n) { return n.op == op; }));
+  return static_cast<int>(
+      std::count_if(g.nodes.begin(), g.nodes.end(), [&](const Node& n) { return n.op == op; }));
 }
 
 void expect_ordered(const Graph& g) {
   for (size_t i = 0; i < g.nodes.size(); ++i)
-    for (Value in : {g.nodes[i].in[0], g.nodes[i].in[1], g.nodes[i].in[2], g.nodes[i].in[3], g.nodes[i].residual})
+    for (Value in : {g.nodes[i].in[0], g.nodes[i].in[1], g.nodes[i].in[2], g.nodes[i].in[3],
+                     g.nodes[i].residual})
       EXPECT_LT(in, static_cast<Value>(i)) << "node " << i << " reads what comes later";
 }
 
@@ -67,7 +73,8 @@ TEST(Passes, gated_pairs_and_residuals_become_epilogues) {
   EXPECT_EQ(count(g, Op::glu), 0);
   EXPECT_EQ(count(g, Op::add), 0);
   int pairs = 0, residuals = 0;
-  for (const Node& n : g.nodes) pairs += n.op == Op::matmul && n.w[1] >= 0, residuals += n.residual >= 0;
+  for (const Node& n : g.nodes)
+    pairs += n.op == Op::matmul && n.w[1] >= 0, residuals += n.residual >= 0;
   EXPECT_EQ(pairs, 1);
   EXPECT_EQ(residuals, 2);
 }
@@ -118,7 +125,8 @@ TEST(Lifetime, live_values_never_overlap) {
   std::vector<size_t> last(n);
   for (size_t i = 0; i < n; ++i) {
     last[i] = i;
-    for (Value in : {g.nodes[i].in[0], g.nodes[i].in[1], g.nodes[i].in[2], g.nodes[i].in[3], g.nodes[i].residual})
+    for (Value in : {g.nodes[i].in[0], g.nodes[i].in[1], g.nodes[i].in[2], g.nodes[i].in[3],
+                     g.nodes[i].residual})
       if (in >= 0) last[static_cast<size_t>(in)] = i;
   }
   last[static_cast<size_t>(g.logits)] = last[static_cast<size_t>(g.hidden)] = n;
@@ -126,7 +134,8 @@ TEST(Lifetime, live_values_never_overlap) {
     for (size_t b = a + 1; b < n; ++b) {
       const Placement &x = layout.values[a], &y = layout.values[b];
       if (x.bytes == 0 || y.bytes == 0 || x.worker != y.worker || last[a] < b) continue;
-      EXPECT_TRUE(x.offset + x.bytes <= y.offset || y.offset + y.bytes <= x.offset) << "values " << a << " and " << b;
+      EXPECT_TRUE(x.offset + x.bytes <= y.offset || y.offset + y.bytes <= x.offset)
+          << "values " << a << " and " << b;
     }
 }
 

@@ -56,7 +56,8 @@ TEST(Rope, plain_frequencies) {
   const RopeSpec& r = s.blocks[0].rope;
   ASSERT_EQ(r.freq.size(), 8u);
   EXPECT_EQ(r.style, RopeStyle::norm);
-  for (size_t i = 0; i < 8; ++i) EXPECT_NEAR(r.freq[i], std::pow(10000.0, -2.0 * static_cast<double>(i) / 16), 1e-12);
+  for (size_t i = 0; i < 8; ++i)
+    EXPECT_NEAR(r.freq[i], std::pow(10000.0, -2.0 * static_cast<double>(i) / 16), 1e-12);
   EXPECT_EQ(r.mscale, 1.0f);
 }
 
@@ -80,7 +81,8 @@ TEST(Rope, yarn_keeps_high_frequencies_and_scales_low_ones) {
   ModelSpec s;
   ASSERT_TRUE(static_cast<bool>(f.read(s)));
   const RopeSpec& r = s.blocks[0].rope;
-  // dim(32) = 16 ln(1024 / 64 pi) / (2 ln 10000) = 1.41, dim(1) = 4.42: pairs 0, 1 untouched, from 5 on divided by 4
+  // dim(32) = 16 ln(1024 / 64 pi) / (2 ln 10000) = 1.41, dim(1) = 4.42: pairs 0, 1 untouched, from
+  // 5 on divided by 4
   EXPECT_NEAR(r.freq[0], 1.0, 1e-12);
   EXPECT_NEAR(r.freq[1], std::pow(10000.0, -2.0 / 16), 1e-12);
   EXPECT_NEAR(r.freq[5], std::pow(10000.0, -10.0 / 16) / 4, 1e-12);
@@ -112,23 +114,38 @@ struct Broken {
 
 TEST(Metadata, each_broken_value_gives_one_error_that_names_it) {
   const Broken cases[] = {
-      {"no layers", [](auto& w, auto& p) { w.set(p + "block_count", uint32_t{0}); }, "llama.block_count is 0"},
-      {"too many layers", [](auto& w, auto& p) { w.set(p + "block_count", uint32_t{100000}); }, "llama.block_count is 100000"},
-      {"no heads", [](auto& w, auto& p) { w.set(p + "attention.head_count", uint32_t{0}); }, "0 heads"},
-      {"heads do not divide", [](auto& w, auto& p) { w.set(p + "attention.head_count_kv", uint32_t{3}); }, "4 heads over 3"},
-      {"embedding of another width", [](auto& w, auto& p) { w.set(p + "embedding_length", uint32_t{65}); }, "64 columns"},
-      {"rope of another width", [](auto& w, auto& p) { w.set(p + "rope.dimension_count", uint32_t{8}); }, "invalid n_rot: 8, expected 16"},
-      {"experts without choice", [](auto& w, auto& p) { w.set(p + "expert_count", uint32_t{4}); }, "expert_used_count is 0"},
-      {"wrong type", [](auto& w, auto& p) { w.set(p + "context_length", std::string_view("long")); }, "llama.context_length"},
-      {"unknown scaling", [](auto& w, auto& p) { w.set(p + "rope.scaling.type", std::string_view("ntk")); }, "known: none, linear, yarn"},
-      {"no base", [](auto& w, auto& p) { w.set(p + "rope.freq_base", 0.0f); }, "llama.rope.freq_base is 0"},
+      {"no layers", [](auto& w, auto& p) { w.set(p + "block_count", uint32_t{0}); },
+       "llama.block_count is 0"},
+      {"too many layers", [](auto& w, auto& p) { w.set(p + "block_count", uint32_t{100000}); },
+       "llama.block_count is 100000"},
+      {"no heads", [](auto& w, auto& p) { w.set(p + "attention.head_count", uint32_t{0}); },
+       "0 heads"},
+      {"heads do not divide",
+       [](auto& w, auto& p) { w.set(p + "attention.head_count_kv", uint32_t{3}); },
+       "4 heads over 3"},
+      {"embedding of another width",
+       [](auto& w, auto& p) { w.set(p + "embedding_length", uint32_t{65}); }, "64 columns"},
+      {"rope of another width",
+       [](auto& w, auto& p) { w.set(p + "rope.dimension_count", uint32_t{8}); },
+       "invalid n_rot: 8, expected 16"},
+      {"experts without choice", [](auto& w, auto& p) { w.set(p + "expert_count", uint32_t{4}); },
+       "expert_used_count is 0"},
+      {"wrong type",
+       [](auto& w, auto& p) { w.set(p + "context_length", std::string_view("long")); },
+       "llama.context_length"},
+      {"unknown scaling",
+       [](auto& w, auto& p) { w.set(p + "rope.scaling.type", std::string_view("ntk")); },
+       "known: none, linear, yarn"},
+      {"no base", [](auto& w, auto& p) { w.set(p + "rope.freq_base", 0.0f); },
+       "llama.rope.freq_base is 0"},
   };
   for (const Broken& b : cases) {
     Fixture f("llama", b.change);
     ModelSpec s;
     const Status status = f.read(s);
     ASSERT_FALSE(status) << b.what;
-    EXPECT_NE(status.error().message.find(b.message), std::string::npos) << b.what << ": " << status.error().message;
+    EXPECT_NE(status.error().message.find(b.message), std::string::npos)
+        << b.what << ": " << status.error().message;
   }
 }
 

@@ -1,4 +1,5 @@
-// A tiny llama model with random weights and no vocabulary, written and opened in memory: sequences of ids in, ids out.
+// A tiny llama model with random weights and no vocabulary, written and opened in memory: sequences
+// of ids in, ids out.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -32,7 +33,8 @@ inline std::vector<std::byte> random_model_bytes() {
   std::normal_distribution<float> normal(0, 0.2f);
   std::vector<std::unique_ptr<std::vector<std::byte>>> keep;
   const auto add = [&](const std::string& name, int64_t ne0, int64_t ne1, bool vector) {
-    keep.push_back(std::make_unique<std::vector<std::byte>>(static_cast<size_t>(ne0 * ne1) * (vector ? 4 : 2)));
+    keep.push_back(std::make_unique<std::vector<std::byte>>(static_cast<size_t>(ne0 * ne1) *
+                                                            (vector ? 4 : 2)));
     for (int64_t i = 0; i < ne0 * ne1; ++i) {
       if (vector) {
         reinterpret_cast<float*>(keep.back()->data())[i] = 1.0f + normal(rng) * 0.1f;
@@ -41,7 +43,8 @@ inline std::vector<std::byte> random_model_bytes() {
       }
     }
     const int64_t ne[] = {ne0, ne1};
-    w.add_tensor(name, vector ? DType::f32 : DType::f16, std::span(ne).first(vector ? 1 : 2), *keep.back());
+    w.add_tensor(name, vector ? DType::f32 : DType::f16, std::span(ne).first(vector ? 1 : 2),
+                 *keep.back());
   };
   const int64_t dk = embd / heads;
   add("token_embd.weight", embd, kTinyVocab, false);
@@ -49,9 +52,11 @@ inline std::vector<std::byte> random_model_bytes() {
   for (uint32_t il = 0; il < layers; ++il) {
     const std::string p = "blk." + std::to_string(il) + ".";
     add(p + "attn_norm.weight", embd, 1, true), add(p + "ffn_norm.weight", embd, 1, true);
-    add(p + "attn_q.weight", embd, embd, false), add(p + "attn_k.weight", embd, dk * kv, false), add(p + "attn_v.weight", embd, dk * kv, false);
+    add(p + "attn_q.weight", embd, embd, false), add(p + "attn_k.weight", embd, dk * kv, false),
+        add(p + "attn_v.weight", embd, dk * kv, false);
     add(p + "attn_output.weight", embd, embd, false);
-    add(p + "ffn_gate.weight", embd, ff, false), add(p + "ffn_up.weight", embd, ff, false), add(p + "ffn_down.weight", ff, embd, false);
+    add(p + "ffn_gate.weight", embd, ff, false), add(p + "ffn_up.weight", embd, ff, false),
+        add(p + "ffn_down.weight", ff, embd, false);
   }
   auto bytes = w.to_bytes();
   EXPECT_TRUE(static_cast<bool>(bytes));

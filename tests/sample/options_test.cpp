@@ -39,7 +39,9 @@ TEST(Options, DefaultsAreThoseOfTheSampler) {
 
 TEST(Options, LayersOverwriteWhatTheyName) {
   const Options model = read(R"({"temperature": 0.1, "stop": ["a"], "top_k": 5})");
-  const Options request = read(R"({"top_k": 7, "stop": ["b", "c"], "num_ctx": 2048, "use_mmap": false, "min_p": null})", model);
+  const Options request =
+      read(R"({"top_k": 7, "stop": ["b", "c"], "num_ctx": 2048, "use_mmap": false, "min_p": null})",
+           model);
   EXPECT_FLOAT_EQ(request.temperature, 0.1f);
   EXPECT_EQ(request.top_k, 7);
   EXPECT_EQ(request.stop, (std::vector<std::string>{"b", "c"}));
@@ -64,12 +66,15 @@ TEST(Options, NumbersAreCutAndClamped) {
 TEST(Options, ErrorsNameOptionAndType) {
   EXPECT_EQ(error_of(R"({"top_k": "3"})"), "option \"top_k\" must be of type integer");
   EXPECT_EQ(error_of(R"({"seed": true})"), "option \"seed\" must be of type integer");
-  EXPECT_EQ(error_of(R"({"temperature": "hot"})"), "option \"temperature\" must be of type float32");
+  EXPECT_EQ(error_of(R"({"temperature": "hot"})"),
+            "option \"temperature\" must be of type float32");
   EXPECT_EQ(error_of(R"({"use_mmap": 1})"), "option \"use_mmap\" must be of type boolean");
   EXPECT_EQ(error_of(R"({"stop": 1})"), "option \"stop\" must be of type array");
   EXPECT_EQ(error_of(R"({"stop": ["x", 1]})"), "option \"stop\" must be of an array of strings");
-  EXPECT_EQ(error_of(R"({"repeat_penalty": 0})"), "option \"repeat_penalty\" must be finite and greater than 0");
-  EXPECT_EQ(error_of(R"({"repeat_penalty": 1e-40})"), "option \"repeat_penalty\" must be finite and greater than 0");
+  EXPECT_EQ(error_of(R"({"repeat_penalty": 0})"),
+            "option \"repeat_penalty\" must be finite and greater than 0");
+  EXPECT_EQ(error_of(R"({"repeat_penalty": 1e-40})"),
+            "option \"repeat_penalty\" must be finite and greater than 0");
   EXPECT_EQ(error_of(R"({"repeat_last_n": -2})"), "option \"repeat_last_n\" must be at least -1");
   EXPECT_EQ(error_of("[]"), "options must be an object");
   EXPECT_EQ(error_of(R"({"no_such_option": {}})"), "");

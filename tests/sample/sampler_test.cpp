@@ -1,5 +1,5 @@
-// Sampler: each stage on distributions worked out by hand, their order, penalties, seeds, frequencies, and the equality of the
-// candidate path with the whole vocabulary.
+// Sampler: each stage on distributions worked out by hand, their order, penalties, seeds,
+// frequencies, and the equality of the candidate path with the whole vocabulary.
 #include "engine/sample/sampler.h"
 
 #include <gtest/gtest.h>
@@ -40,15 +40,19 @@ Token pick(Sampler& sampler, std::vector<float> logits) {
   }
   EXPECT_EQ(need.kind, OutputNeed::top);
   for (size_t i = 0; i < logits.size(); ++i) top.push_back({static_cast<Token>(i), logits[i]});
-  std::stable_sort(top.begin(), top.end(), [](const Candidate& a, const Candidate& b) { return a.logit > b.logit; });
+  std::stable_sort(top.begin(), top.end(),
+                   [](const Candidate& a, const Candidate& b) { return a.logit > b.logit; });
   std::vector<Candidate> out;
   for (size_t i = 0; i < top.size(); ++i)
-    if (i < static_cast<size_t>(need.k) || std::find(need.also.begin(), need.also.end(), top[i].id) != need.also.end()) out.push_back(top[i]);
+    if (i < static_cast<size_t>(need.k) ||
+        std::find(need.also.begin(), need.also.end(), top[i].id) != need.also.end())
+      out.push_back(top[i]);
   row.top = out;
   return sampler.pick(row);
 }
 
-std::map<Token, int> frequencies(const SamplerParams& params, const std::vector<float>& logits, int n = 4000) {
+std::map<Token, int> frequencies(const SamplerParams& params, const std::vector<float>& logits,
+                                 int n = 4000) {
   Sampler sampler(params);
   std::map<Token, int> out;
   for (int i = 0; i < n; ++i) ++out[pick(sampler, logits)];
@@ -114,7 +118,8 @@ TEST(Sampler, TemperatureFlattensAndSharpens) {
 TEST(Sampler, TopKKeepsKAndRenormalises) {
   SamplerParams p = plain();
   p.top_k = 2;
-  EXPECT_LT(chi_square(frequencies(p, logits_of(kFive), 20000), {0.4 / 0.7, 0.3 / 0.7, 0, 0, 0}), kBound4);
+  EXPECT_LT(chi_square(frequencies(p, logits_of(kFive), 20000), {0.4 / 0.7, 0.3 / 0.7, 0, 0, 0}),
+            kBound4);
   EXPECT_EQ(support(p, {1, 1, 1, 1}), (std::set<Token>{0, 1}));  // of equals the lowest ids
   p.top_k = 100;
   EXPECT_EQ(support(p, logits_of(kFive)).size(), 5u);
@@ -122,7 +127,8 @@ TEST(Sampler, TopKKeepsKAndRenormalises) {
 
 TEST(Sampler, TopPIncludesTheCrossingToken) {
   SamplerParams p = plain();
-  const std::vector<std::pair<float, size_t>> cases = {{0, 1}, {0.39f, 1}, {0.41f, 2}, {0.71f, 3}, {0.96f, 5}, {1, 5}};
+  const std::vector<std::pair<float, size_t>> cases = {{0, 1},     {0.39f, 1}, {0.41f, 2},
+                                                       {0.71f, 3}, {0.96f, 5}, {1, 5}};
   for (const auto& [top_p, kept] : cases) {
     p.top_p = top_p;
     EXPECT_EQ(support(p, logits_of(kFive)).size(), kept) << top_p;
@@ -131,7 +137,8 @@ TEST(Sampler, TopPIncludesTheCrossingToken) {
 
 TEST(Sampler, MinPIsRelativeToTheBestAndInclusive) {
   SamplerParams p = plain();
-  const std::vector<std::pair<float, size_t>> cases = {{0.76f, 1}, {0.74f, 2}, {0.26f, 3}, {0.24f, 4}, {0.1f, 5}};
+  const std::vector<std::pair<float, size_t>> cases = {
+      {0.76f, 1}, {0.74f, 2}, {0.26f, 3}, {0.24f, 4}, {0.1f, 5}};
   for (const auto& [min_p, kept] : cases) {
     p.min_p = min_p;
     EXPECT_EQ(support(p, logits_of(kFive)).size(), kept) << min_p;
@@ -141,7 +148,8 @@ TEST(Sampler, MinPIsRelativeToTheBestAndInclusive) {
 }
 
 TEST(Sampler, TypicalKeepsWhatIsNearestToTheEntropy) {
-  // H = 1.3925 nats; -ln p = 0.916, 1.204, 1.897, 2.303, 2.996: nearest are tokens 1 (0.188), 0 (0.476), 2 (0.505).
+  // H = 1.3925 nats; -ln p = 0.916, 1.204, 1.897, 2.303, 2.996: nearest are tokens 1 (0.188), 0
+  // (0.476), 2 (0.505).
   SamplerParams p = plain();
   p.typical_p = 0.25f;
   EXPECT_EQ(support(p, logits_of(kFive)), (std::set<Token>{1}));
@@ -152,7 +160,8 @@ TEST(Sampler, TypicalKeepsWhatIsNearestToTheEntropy) {
 }
 
 TEST(Sampler, StagesRunInTheirOrder) {
-  // top_k before top_p: of {0.4, 0.3} renormalised, 0.5 is reached by the first; the other way round two would stay.
+  // top_k before top_p: of {0.4, 0.3} renormalised, 0.5 is reached by the first; the other way
+  // round two would stay.
   SamplerParams p = plain();
   p.top_k = 2;
   p.top_p = 0.55f;
@@ -171,7 +180,8 @@ TEST(Sampler, StagesRunInTheirOrder) {
   EXPECT_EQ(pick(sampler, logits_of(kFive)), 1);
 }
 
-Token greedy_after(SamplerParams p, const std::vector<Token>& history, const std::vector<float>& logits) {
+Token greedy_after(SamplerParams p, const std::vector<Token>& history,
+                   const std::vector<float>& logits) {
   p.temperature = 0;
   Sampler sampler(p);
   for (Token t : history) sampler.accept(t);
@@ -239,14 +249,15 @@ TEST(Sampler, SeedsAreReproducible) {
   EXPECT_NE(sequence(7), sequence(8));
   EXPECT_NE(sequence(-1), sequence(-1));
   EXPECT_EQ(sequence(4294967295LL + 8), sequence(7));  // 32 bits count
-  // The generator: the first number of mt19937(7) is 327741615, the second 976413892; u = (a + b 2^32) / 2^64 = 0.22733...
+  // The generator: the first number of mt19937(7) is 327741615, the second 976413892; u = (a + b
+  // 2^32) / 2^64 = 0.22733...
   EXPECT_EQ(sequence(7)[0], 22);
 }
 
 TEST(Sampler, EveryTokenCostsOneDraw) {
   SamplerParams greedy_then = plain();
   Sampler a(greedy_then), b(greedy_then);
-  pick(a, {0, -INFINITY});          // no choice
+  pick(a, {0, -INFINITY});            // no choice
   pick(b, std::vector<float>(2, 0));  // a choice
   const std::vector<float> logits(1000, 0.0f);
   EXPECT_EQ(pick(a, logits), pick(b, logits));
@@ -261,7 +272,8 @@ TEST(Sampler, NeedIsExactAndSmall) {
   Sampler penal(p);
   for (Token t : {5, 9, 5}) penal.accept(t);
   EXPECT_EQ(penal.need().k, 42);
-  EXPECT_EQ(std::vector<Token>(penal.need().also.begin(), penal.need().also.end()), (std::vector<Token>{5, 9}));
+  EXPECT_EQ(std::vector<Token>(penal.need().also.begin(), penal.need().also.end()),
+            (std::vector<Token>{5, 9}));
   p.top_k = 0;
   EXPECT_EQ(Sampler(p).need().kind, OutputNeed::full);
   p.top_k = 100000;
@@ -281,7 +293,8 @@ TEST(Sampler, CandidatesGiveWhatTheWholeVocabularyGives) {
     p.top_k = 1 + static_cast<int>(seed % 50);
     p.typical_p = seed % 3 == 0 ? 0.9f : 1.0f;
     std::vector<float> logits(3000);
-    for (float& l : logits) l = seed % 2 ? normal(random) : std::round(normal(random));  // ties in every second row
+    for (float& l : logits)
+      l = seed % 2 ? normal(random) : std::round(normal(random));  // ties in every second row
     Sampler few(p), all(p);
     for (Token t = 0; t < 100; t += 3) few.accept(t % 40), all.accept(t % 40);
     all.need();
@@ -304,7 +317,8 @@ TEST(Sampler, LargeVocabularyWithoutTopK) {
 }
 
 TEST(Sampler, BrokenLogitsDoNotBreakTheSampler) {
-  const float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
+  const float nan = std::numeric_limits<float>::quiet_NaN(),
+              inf = std::numeric_limits<float>::infinity();
   SamplerParams p = plain();
   p.typical_p = 0.9f;
   p.top_p = 0.9f;

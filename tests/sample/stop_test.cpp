@@ -30,7 +30,8 @@ Outcome run(const std::vector<std::string>& stops, const std::string& text, unsi
   return out;
 }
 
-void expect_for_every_cut(const std::vector<std::string>& stops, const std::string& text, const Outcome& expected) {
+void expect_for_every_cut(const std::vector<std::string>& stops, const std::string& text,
+                          const Outcome& expected) {
   for (unsigned cuts = 0; cuts < 1u << (text.size() - 1); ++cuts) {
     const Outcome got = run(stops, text, cuts);
     ASSERT_EQ(got.text, expected.text) << text << " cut at " << cuts;
@@ -46,9 +47,9 @@ TEST(StopMatcher, EveryCut) {
   expect_for_every_cut({"abab"}, "abaabab", {"aba", true});
   expect_for_every_cut({"x"}, "abcdef", {"abcdef", false});
   expect_for_every_cut({"\n\n", "###"}, "a\n##b###c", {"a\n##b", true});
-  expect_for_every_cut({"END"}, "text EN", {"text EN", false});            // a partial stop is flushed
-  expect_for_every_cut({"é!"}, "caf\xc3\xa9!x", {"caf", true});            // multi-byte characters in pieces
-  expect_for_every_cut({"", "b"}, "abc", {"a", true});                      // empty ones are ignored
+  expect_for_every_cut({"END"}, "text EN", {"text EN", false});  // a partial stop is flushed
+  expect_for_every_cut({"é!"}, "caf\xc3\xa9!x", {"caf", true});  // multi-byte characters in pieces
+  expect_for_every_cut({"", "b"}, "abc", {"a", true});           // empty ones are ignored
 }
 
 TEST(StopMatcher, TheEarliestWins) {

@@ -1,4 +1,5 @@
-// Renderings of published chat templates, recorded with the reference implementation of the language.
+// Renderings of published chat templates, recorded with the reference implementation of the
+// language.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -48,7 +49,9 @@ TEST(ChatTemplateGolden, EveryRecordedCase) {
       EXPECT_EQ(out.error().message, c["expected"]["error"].get<std::string>());
     } else {
       EXPECT_TRUE(out) << out.error().message;
-      if (out) { EXPECT_EQ(*out, c["expected"].get<std::string>()); }
+      if (out) {
+        EXPECT_EQ(*out, c["expected"].get<std::string>());
+      }
     }
   }
 }

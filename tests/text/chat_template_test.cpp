@@ -1,4 +1,5 @@
-// ChatTemplate: capabilities found by probing, messages shaped to them, continued answers, marked input.
+// ChatTemplate: capabilities found by probing, messages shaped to them, continued answers, marked
+// input.
 #include "engine/text/chat_template.h"
 
 #include <gtest/gtest.h>
@@ -20,7 +21,9 @@ std::string render(const ChatTemplate& t, const ChatInput& input) {
   return out ? out->text : "error: " + out.error().message;
 }
 
-const char* const kSimple = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}";
+const char* const kSimple =
+    "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}{% if add_generation_prompt "
+    "%}[assistant]{% endif %}";
 
 TEST(ChatTemplate, DefaultsToChatMl) {
   for (const char* source : {"", "chatml"}) {
@@ -28,7 +31,9 @@ TEST(ChatTemplate, DefaultsToChatMl) {
     ASSERT_TRUE(t);
     ChatInput input;
     input.messages = {say("system", "S"), say("user", "U")};
-    EXPECT_EQ(render(*t, input), "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU<|im_end|>\n<|im_start|>assistant\n");
+    EXPECT_EQ(
+        render(*t, input),
+        "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU<|im_end|>\n<|im_start|>assistant\n");
     EXPECT_EQ(*t->generation_prompt(input), "<|im_start|>assistant\n");
   }
 }
@@ -42,11 +47,13 @@ TEST(ChatTemplate, SyntaxErrorsNameTheLine) {
 
 TEST(ChatTemplate, SystemTextMovesWhereThereIsNoSystemRole) {
   const auto t = ChatTemplate::parse(
-      "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}[{{ m.role }}]{{ m.content }}{% endfor %}");
+      "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% "
+      "endif %}[{{ m.role }}]{{ m.content }}{% endfor %}");
   ASSERT_TRUE(t);
   EXPECT_FALSE(t->capabilities().system_role);
   ChatInput input;
-  input.messages = {say("developer", "S"), say("user", "U"), say("assistant", "A"), say("user", "V")};
+  input.messages = {say("developer", "S"), say("user", "U"), say("assistant", "A"),
+                    say("user", "V")};
   EXPECT_EQ(render(*t, input), "[user]S\nU[assistant]A[user]V");
   const auto kept = ChatTemplate::parse(kSimple);
   EXPECT_TRUE(kept->capabilities().system_role);
@@ -56,13 +63,17 @@ TEST(ChatTemplate, SystemTextMovesWhereThereIsNoSystemRole) {
 TEST(ChatTemplate, TypedContentOnlyWhereTheTemplateTakesIt) {
   ChatInput input;
   ChatMessage m = say("user", "");
-  m.parts = {{ChatPart::Kind::text, "one"}, {ChatPart::Kind::text, "two"}, {ChatPart::Kind::image, "[img-0]"}, {ChatPart::Kind::text, "three"}};
+  m.parts = {{ChatPart::Kind::text, "one"},
+             {ChatPart::Kind::text, "two"},
+             {ChatPart::Kind::image, "[img-0]"},
+             {ChatPart::Kind::text, "three"}};
   input.messages = {m};
   const auto plain = ChatTemplate::parse(kSimple);
   EXPECT_FALSE(plain->capabilities().typed_content);
   EXPECT_EQ(render(*plain, input), "[user]one\ntwo[img-0]three[assistant]");
   const auto typed = ChatTemplate::parse(
-      "{% for m in messages %}{% for p in m.content %}{% if p.type == 'text' %}<{{ p.text }}>{% else %}({{ p.type }}){% endif %}{% endfor %}{% endfor %}");
+      "{% for m in messages %}{% for p in m.content %}{% if p.type == 'text' %}<{{ p.text }}>{% "
+      "else %}({{ p.type }}){% endif %}{% endfor %}{% endfor %}");
   ASSERT_TRUE(typed);
   EXPECT_TRUE(typed->capabilities().typed_content);
   EXPECT_FALSE(typed->capabilities().string_content);
@@ -83,17 +94,23 @@ ChatInput with_call() {
 }
 
 TEST(ChatTemplate, ArgumentsAsTheTemplateWantsThem) {
-  const std::string head = "{% for m in messages %}{% for c in m.tool_calls %}{{ c.function.name }}:";
-  const auto objects = ChatTemplate::parse(head + "{{ c.function.arguments|tojson }}{% endfor %}{{ m.content }}{% endfor %}");
+  const std::string head =
+      "{% for m in messages %}{% for c in m.tool_calls %}{{ c.function.name }}:";
+  const auto objects = ChatTemplate::parse(
+      head + "{{ c.function.arguments|tojson }}{% endfor %}{{ m.content }}{% endfor %}");
   EXPECT_TRUE(objects->capabilities().object_arguments);
   EXPECT_TRUE(objects->capabilities().tool_calls);
   EXPECT_TRUE(objects->capabilities().parallel_tool_calls);
   EXPECT_EQ(render(*objects, with_call()), "Uf:{\"k\": 1}R");
-  const auto strings = ChatTemplate::parse(head + "{{ '' + c.function.arguments }}{% endfor %}{{ m.content }}{% endfor %}");
+  const auto strings = ChatTemplate::parse(
+      head + "{{ '' + c.function.arguments }}{% endfor %}{{ m.content }}{% endfor %}");
   EXPECT_FALSE(strings->capabilities().object_arguments);
   EXPECT_EQ(render(*strings, with_call()), "Uf:{\"k\": 1}R");
-  const auto none = ChatTemplate::parse("{% for m in messages %}{% if m.content is none %}{% for c in m.tool_calls %}{{ c.function.name }}"
-                                        "{{ c.function.arguments|tojson }}{% endfor %}{% else %}{{ m.content }}{% endif %}{% endfor %}");
+  const auto none = ChatTemplate::parse(
+      "{% for m in messages %}{% if m.content is none %}{% for c in m.tool_calls %}{{ "
+      "c.function.name }}"
+      "{{ c.function.arguments|tojson }}{% endfor %}{% else %}{{ m.content }}{% endif %}{% endfor "
+      "%}");
   EXPECT_TRUE(none->capabilities().null_content);
   EXPECT_EQ(render(*none, with_call()), "Uf{\"k\": 1}R");
   EXPECT_FALSE(ChatTemplate::parse(kSimple)->capabilities().tool_calls);
@@ -101,7 +118,8 @@ TEST(ChatTemplate, ArgumentsAsTheTemplateWantsThem) {
 
 TEST(ChatTemplate, ToolsThinkingAndKwargs) {
   const auto t = ChatTemplate::parse(
-      "{% if tools %}{{ tools|map(attribute='function.name')|join }}{% endif %}{{ enable_thinking }}{{ reasoning_effort }}{{ extra }}{{ bos_token }}"
+      "{% if tools %}{{ tools|map(attribute='function.name')|join }}{% endif %}{{ enable_thinking "
+      "}}{{ reasoning_effort }}{{ extra }}{{ bos_token }}"
       "{% for m in messages %}{{ m.reasoning_content }}{% endfor %}");
   const ChatCapabilities& c = t->capabilities();
   EXPECT_TRUE(c.tools && c.thinking_switch && c.reasoning_effort && c.preserve_reasoning);
@@ -110,7 +128,8 @@ TEST(ChatTemplate, ToolsThinkingAndKwargs) {
   m.thinking = "T";
   input.messages = {m};
   EXPECT_EQ(render(*t, input), "T");
-  const Json tools = Json::parse(R"([{"type": "function", "function": {"name": "f"}}])"), kwargs = {{"extra", 1}}, none = Json::array();
+  const Json tools = Json::parse(R"([{"type": "function", "function": {"name": "f"}}])"),
+             kwargs = {{"extra", 1}}, none = Json::array();
   input.tools = &tools;
   input.kwargs = &kwargs;
   input.think = false;
@@ -126,7 +145,9 @@ TEST(ChatTemplate, LastAssistantMessageIsContinued) {
   ChatInput input;
   input.messages = {say("user", "U"), say("assistant", "Once")};
   EXPECT_EQ(render(*t, input), "[user]U[assistant]Once");
-  const auto thinks = ChatTemplate::parse("{% for m in messages %}{{ m.content }}{% endfor %}{% if add_generation_prompt %}<think>\n{% endif %}");
+  const auto thinks = ChatTemplate::parse(
+      "{% for m in messages %}{{ m.content }}{% endfor %}{% if add_generation_prompt %}<think>\n{% "
+      "endif %}");
   EXPECT_EQ(*thinks->generation_prompt(input), "<think>\n");
   EXPECT_EQ(render(*thinks, input), "U<think>\n\n</think>\n\nOnce");
   input.messages[1].thinking = "hm";
@@ -147,7 +168,9 @@ TEST(ChatTemplate, InputIsMarkedAndTheTemplateIsNot) {
 }
 
 TEST(ChatTemplate, TwoHarmlessChecksAreSilenced) {
-  const auto t = ChatTemplate::parse("{{ raise_exception('You have passed a message containing <|channel|> tags') }}{{ messages[0].content }}");
+  const auto t = ChatTemplate::parse(
+      "{{ raise_exception('You have passed a message containing <|channel|> tags') }}{{ "
+      "messages[0].content }}");
   ChatInput input;
   input.messages = {say("user", "U")};
   EXPECT_EQ(render(*t, input), "U");

@@ -54,7 +54,8 @@ TEST(Pretokenize, unknown_name) {
 TEST(Pretokenize, flags) {
   EXPECT_TRUE(find_pre("llama-bpe")->ignore_merges && find_pre("llama-bpe")->add_bos);
   EXPECT_TRUE(find_pre("qwen2")->keep_spaces);
-  EXPECT_FALSE(find_pre("gpt-2")->keep_spaces || find_pre("gpt-2")->ignore_merges || find_pre("gpt-2")->plain);
+  EXPECT_FALSE(find_pre("gpt-2")->keep_spaces || find_pre("gpt-2")->ignore_merges ||
+               find_pre("gpt-2")->plain);
   EXPECT_TRUE(find_pre("glm4")->no_bos && find_pre("roberta-bpe")->add_sep);
   EXPECT_TRUE(find_pre("gemma4")->gemma4 && find_pre("gemma4")->plain);
   EXPECT_TRUE(find_pre("sarvam-moe")->plain && !find_pre("sarvam-moe")->gemma4);
@@ -68,7 +69,8 @@ TEST(Pretokenize, every_name_covers_any_text) {
 }
 
 TEST(Pretokenize, gpt2) {
-  EXPECT_EQ(split("gpt-2", "it's 'S 123abc!?  x"), (Words{"it", "'s", " '", "S", " 123", "abc", "!?", " ", " x"}));
+  EXPECT_EQ(split("gpt-2", "it's 'S 123abc!?  x"),
+            (Words{"it", "'s", " '", "S", " 123", "abc", "!?", " ", " x"}));
   EXPECT_EQ(split("gpt-2", "a  "), (Words{"a", "  "}));
   EXPECT_EQ(split("gpt-2", "a\n\n b"), (Words{"a", "\n\n", " b"}));
 }
@@ -80,8 +82,14 @@ TEST(Pretokenize, llama3) {
 }
 
 TEST(Pretokenize, contractions_fold_ascii_only) {
-  EXPECT_EQ(split("qwen2", "a'\xc5\xbf"), (Words{"a", "'\xc5\xbf"}));       // long s: a letter with a prefix, as any other
-  EXPECT_EQ(split("qwen2", "a'\xc5\xbf""b"), (Words{"a", "'\xc5\xbf""b"}));
+  EXPECT_EQ(split("qwen2", "a'\xc5\xbf"),
+            (Words{"a", "'\xc5\xbf"}));  // long s: a letter with a prefix, as any other
+  EXPECT_EQ(split("qwen2",
+                  "a'\xc5\xbf"
+                  "b"),
+            (Words{"a",
+                   "'\xc5\xbf"
+                   "b"}));
   EXPECT_EQ(split("qwen2", "a'Sb"), (Words{"a", "'S", "b"}));
   EXPECT_EQ(split("ufakzeka", "a'Sb"), (Words{"a", "'Sb"}));
 }
@@ -98,15 +106,22 @@ TEST(Pretokenize, digits_in_threes_from_the_right) {
   EXPECT_EQ(split("tiny_aya", "x 1234567 y"), (Words{"x", " ", "1", "234", "567", " y"}));
   EXPECT_EQ(split("tiny_aya", "123456"), (Words{"123", "456"}));
   EXPECT_EQ(split("tiny_aya", "12"), (Words{"12"}));
-  EXPECT_EQ(split("tiny_aya", "1234b"), (Words{"123", "4", "b"})) << "a run that goes on as a word is left to the next pattern";
+  EXPECT_EQ(split("tiny_aya", "1234b"), (Words{"123", "4", "b"}))
+      << "a run that goes on as a word is left to the next pattern";
   EXPECT_EQ(split("superbpe", "ab 1234567 c"), (Words{"ab ", "1", "234", "567", " c"}));
-  EXPECT_EQ(split("superbpe", "\xd9\xa1\xd9\xa2\xd9\xa3\xd9\xa4"), (Words{"\xd9\xa1", "\xd9\xa2\xd9\xa3\xd9\xa4"}));
+  EXPECT_EQ(split("superbpe", "\xd9\xa1\xd9\xa2\xd9\xa3\xd9\xa4"),
+            (Words{"\xd9\xa1", "\xd9\xa2\xd9\xa3\xd9\xa4"}));
 }
 
 TEST(Pretokenize, letters_by_case) {
   EXPECT_EQ(split("gpt-4o", "HELLOworld's ABC'LL x"), (Words{"HELLOworld's", " ABC'LL", " x"}));
   EXPECT_EQ(split("gpt-4o", "abcDEF"), (Words{"abc", "DEF"}));
-  EXPECT_EQ(split("gpt-4o", "\xc3\x89""ABC abc\xc3\x89"), (Words{"\xc3\x89""ABC", " abc", "\xc3\x89"}));
+  EXPECT_EQ(split("gpt-4o",
+                  "\xc3\x89"
+                  "ABC abc\xc3\x89"),
+            (Words{"\xc3\x89"
+                   "ABC",
+                   " abc", "\xc3\x89"}));
   EXPECT_EQ(split("tekken", "don't 12"), (Words{"don", "'t", " ", "1", "2"}));
   EXPECT_EQ(split("gpt-4o", "a/b.\r\n/"), (Words{"a", "/b", ".\r\n/"}));
 }
@@ -117,8 +132,14 @@ TEST(Pretokenize, marks) {
 }
 
 TEST(Pretokenize, han) {
-  EXPECT_EQ(split("kimi-k2", "ab\xe4\xbd\xa0\xe5\xa5\xbd""Cd"), (Words{"ab", "\xe4\xbd\xa0\xe5\xa5\xbd", "Cd"}));
-  EXPECT_EQ(split("deepseek-v3", "ab\xe4\xbd\xa0""c"), (Words{"ab", "\xe4\xbd\xa0", "c"}));
+  EXPECT_EQ(split("kimi-k2",
+                  "ab\xe4\xbd\xa0\xe5\xa5\xbd"
+                  "Cd"),
+            (Words{"ab", "\xe4\xbd\xa0\xe5\xa5\xbd", "Cd"}));
+  EXPECT_EQ(split("deepseek-v3",
+                  "ab\xe4\xbd\xa0"
+                  "c"),
+            (Words{"ab", "\xe4\xbd\xa0", "c"}));
 }
 
 TEST(Pretokenize, gaps_stay_whole) {
@@ -129,7 +150,8 @@ TEST(Pretokenize, gaps_stay_whole) {
 }
 
 TEST(Pretokenize, white_space_and_special_shapes) {
-  EXPECT_EQ(split("jais-2", "a" + std::string(13, ' ') + "b"), (Words{"a", std::string(8, ' '), std::string(4, ' '), " b"}));
+  EXPECT_EQ(split("jais-2", "a" + std::string(13, ' ') + "b"),
+            (Words{"a", std::string(8, ' '), std::string(4, ' '), " b"}));
   EXPECT_EQ(split("deepseek-llm", "a 12   "), (Words{"a", " ", "12", "   "}));
   EXPECT_EQ(split("exaone-moe", "ab cd  ef1"), (Words{"ab cd", " ", " ef", "1"}));
   EXPECT_EQ(split("chameleon", "<sentinel:12>IMGIMGABZ    x"),
@@ -137,8 +159,9 @@ TEST(Pretokenize, white_space_and_special_shapes) {
       << "each pattern cuts what the ones before it left";
 }
 
-// "!" takes a following character into its word unless that is white space, a letter or a number: the classes of PCRE2 against
-// our own. They may differ only where one of the two knows a newer Unicode.
+// "!" takes a following character into its word unless that is white space, a letter or a number:
+// the classes of PCRE2 against our own. They may differ only where one of the two knows a newer
+// Unicode.
 TEST(Pretokenize, classes_agree_with_the_property_table) {
   std::string text;
   std::vector<std::pair<int32_t, uint32_t>> places;  // code point, its place
@@ -173,7 +196,8 @@ TEST(Pretokenize, long_runs_of_one_thing) {
     if (!seen.insert(patterns).second) continue;
     Result<Pretokenizer> made = Pretokenizer::make(pre);
     ASSERT_TRUE(made);
-    for (const char* unit : {"a", "A", " ", "\n", "1", "!", "\xe4\xbd\xa0", "\xcc\x81", "a ", " \n", "\t ", "'"}) {
+    for (const char* unit :
+         {"a", "A", " ", "\n", "1", "!", "\xe4\xbd\xa0", "\xcc\x81", "a ", " \n", "\t ", "'"}) {
       std::string text;
       while (text.size() < 100'000) text += unit;
       for (const char* tail : {"", "1", "x"}) {

@@ -87,12 +87,14 @@ inline TinyVocab tiny_spm() {
     v.add(text, TokenType::byte);
   }
   float score = -1;
-  for (const char* text : {"▁a", "ab", "bc", "▁▁", "abc", "▁abcd"}) v.add(text, TokenType::normal, score--);
+  for (const char* text : {"▁a", "ab", "bc", "▁▁", "abc", "▁abcd"})
+    v.add(text, TokenType::normal, score--);
   for (const char* text : {"▁", "a", "b", "c", "d", "é"}) v.add(text, TokenType::normal, -100);
   return v;
 }
 
-inline std::vector<Token> encode(const Tokenizer& t, std::string_view text, EncodeFlags flags = {false, true}) {
+inline std::vector<Token> encode(const Tokenizer& t, std::string_view text,
+                                 EncodeFlags flags = {false, true}) {
   std::vector<Token> ids;
   const Status status = t.encode(text, flags, ids);
   EXPECT_TRUE(status) << status.error().message;
@@ -100,7 +102,8 @@ inline std::vector<Token> encode(const Tokenizer& t, std::string_view text, Enco
 }
 
 // What encode() made, as the texts of the tokens.
-inline std::vector<std::string> spelled(const Tokenizer& t, std::string_view text, EncodeFlags flags = {false, true}) {
+inline std::vector<std::string> spelled(const Tokenizer& t, std::string_view text,
+                                        EncodeFlags flags = {false, true}) {
   std::vector<std::string> out;
   for (const Token id : encode(t, text, flags)) out.emplace_back(t.vocabulary().text(id));
   return out;

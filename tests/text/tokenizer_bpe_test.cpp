@@ -11,7 +11,8 @@ using Texts = std::vector<std::string>;
 TEST(Bpe, merges_by_rank) {
   const auto t = tiny_bpe().tokenizer();
   EXPECT_EQ(spelled(*t, "hello"), (Texts{"hello"}));
-  EXPECT_EQ(spelled(*t, " hello"), (Texts{"Ġ", "hello"})) << "the merges of the word come before that of the space";
+  EXPECT_EQ(spelled(*t, " hello"), (Texts{"Ġ", "hello"}))
+      << "the merges of the word come before that of the space";
   EXPECT_EQ(spelled(*t, " he"), (Texts{"Ġhe"}));
   EXPECT_EQ(spelled(*t, "lll"), (Texts{"ll", "l"})) << "of equal ranks the leftmost";
   EXPECT_EQ(spelled(*t, ""), Texts{});
@@ -111,7 +112,8 @@ TEST(Bpe, gemma4_has_plain_texts_and_newline_words) {
   EXPECT_EQ(spelled(*t, "a", {true, true}), (Texts{"<bos>", "a"})) << "whatever the key says";
 }
 
-// Long words go through a heap, short ones through a scan: both must do what the rule says, literally.
+// Long words go through a heap, short ones through a scan: both must do what the rule says,
+// literally.
 TEST(Bpe, long_words_merge_by_the_same_rule) {
   TinyVocab v = tiny_bpe();
   v.merges.clear();
@@ -135,7 +137,8 @@ TEST(Bpe, long_words_merge_by_the_same_rule) {
       size_t best = expected.size();
       ptrdiff_t best_rank = static_cast<ptrdiff_t>(v.merges.size());
       for (size_t i = 0; i + 1 < expected.size(); ++i)
-        if (const ptrdiff_t r = rank(expected[i], expected[i + 1]); r < best_rank) best = i, best_rank = r;
+        if (const ptrdiff_t r = rank(expected[i], expected[i + 1]); r < best_rank)
+          best = i, best_rank = r;
       if (best == expected.size()) break;
       expected[best] += expected[best + 1];
       expected.erase(expected.begin() + static_cast<ptrdiff_t>(best) + 1);
@@ -151,7 +154,9 @@ TEST(Bpe, a_word_of_a_megabyte) {
   EXPECT_EQ(encode(*t, std::string(1 << 20, 'l')).size(), size_t{1} << 18);
 }
 
-TEST(Bpe, newline) { EXPECT_EQ(tiny_bpe().tokenizer()->newline(), '\n'); }
+TEST(Bpe, newline) {
+  EXPECT_EQ(tiny_bpe().tokenizer()->newline(), '\n');
+}
 
 }  // namespace
 }  // namespace engine

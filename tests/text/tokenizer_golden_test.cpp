@@ -1,4 +1,5 @@
-// Every recorded text against the published vocabularies: ids with and without special tokens, and the way back.
+// Every recorded text against the published vocabularies: ids with and without special tokens, and
+// the way back.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -19,7 +20,9 @@ std::string folder(const char* variable, const char* fallback) {
   return set != nullptr && *set != '\0' ? set : fallback;
 }
 
-std::string shared_folder() { return folder("ENGINE_SHARED_DIR", ENGINE_SOURCE_DIR "/../shared"); }
+std::string shared_folder() {
+  return folder("ENGINE_SHARED_DIR", ENGINE_SOURCE_DIR "/../shared");
+}
 
 // Real models lie elsewhere: their vocabularies are not stored on their own.
 std::string vocabulary_path(const std::string& name) {
@@ -32,10 +35,12 @@ std::string vocabulary_path(const std::string& name) {
 class TokenizerGolden : public testing::TestWithParam<const char*> {};
 
 TEST_P(TokenizerGolden, every_text) {
-  const std::string name = GetParam(), golden = shared_folder() + "/golden/tokenizer/" + name + ".json";
+  const std::string name = GetParam(),
+                    golden = shared_folder() + "/golden/tokenizer/" + name + ".json";
   const std::string model = vocabulary_path(name);
   for (const std::string& path : {golden, model})
-    if (!std::filesystem::exists(path)) GTEST_SKIP() << "SKIPPED, NOT TESTED: " << path << " is missing";
+    if (!std::filesystem::exists(path))
+      GTEST_SKIP() << "SKIPPED, NOT TESTED: " << path << " is missing";
 
   Result<gguf::File> file = gguf::File::open(model);
   ASSERT_TRUE(file) << file.error().message;
@@ -70,8 +75,8 @@ TEST_P(TokenizerGolden, every_text) {
 }
 
 INSTANTIATE_TEST_SUITE_P(vocabularies, TokenizerGolden,
-                         testing::Values("smollm2", "llama-bpe", "qwen2", "llama-spm", "gpt-2", "deepseek-llm", "phi-3", "gemma3",
-                                         "deepseek-r1-qwen"),
+                         testing::Values("smollm2", "llama-bpe", "qwen2", "llama-spm", "gpt-2",
+                                         "deepseek-llm", "phi-3", "gemma3", "deepseek-r1-qwen"),
                          [](const auto& test) {
                            std::string name = test.param;
                            for (char& c : name)

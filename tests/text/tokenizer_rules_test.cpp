@@ -1,4 +1,5 @@
-// What a vocabulary asks for: defaults, keys over defaults, damaged data, whole-text decoding, models without words.
+// What a vocabulary asks for: defaults, keys over defaults, damaged data, whole-text decoding,
+// models without words.
 #include "tests/text/tiny_vocab.h"
 
 namespace engine {
@@ -65,7 +66,8 @@ TEST(VocabRules, ids_outside_the_vocabulary) {
   small.data.pre = "gpt-2";
   small.add("a");
   small.merge("a", "a");
-  EXPECT_EQ(small.tokenizer()->ids().bos, kNoToken) << "the default 11 is no token of this vocabulary";
+  EXPECT_EQ(small.tokenizer()->ids().bos, kNoToken)
+      << "the default 11 is no token of this vocabulary";
   small.data.add_bos = true;
   EXPECT_EQ(spelled(*small.tokenizer(), "a", {true, true}), (Texts{"a"}));
 }
@@ -89,7 +91,8 @@ TEST(VocabRules, defaults_then_pre_then_keys) {
 TEST(Detokenize, one_leading_space) {
   const auto t = tiny_spm().tokenizer();
   const std::vector<Token> ids = encode(*t, " abc  d", {true, true});
-  EXPECT_EQ(t->detokenize(ids, {true, false}), "  abc  d") << "behind a removed begin token nothing is stripped";
+  EXPECT_EQ(t->detokenize(ids, {true, false}), "  abc  d")
+      << "behind a removed begin token nothing is stripped";
   EXPECT_EQ(t->detokenize(std::span(ids).subspan(1), {true, false}), " abc  d");
   EXPECT_EQ(t->detokenize(ids, {false, true}), "<s>  abc  d");
   EXPECT_EQ(t->detokenize({}, {true, true}), "");

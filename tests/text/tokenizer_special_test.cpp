@@ -14,7 +14,8 @@ TEST(SpecialTokens, control_texts_are_parsed_on_request) {
   v.add("<user>", TokenType::user_defined);
   const auto t = v.tokenizer();
   EXPECT_EQ(spelled(*t, "a</s><user>", {false, true}), (Texts{"a", "</s>", "<user>"}));
-  EXPECT_EQ(spelled(*t, "</s><user>", {false, false}), (Texts{"<", "/", "s", ">", "<user>"})) << "user-defined ones always";
+  EXPECT_EQ(spelled(*t, "</s><user>", {false, false}), (Texts{"<", "/", "s", ">", "<user>"}))
+      << "user-defined ones always";
 }
 
 TEST(SpecialTokens, begin_and_end) {
@@ -49,7 +50,8 @@ TEST(SpecialTokens, white_space_rules_by_model_name) {
   EXPECT_EQ(spelled(*v.tokenizer(), "<|user|> \n1"), (Texts{"<|user|>", "Ġ", "Ċ", "1"}));
   v.data.name = "Phi-3 mini";
   EXPECT_EQ(spelled(*v.tokenizer(), "<|user|> \n1"), (Texts{"<|user|>", "1"}));
-  EXPECT_EQ(spelled(*v.tokenizer(), "<|user|> \n</s> <s> 1"), (Texts{"<|user|>", "</s>", "<s>", "Ġ", "1"}));
+  EXPECT_EQ(spelled(*v.tokenizer(), "<|user|> \n</s> <s> 1"),
+            (Texts{"<|user|>", "</s>", "<s>", "Ġ", "1"}));
   v.data.name = "modern-bert";
   v.add("[MASK]", TokenType::control);
   EXPECT_EQ(spelled(*v.tokenizer(), "1 \t[MASK] 1"), (Texts{"1", "[MASK]", "Ġ", "1"}));
@@ -63,9 +65,12 @@ TEST(SpecialTokens, swallowed_white_space_matches_nothing) {
   EXPECT_EQ(spelled(*v.tokenizer(), "<|user|>\n1"), (Texts{"<|user|>", "1"}));
 }
 
-// The rule taken literally: for each token, longest first, cut every piece of plain text at its occurrences.
-Texts cut_literally(const Tokenizer& t, std::vector<std::string> specials, const std::string& text) {
-  std::stable_sort(specials.begin(), specials.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
+// The rule taken literally: for each token, longest first, cut every piece of plain text at its
+// occurrences.
+Texts cut_literally(const Tokenizer& t, std::vector<std::string> specials,
+                    const std::string& text) {
+  std::stable_sort(specials.begin(), specials.end(),
+                   [](const auto& a, const auto& b) { return a.size() > b.size(); });
   struct Part {
     std::string text;
     bool special;
@@ -74,7 +79,8 @@ Texts cut_literally(const Tokenizer& t, std::vector<std::string> specials, const
   for (const std::string& s : specials) {
     std::vector<Part> next;
     for (Part& p : parts) {
-      for (size_t at; !p.special && (at = p.text.find(s)) != std::string::npos; p.text.erase(0, at + s.size())) {
+      for (size_t at; !p.special && (at = p.text.find(s)) != std::string::npos;
+           p.text.erase(0, at + s.size())) {
         if (at > 0) next.push_back({p.text.substr(0, at), false});
         next.push_back({s, true});
       }
@@ -118,7 +124,8 @@ TEST(SpecialTokens, hundreds_of_kilobytes_of_matches) {
 
 TEST(SpecialTokens, roles_are_found_by_text) {
   TinyVocab v = tiny_bpe();
-  const Token end = v.add("<|im_end|>"), pre = v.add("<|fim_prefix|>"), other = v.add("<fim_prefix>");
+  const Token end = v.add("<|im_end|>"), pre = v.add("<|fim_prefix|>"),
+              other = v.add("<fim_prefix>");
   auto t = v.tokenizer();
   EXPECT_EQ(t->ids().eot, end);
   EXPECT_EQ(t->ids().fim_pre, pre);
@@ -132,15 +139,18 @@ TEST(SpecialTokens, roles_are_found_by_text) {
 
 TEST(SpecialTokens, what_ends_a_generation) {
   TinyVocab v = tiny_bpe();
-  const Token turn = v.add("<end_of_turn>"), pad = v.add("<|fim_pad|>"), plain = v.add("<|im_start|>", TokenType::control);
+  const Token turn = v.add("<end_of_turn>"), pad = v.add("<|fim_pad|>"),
+              plain = v.add("<|im_start|>", TokenType::control);
   const auto t = v.tokenizer();
   for (const Token id : {turn, pad, t->ids().eos}) EXPECT_TRUE(t->is_eog(id));
-  for (const Token id : {plain, t->ids().bos, Token{0}, kNoToken, t->size()}) EXPECT_FALSE(t->is_eog(id));
+  for (const Token id : {plain, t->ids().bos, Token{0}, kNoToken, t->size()})
+    EXPECT_FALSE(t->is_eog(id));
 }
 
 TEST(SpecialTokens, harmony_messages_do_not_end_the_turn) {
   TinyVocab v = tiny_bpe();
-  const Token end = v.add("<|end|>", TokenType::control), call = v.add("<|call|>", TokenType::control);
+  const Token end = v.add("<|end|>", TokenType::control),
+              call = v.add("<|call|>", TokenType::control);
   const Token channel = v.add("<|channel|>", TokenType::control);
   EXPECT_TRUE(v.tokenizer()->is_eog(end)) << "as in phi 3";
   const Token back = v.add("<|return|>", TokenType::control);

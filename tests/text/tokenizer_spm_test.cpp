@@ -73,15 +73,17 @@ TEST(Spm, pieces) {
   EXPECT_EQ(pieces(*t, encode(*t, text)), " " + text);
 }
 
-// Word by word, whole text at once, short lists and long ones: all must do what the rule says, literally. The second vocabulary
-// has a token with a space inside, so that words cannot be merged on their own.
+// Word by word, whole text at once, short lists and long ones: all must do what the rule says,
+// literally. The second vocabulary has a token with a space inside, so that words cannot be merged
+// on their own.
 TEST(Spm, any_text_merges_by_the_same_rule) {
   for (const bool space_inside : {false, true}) {
     TinyVocab v = tiny_spm();
     std::mt19937 random(11);
     for (const char* text : {"aa", "aab", "ba", "bab", "▁b", "▁▁▁", "▁▁a", "cab", "aabc", "bcd"})
       v.add(text, TokenType::normal, -static_cast<float>(random() % 8));
-    if (space_inside) v.add("b▁", TokenType::normal, -0.5f), v.add("b▁a", TokenType::normal, -0.25f);
+    if (space_inside)
+      v.add("b▁", TokenType::normal, -0.5f), v.add("b▁a", TokenType::normal, -0.25f);
     const auto t = v.tokenizer();
     for (int round = 0; round < 300; ++round) {
       std::string text;
@@ -93,7 +95,8 @@ TEST(Spm, any_text_merges_by_the_same_rule) {
         float best_score = -INFINITY;
         for (size_t i = 0; i + 1 < expected.size(); ++i) {
           const Token id = t->find(expected[i] + expected[i + 1]);
-          if (id != kNoToken && t->vocabulary().score(id) > best_score) best = i, best_score = t->vocabulary().score(id);
+          if (id != kNoToken && t->vocabulary().score(id) > best_score)
+            best = i, best_score = t->vocabulary().score(id);
         }
         if (best == expected.size()) break;
         expected[best] += expected[best + 1];

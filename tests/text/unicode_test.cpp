@@ -20,8 +20,10 @@ TEST(Unicode, decodes_each_length) {
 }
 
 TEST(Unicode, refuses_what_is_not_utf8) {
-  // A lone tail, a lead without tail, overlong, a surrogate, above U+10FFFF, a lead that does not exist.
-  for (const char* bad : {"\x80", "\xc3", "\xe4\xbd", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff"}) {
+  // A lone tail, a lead without tail, overlong, a surrogate, above U+10FFFF, a lead that does not
+  // exist.
+  for (const char* bad : {"\x80", "\xc3", "\xe4\xbd", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80",
+                          "\xf4\x90\x80\x80", "\xff"}) {
     const CodePoint c = decode_utf8(bad, 0);
     EXPECT_EQ(c.value, -1);
     EXPECT_EQ(c.bytes, 1u);
@@ -59,7 +61,8 @@ TEST(Unicode, white_space_is_the_property) {
   int32_t found = 0;
   for (int32_t c = 0; c <= 0x10ffff; ++c) found += is_white_space(c);
   EXPECT_EQ(found, 25);
-  for (const int32_t c : {0x9, 0xd, 0x20, 0x85, 0xa0, 0x1680, 0x2000, 0x200a, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000})
+  for (const int32_t c :
+       {0x9, 0xd, 0x20, 0x85, 0xa0, 0x1680, 0x2000, 0x200a, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000})
     EXPECT_TRUE(is_white_space(c));
   for (const int32_t c : {0x180e, 0x200b, 0xfeff, 0x1c}) EXPECT_FALSE(is_white_space(c));
 }

@@ -1,5 +1,5 @@
-// gemma3: Gemma 3 text models (architectures.md 4.4): windowed and global layers with RoPE bases of their own, four norms a layer.
-// Norm weights are stored as 1 + w in the file.
+// gemma3: Gemma 3 text models (architectures.md 4.4): windowed and global layers with RoPE bases of
+// their own, four norms a layer. Norm weights are stored as 1 + w in the file.
 #include <cmath>
 
 #include "engine/model/metadata.h"
@@ -20,13 +20,16 @@ Status read(const gguf::File& file, const ReadOptions& options, ModelSpec& spec)
     BlockSpec& b = spec.blocks[il];
     const bool local = window > 0 && windowed[il];
     ENGINE_TRY(n_rot, m.u32("rope.dimension_count", static_cast<uint32_t>(b.dk)));
-    ENGINE_TRY(rope, read_rope(m, spec, {RopeStyle::neox, static_cast<int>(n_rot), local ? base_window : base, !local, false, options.n_ctx}));
+    ENGINE_TRY(rope, read_rope(m, spec,
+                               {RopeStyle::neox, static_cast<int>(n_rot),
+                                local ? base_window : base, !local, false, options.n_ctx}));
     b.rope = std::move(rope);
     b.window = local ? static_cast<int32_t>(window) : 0;
     b.qk_norm = b.post_attn_norm = b.post_ffn_norm = true;
     b.act = Act::gelu_tanh;
     b.moe = {};
-    if (spec.n_layer == 62) b.attn_scale = 1.0f / std::sqrt(static_cast<float>(spec.n_embd / b.n_head));  // 27B
+    if (spec.n_layer == 62)
+      b.attn_scale = 1.0f / std::sqrt(static_cast<float>(spec.n_embd / b.n_head));  // 27B
   }
   return ok;
 }

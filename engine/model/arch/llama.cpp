@@ -1,4 +1,5 @@
-// llama: Llama 1-3, Mistral, SmolLM, TinyLlama, and Mixtral when the file has experts (architectures.md 4.1).
+// llama: Llama 1-3, Mistral, SmolLM, TinyLlama, and Mixtral when the file has experts
+// (architectures.md 4.1).
 #include <fmt/format.h>
 
 #include "engine/model/metadata.h"
@@ -13,7 +14,9 @@ Status read(const gguf::File& file, const ReadOptions& options, ModelSpec& spec)
     ENGINE_TRY(n_rot, m.u32("rope.dimension_count", static_cast<uint32_t>(b.dk)));
     if (static_cast<int32_t>(n_rot) != b.dk || b.dk != b.dv)
       return Error{Errc::corrupt, fmt::format("invalid n_rot: {}, expected {}", n_rot, b.dk)};
-    ENGINE_TRY(rope, read_rope(m, spec, {RopeStyle::norm, static_cast<int>(n_rot), base, true, true, options.n_ctx}));
+    ENGINE_TRY(rope, read_rope(m, spec,
+                               {RopeStyle::norm, static_cast<int>(n_rot), base, true, true,
+                                options.n_ctx}));
     b.rope = std::move(rope);
     b.moe.normalize = true;
   }

@@ -1,14 +1,19 @@
-// Attention with grouped heads: projections with optional biases, norms of Q and K, RoPE, cache, output, residual.
+// Attention with grouped heads: projections with optional biases, norms of Q and K, RoPE, cache,
+// output, residual.
 #include "engine/model/blocks.h"
 
 namespace engine {
 
 Value attention_block(const BlockSpec& s, int il, GraphBuilder& g, Value x) {
-  const int64_t q_width = int64_t{s.dk} * s.n_head, k_width = int64_t{s.dk} * s.n_head_kv, v_width = int64_t{s.dv} * s.n_head_kv;
+  const int64_t q_width = int64_t{s.dk} * s.n_head, k_width = int64_t{s.dk} * s.n_head_kv,
+                v_width = int64_t{s.dv} * s.n_head_kv;
   const Value a = g.rms_norm(x, g.weight("blk.%d.attn_norm.weight", il), s.eps);
-  Value q = g.matmul(g.weight("blk.%d.attn_q.weight", il, 0, q_width), a, g.optional("blk.%d.attn_q.bias", il, q_width));
-  Value k = g.matmul(g.weight("blk.%d.attn_k.weight", il, 0, k_width), a, g.optional("blk.%d.attn_k.bias", il, k_width));
-  const Value v = g.matmul(g.weight("blk.%d.attn_v.weight", il, 0, v_width), a, g.optional("blk.%d.attn_v.bias", il, v_width));
+  Value q = g.matmul(g.weight("blk.%d.attn_q.weight", il, 0, q_width), a,
+                     g.optional("blk.%d.attn_q.bias", il, q_width));
+  Value k = g.matmul(g.weight("blk.%d.attn_k.weight", il, 0, k_width), a,
+                     g.optional("blk.%d.attn_k.bias", il, k_width));
+  const Value v = g.matmul(g.weight("blk.%d.attn_v.weight", il, 0, v_width), a,
+                           g.optional("blk.%d.attn_v.bias", il, v_width));
   if (s.qk_norm) {
     q = g.rms_norm(q, g.weight("blk.%d.attn_q_norm.weight", il, s.dk), s.eps, s.n_head);
     k = g.rms_norm(k, g.weight("blk.%d.attn_k_norm.weight", il, s.dk), s.eps, s.n_head_kv);
@@ -19,7 +24,8 @@ Value attention_block(const BlockSpec& s, int il, GraphBuilder& g, Value x) {
   const int slot = g.cache_slot({s.window, s.n_head_kv, s.dk, s.dv});
   g.kv_store(slot, k, v);
   const Value o = g.attend(q, slot, {s.n_head, s.attn_scale, s.attn_softcap});
-  Value y = g.matmul(g.weight("blk.%d.attn_output.weight", il, int64_t{s.dv} * s.n_head), o, g.optional("blk.%d.attn_output.bias", il));
+  Value y = g.matmul(g.weight("blk.%d.attn_output.weight", il, int64_t{s.dv} * s.n_head), o,
+                     g.optional("blk.%d.attn_output.bias", il));
   if (s.post_attn_norm) y = g.rms_norm(y, g.weight("blk.%d.post_attention_norm.weight", il), s.eps);
   return g.add(x, y);
 }

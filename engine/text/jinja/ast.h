@@ -1,5 +1,5 @@
-// The parsed template: expressions and statements as plain data, owned by a Program. Strings view the source or the
-// program's literals, so a Program never moves once parsed.
+// The parsed template: expressions and statements as plain data, owned by a Program. Strings view
+// the source or the program's literals, so a Program never moves once parsed.
 #pragma once
 
 #include <deque>
@@ -13,7 +13,24 @@
 
 namespace engine::jinja {
 
-enum class Op : uint8_t { add, sub, mul, div, floordiv, mod, pow, concat, eq, ne, lt, le, gt, ge, in, not_in };
+enum class Op : uint8_t {
+  add,
+  sub,
+  mul,
+  div,
+  floordiv,
+  mod,
+  pow,
+  concat,
+  eq,
+  ne,
+  lt,
+  le,
+  gt,
+  ge,
+  in,
+  not_in
+};
 
 struct Expr;
 using ExprPtr = std::unique_ptr<Expr>;
@@ -32,12 +49,15 @@ struct Expr {
     spread,     // *kids[0] among the arguments of a call; **x is a named argument without a name
     filter,     // kids[0] | name(kids[1..], named)
     test,       // kids[0] is name(kids[1..], named)
-    negate, plus, logical_not,  // kids[0]
-    logical_and, logical_or,    // kids[0], kids[1]
-    binary,     // kids[0] ops[0] kids[1]
-    compare,    // kids[0] ops[0] kids[1] ops[1] kids[2] ...
-    condition,  // kids[0] if kids[1] else kids[2], which may be null
-    captured,   // the text of the enclosing filter or set block
+    negate,
+    plus,
+    logical_not,  // kids[0]
+    logical_and,
+    logical_or,  // kids[0], kids[1]
+    binary,      // kids[0] ops[0] kids[1]
+    compare,     // kids[0] ops[0] kids[1] ops[1] kids[2] ...
+    condition,   // kids[0] if kids[1] else kids[2], which may be null
+    captured,    // the text of the enclosing filter or set block
   };
   Kind kind = Kind::literal;
   int line = 0;
@@ -75,7 +95,8 @@ struct Node {
     filter_block,  // expr over the captured arms[0]
     evaluate,      // do expr
     scope,         // arms[0], as is (generation)
-    leave, next,   // break, continue
+    leave,
+    next,  // break, continue
   };
   Kind kind = Kind::text;
   int line = 0;

@@ -45,7 +45,8 @@ Value make_dict(Interpreter& in, const Args& args, Kind kind) {
     std::vector<Value> pairs;
     if (!heap.iterate(from, &pairs)) break;
     for (const Value& pair : pairs) {
-      if (!pair.is(Kind::list) || pair.list->items.size() != 2) return heap.fail("dict needs pairs of key and value");
+      if (!pair.is(Kind::list) || pair.list->items.size() != 2)
+        return heap.fail("dict needs pairs of key and value");
       heap.set(*v.dict, pair.list->items[0], pair.list->items[1]);
     }
   }
@@ -56,8 +57,12 @@ Value make_dict(Interpreter& in, const Args& args, Kind kind) {
   }
   return v;
 }
-Value global_namespace(Interpreter& in, const Value&, const Args& args) { return make_dict(in, args, Kind::ns); }
-Value global_dict(Interpreter& in, const Value&, const Args& args) { return make_dict(in, args, Kind::dict); }
+Value global_namespace(Interpreter& in, const Value&, const Args& args) {
+  return make_dict(in, args, Kind::ns);
+}
+Value global_dict(Interpreter& in, const Value&, const Args& args) {
+  return make_dict(in, args, Kind::dict);
+}
 
 Value range(Interpreter& in, const Value&, const Args& args) {
   Heap& heap = in.heap();
@@ -79,7 +84,8 @@ Value range(Interpreter& in, const Value&, const Args& args) {
   std::vector<Value> items;
   items.reserve(count);
   for (uint64_t k = 0; k < count; ++k)
-    items.push_back(Value::integer(static_cast<int64_t>(static_cast<uint64_t>(start) + k * static_cast<uint64_t>(step))));
+    items.push_back(Value::integer(
+        static_cast<int64_t>(static_cast<uint64_t>(start) + k * static_cast<uint64_t>(step))));
   return heap.list(std::move(items));
 }
 
@@ -91,32 +97,64 @@ Value tojson(Interpreter& in, const Value&, const Args& args) {
 }
 
 constexpr NativeRow kGlobals[] = {
-    {"raise_exception", raise_exception}, {"strftime_now", strftime_now}, {"namespace", global_namespace},
-    {"dict", global_dict}, {"range", range}, {"tojson", tojson},
+    {"raise_exception", raise_exception},
+    {"strftime_now", strftime_now},
+    {"namespace", global_namespace},
+    {"dict", global_dict},
+    {"range", range},
+    {"tojson", tojson},
 };
 
 // ---- tests ----
 
 using Boolean = bool (*)(Interpreter&, const Value&, const Args&);
 template <Boolean F>
-Value test(Interpreter& in, const Value& v, const Args& args) { return Value::boolean(F(in, v, args)); }
+Value test(Interpreter& in, const Value& v, const Args& args) {
+  return Value::boolean(F(in, v, args));
+}
 
-bool is_string(Interpreter&, const Value& v, const Args&) { return v.is(Kind::string); }
-bool is_defined(Interpreter&, const Value& v, const Args&) { return !v.undefined(); }
-bool is_undefined(Interpreter&, const Value& v, const Args&) { return v.undefined(); }
-bool is_none(Interpreter&, const Value& v, const Args&) { return v.is(Kind::none); }
-bool is_boolean(Interpreter&, const Value& v, const Args&) { return v.is(Kind::boolean); }
-bool is_true(Interpreter&, const Value& v, const Args&) { return v.is(Kind::boolean) && v.b; }
-bool is_false(Interpreter&, const Value& v, const Args&) { return v.is(Kind::boolean) && !v.b; }
-bool is_number(Interpreter&, const Value& v, const Args&) { return v.number(); }
-bool is_integer(Interpreter&, const Value& v, const Args&) { return v.is(Kind::integer); }
-bool is_float(Interpreter&, const Value& v, const Args&) { return v.is(Kind::real); }
-bool is_mapping(Interpreter&, const Value& v, const Args&) { return v.is(Kind::dict); }
-bool is_callable(Interpreter&, const Value& v, const Args&) { return v.is(Kind::function); }
+bool is_string(Interpreter&, const Value& v, const Args&) {
+  return v.is(Kind::string);
+}
+bool is_defined(Interpreter&, const Value& v, const Args&) {
+  return !v.undefined();
+}
+bool is_undefined(Interpreter&, const Value& v, const Args&) {
+  return v.undefined();
+}
+bool is_none(Interpreter&, const Value& v, const Args&) {
+  return v.is(Kind::none);
+}
+bool is_boolean(Interpreter&, const Value& v, const Args&) {
+  return v.is(Kind::boolean);
+}
+bool is_true(Interpreter&, const Value& v, const Args&) {
+  return v.is(Kind::boolean) && v.b;
+}
+bool is_false(Interpreter&, const Value& v, const Args&) {
+  return v.is(Kind::boolean) && !v.b;
+}
+bool is_number(Interpreter&, const Value& v, const Args&) {
+  return v.number();
+}
+bool is_integer(Interpreter&, const Value& v, const Args&) {
+  return v.is(Kind::integer);
+}
+bool is_float(Interpreter&, const Value& v, const Args&) {
+  return v.is(Kind::real);
+}
+bool is_mapping(Interpreter&, const Value& v, const Args&) {
+  return v.is(Kind::dict);
+}
+bool is_callable(Interpreter&, const Value& v, const Args&) {
+  return v.is(Kind::function);
+}
 bool is_iterable(Interpreter&, const Value& v, const Args&) {
   return v.undefined() || v.is(Kind::string) || v.is(Kind::list) || v.is(Kind::dict);
 }
-bool is_escaped(Interpreter&, const Value&, const Args&) { return false; }  // there is no autoescape
+bool is_escaped(Interpreter&, const Value&, const Args&) {
+  return false;
+}  // there is no autoescape
 bool is_lower(Interpreter& in, const Value& v, const Args&) {
   const Value s = to_string(in.heap(), v);
   return !in.heap().failed() && is_cased_lower(s.str());
@@ -125,8 +163,12 @@ bool is_upper(Interpreter& in, const Value& v, const Args&) {
   const Value s = to_string(in.heap(), v);
   return !in.heap().failed() && is_cased_upper(s.str());
 }
-bool is_filter(Interpreter&, const Value& v, const Args&) { return v.is(Kind::string) && find_filter(v.str()); }
-bool is_test(Interpreter&, const Value& v, const Args&) { return v.is(Kind::string) && find_test(v.str()); }
+bool is_filter(Interpreter&, const Value& v, const Args&) {
+  return v.is(Kind::string) && find_filter(v.str());
+}
+bool is_test(Interpreter&, const Value& v, const Args&) {
+  return v.is(Kind::string) && find_test(v.str());
+}
 
 bool divisible(Interpreter& in, const Value& v, const Args& args) {
   const Value by = args.get(0, "num");
@@ -135,16 +177,30 @@ bool divisible(Interpreter& in, const Value& v, const Args& args) {
   return !in.heap().failed() && rest.as_int() == 0;
 }
 bool is_parity(Interpreter& in, const Value& v, int64_t odd) {
-  if (!v.number()) return in.heap().fail(fmt::format("odd and even need a number, not {}", kind_name(v))), false;
-  return v.whole() ? (v.as_int() & 1) == odd : std::fabs(std::fmod(v.d, 2)) == static_cast<double>(odd);
+  if (!v.number())
+    return in.heap().fail(fmt::format("odd and even need a number, not {}", kind_name(v))), false;
+  return v.whole() ? (v.as_int() & 1) == odd
+                   : std::fabs(std::fmod(v.d, 2)) == static_cast<double>(odd);
 }
-bool is_odd(Interpreter& in, const Value& v, const Args&) { return is_parity(in, v, 1); }
-bool is_even(Interpreter& in, const Value& v, const Args&) { return is_parity(in, v, 0); }
+bool is_odd(Interpreter& in, const Value& v, const Args&) {
+  return is_parity(in, v, 1);
+}
+bool is_even(Interpreter& in, const Value& v, const Args&) {
+  return is_parity(in, v, 0);
+}
 
-bool is_eq(Interpreter& in, const Value& v, const Args& args) { return in.heap().equal(v, args.get(0, "other")); }
-bool is_ne(Interpreter& in, const Value& v, const Args& args) { return !in.heap().equal(v, args.get(0, "other")); }
-bool is_lt(Interpreter& in, const Value& v, const Args& args) { return in.heap().compare(v, args.get(0, "other")) < 0; }
-bool is_gt(Interpreter& in, const Value& v, const Args& args) { return in.heap().compare(v, args.get(0, "other")) > 0; }
+bool is_eq(Interpreter& in, const Value& v, const Args& args) {
+  return in.heap().equal(v, args.get(0, "other"));
+}
+bool is_ne(Interpreter& in, const Value& v, const Args& args) {
+  return !in.heap().equal(v, args.get(0, "other"));
+}
+bool is_lt(Interpreter& in, const Value& v, const Args& args) {
+  return in.heap().compare(v, args.get(0, "other")) < 0;
+}
+bool is_gt(Interpreter& in, const Value& v, const Args& args) {
+  return in.heap().compare(v, args.get(0, "other")) > 0;
+}
 bool is_le(Interpreter& in, const Value& v, const Args& args) {
   const int order = in.heap().compare(v, args.get(0, "other"));
   return !in.heap().failed() && order <= 0;
@@ -153,40 +209,84 @@ bool is_ge(Interpreter& in, const Value& v, const Args& args) {
   const int order = in.heap().compare(v, args.get(0, "other"));
   return !in.heap().failed() && order >= 0;
 }
-bool is_in(Interpreter& in, const Value& v, const Args& args) { return in.heap().contains(args.get(0, "seq"), v); }
+bool is_in(Interpreter& in, const Value& v, const Args& args) {
+  return in.heap().contains(args.get(0, "seq"), v);
+}
 bool is_sameas(Interpreter&, const Value& v, const Args& args) {
   const Value other = args.get(0, "other");
   if (v.kind != other.kind) return false;
   switch (v.kind) {
     case Kind::undefined:
-    case Kind::none: return true;
-    case Kind::boolean: return v.b == other.b;
-    case Kind::integer: return v.i == other.i;
-    case Kind::real: return v.d == other.d;
-    case Kind::string: return v.str() == other.str();
-    case Kind::list: return v.list == other.list;
-    case Kind::loop: return v.loop == other.loop;
-    case Kind::function: return v.function == other.function;
-    default: return v.dict == other.dict;
+    case Kind::none:
+      return true;
+    case Kind::boolean:
+      return v.b == other.b;
+    case Kind::integer:
+      return v.i == other.i;
+    case Kind::real:
+      return v.d == other.d;
+    case Kind::string:
+      return v.str() == other.str();
+    case Kind::list:
+      return v.list == other.list;
+    case Kind::loop:
+      return v.loop == other.loop;
+    case Kind::function:
+      return v.function == other.function;
+    default:
+      return v.dict == other.dict;
   }
 }
 
 constexpr NativeRow kTests[] = {
-    {"defined", test<is_defined>}, {"undefined", test<is_undefined>}, {"none", test<is_none>}, {"string", test<is_string>},
-    {"mapping", test<is_mapping>}, {"iterable", test<is_iterable>}, {"sequence", test<is_iterable>},
-    {"boolean", test<is_boolean>}, {"true", test<is_true>}, {"false", test<is_false>}, {"number", test<is_number>},
-    {"integer", test<is_integer>}, {"float", test<is_float>}, {"callable", test<is_callable>},
-    {"divisibleby", test<divisible>}, {"odd", test<is_odd>}, {"even", test<is_even>},
-    {"eq", test<is_eq>}, {"equalto", test<is_eq>}, {"==", test<is_eq>}, {"ne", test<is_ne>}, {"!=", test<is_ne>},
-    {"lt", test<is_lt>}, {"lessthan", test<is_lt>}, {"<", test<is_lt>}, {"le", test<is_le>}, {"<=", test<is_le>},
-    {"gt", test<is_gt>}, {"greaterthan", test<is_gt>}, {">", test<is_gt>}, {"ge", test<is_ge>}, {">=", test<is_ge>},
-    {"in", test<is_in>}, {"sameas", test<is_sameas>}, {"lower", test<is_lower>}, {"upper", test<is_upper>},
-    {"escaped", test<is_escaped>}, {"filter", test<is_filter>}, {"test", test<is_test>},
+    {"defined", test<is_defined>},
+    {"undefined", test<is_undefined>},
+    {"none", test<is_none>},
+    {"string", test<is_string>},
+    {"mapping", test<is_mapping>},
+    {"iterable", test<is_iterable>},
+    {"sequence", test<is_iterable>},
+    {"boolean", test<is_boolean>},
+    {"true", test<is_true>},
+    {"false", test<is_false>},
+    {"number", test<is_number>},
+    {"integer", test<is_integer>},
+    {"float", test<is_float>},
+    {"callable", test<is_callable>},
+    {"divisibleby", test<divisible>},
+    {"odd", test<is_odd>},
+    {"even", test<is_even>},
+    {"eq", test<is_eq>},
+    {"equalto", test<is_eq>},
+    {"==", test<is_eq>},
+    {"ne", test<is_ne>},
+    {"!=", test<is_ne>},
+    {"lt", test<is_lt>},
+    {"lessthan", test<is_lt>},
+    {"<", test<is_lt>},
+    {"le", test<is_le>},
+    {"<=", test<is_le>},
+    {"gt", test<is_gt>},
+    {"greaterthan", test<is_gt>},
+    {">", test<is_gt>},
+    {"ge", test<is_ge>},
+    {">=", test<is_ge>},
+    {"in", test<is_in>},
+    {"sameas", test<is_sameas>},
+    {"lower", test<is_lower>},
+    {"upper", test<is_upper>},
+    {"escaped", test<is_escaped>},
+    {"filter", test<is_filter>},
+    {"test", test<is_test>},
 };
 
 }  // namespace
 
-Native find_global(std::string_view name) { return find_in(kGlobals, name); }
-Native find_test(std::string_view name) { return find_in(kTests, name); }
+Native find_global(std::string_view name) {
+  return find_in(kGlobals, name);
+}
+Native find_test(std::string_view name) {
+  return find_in(kTests, name);
+}
 
 }  // namespace engine::jinja

@@ -21,13 +21,19 @@ const Text* text_of(Interpreter& in, const Value& v) {
 }
 
 // A text computed as a whole from another keeps its origin as a whole.
-Value made_from(Interpreter& in, const Text& from, std::string s) { return in.heap().string(std::move(s), from.has_input()); }
+Value made_from(Interpreter& in, const Text& from, std::string s) {
+  return in.heap().string(std::move(s), from.has_input());
+}
 
-int64_t int_or(const Value& v, int64_t fallback) { return v.whole() ? v.as_int() : fallback; }
+int64_t int_or(const Value& v, int64_t fallback) {
+  return v.whole() ? v.as_int() : fallback;
+}
 
 // ---- text ----
 
-Value filter_string(Interpreter& in, const Value& v, const Args&) { return to_string(in.heap(), v); }
+Value filter_string(Interpreter& in, const Value& v, const Args&) {
+  return to_string(in.heap(), v);
+}
 
 template <std::string (*Map)(std::string_view)>
 Value mapped(Interpreter& in, const Value& v, const Args&) {
@@ -65,12 +71,23 @@ std::string escape(std::string_view s) {
   std::string out;
   for (char c : s) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&#34;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&#34;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -79,8 +96,8 @@ std::string escape(std::string_view s) {
 std::string urlencode(std::string_view s) {
   std::string out;
   for (char c : s) {
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '.' ||
-                       c == '-' || c == '~' || c == '/';
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       c == '_' || c == '.' || c == '-' || c == '~' || c == '/';
     if (plain) {
       out += c;
     } else {
@@ -135,11 +152,14 @@ Value filter_indent(Interpreter& in, const Value& v, const Args& args) {
   if (!t) return {};
   const Value width = args.get(0, "width");
   const bool first = args.get(1, "first").truthy(), blank = args.get(2, "blank").truthy();
-  const std::string pad = width.is(Kind::string) ? std::string(width.str())
-                                                 : std::string(static_cast<size_t>(std::clamp<int64_t>(int_or(width, 4), 0, 1000)), ' ');
+  const std::string pad =
+      width.is(Kind::string)
+          ? std::string(width.str())
+          : std::string(static_cast<size_t>(std::clamp<int64_t>(int_or(width, 4), 0, 1000)), ' ');
   const std::string_view s = t->bytes;
   TextBuilder out;
-  for (size_t begin = 0, line = 0; begin <= s.size() && heap.spend_steps(1 + pad.size() / 64); ++line) {
+  for (size_t begin = 0, line = 0; begin <= s.size() && heap.spend_steps(1 + pad.size() / 64);
+       ++line) {
     const size_t end = std::min(s.find('\n', begin), s.size());
     if ((line > 0 || first) && (blank || end > begin)) out.plain(pad);
     out.part(*t, begin, std::min(end + 1, s.size()));
@@ -152,15 +172,19 @@ Value filter_indent(Interpreter& in, const Value& v, const Args& args) {
 Value filter_truncate(Interpreter& in, const Value& v, const Args& args) {
   const Text* t = text_of(in, v);
   if (!t) return {};
-  const int64_t length = int_or(args.get(0, "length"), 255), leeway = int_or(args.get(3, "leeway"), 5);
+  const int64_t length = int_or(args.get(0, "length"), 255),
+                leeway = int_or(args.get(3, "leeway"), 5);
   const Value end_value = args.get(2, "end");
   Text dots;
   dots.bytes = "...";
   const Text& end = end_value.is(Kind::string) ? *end_value.text : dots;
-  const auto n = static_cast<int64_t>(utf8_length(t->bytes)), end_n = static_cast<int64_t>(utf8_length(end.bytes));
-  if (length < end_n || leeway < 0) return in.heap().fail("truncate: the length is too short for the ending");
+  const auto n = static_cast<int64_t>(utf8_length(t->bytes)),
+             end_n = static_cast<int64_t>(utf8_length(end.bytes));
+  if (length < end_n || leeway < 0)
+    return in.heap().fail("truncate: the length is too short for the ending");
   if (n - length <= leeway) return Value::string(t);
-  std::string_view kept = t->bytes.substr(0, utf8_offset(t->bytes, static_cast<size_t>(length - end_n)));
+  std::string_view kept =
+      t->bytes.substr(0, utf8_offset(t->bytes, static_cast<size_t>(length - end_n)));
   if (!args.get(1, "killwords").truthy())
     if (const size_t space = kept.rfind(' '); space != kept.npos) kept = kept.substr(0, space);
   TextBuilder out;
@@ -176,7 +200,8 @@ Value filter_wordcount(Interpreter& in, const Value& v, const Args&) {
   bool inside = false;
   for (size_t i = 0; i < t->bytes.size(); i += utf8_size_at(t->bytes, i)) {
     const uint32_t c = utf8_at(t->bytes, i);
-    const bool word = c == '_' || c >= 0x80 ? !is_space(c) : std::isalnum(static_cast<int>(c)) || c == '_';
+    const bool word =
+        c == '_' || c >= 0x80 ? !is_space(c) : std::isalnum(static_cast<int>(c)) || c == '_';
     n += word && !inside;
     inside = word;
   }
@@ -213,7 +238,8 @@ Value filter_tojson(Interpreter& in, const Value& v, const Args& args) {
   const Value separators = named("separators");
   if (separators.is(Kind::list) && separators.list->items.size() == 2) {
     const auto &item = separators.list->items[0], &key = separators.list->items[1];
-    if (!item.is(Kind::string) || !key.is(Kind::string)) return in.heap().fail("the separators of tojson must be strings");
+    if (!item.is(Kind::string) || !key.is(Kind::string))
+      return in.heap().fail("the separators of tojson must be strings");
     style.item_separator = item.str();
     style.key_separator = key.str();
   }
@@ -223,7 +249,8 @@ Value filter_tojson(Interpreter& in, const Value& v, const Args& args) {
 }
 
 Value filter_from_json(Interpreter& in, const Value& v, const Args&) {
-  if (!v.is(Kind::string)) return in.heap().fail(fmt::format("from_json needs a string, not {}", kind_name(v)));
+  if (!v.is(Kind::string))
+    return in.heap().fail(fmt::format("from_json needs a string, not {}", kind_name(v)));
   if (!in.heap().spend_bytes(v.str().size() * 4)) return {};
   const Result<Json> json = parse_json(v.str());
   if (!json) return in.heap().fail(fmt::format("from_json: {}", json.error().message));
@@ -243,7 +270,9 @@ bool parse_int(std::string_view s, int base, int64_t* out) {
   std::string digits;
   for (char c : strip(s))
     if (c != '_') digits += c;
-  if (digits.empty() || base < 2 || base > 36 || std::isspace(static_cast<unsigned char>(digits[0]))) return false;
+  if (digits.empty() || base < 2 || base > 36 ||
+      std::isspace(static_cast<unsigned char>(digits[0])))
+    return false;
   char* end = nullptr;
   errno = 0;
   *out = std::strtoll(digits.c_str(), &end, base);
@@ -267,7 +296,8 @@ Value filter_int(Interpreter&, const Value& v, const Args& args) {
     d = v.d;
   } else if (v.is(Kind::string)) {
     int64_t i = 0;
-    if (parse_int(v.str(), static_cast<int>(int_or(args.get(1, "base"), 10)), &i)) return Value::integer(i);
+    if (parse_int(v.str(), static_cast<int>(int_or(args.get(1, "base"), 10)), &i))
+      return Value::integer(i);
     if (!parse_real(v.str(), &d)) return otherwise;
   } else {
     return otherwise;
@@ -285,21 +315,27 @@ Value filter_float(Interpreter&, const Value& v, const Args& args) {
 
 Value filter_round(Interpreter& in, const Value& v, const Args& args) {
   if (!v.number()) return in.heap().fail(fmt::format("round needs a number, not {}", kind_name(v)));
-  const auto precision = static_cast<int>(std::clamp<int64_t>(int_or(args.get(0, "precision"), 0), -300, 300));
+  const auto precision =
+      static_cast<int>(std::clamp<int64_t>(int_or(args.get(0, "precision"), 0), -300, 300));
   const Value method = args.get(1, "method");
-  if (v.whole() && precision >= 0 && method.undefined()) return Value::integer(v.as_int());  // stays an integer
+  if (v.whole() && precision >= 0 && method.undefined())
+    return Value::integer(v.as_int());  // stays an integer
   const double d = v.as_real();
   const double scale = std::pow(10.0, precision);
-  if (method.is(Kind::string) && method.str() == "ceil") return Value::real(std::ceil(d * scale) / scale);
-  if (method.is(Kind::string) && method.str() == "floor") return Value::real(std::floor(d * scale) / scale);
+  if (method.is(Kind::string) && method.str() == "ceil")
+    return Value::real(std::ceil(d * scale) / scale);
+  if (method.is(Kind::string) && method.str() == "floor")
+    return Value::real(std::floor(d * scale) / scale);
   if (!method.undefined() && !(method.is(Kind::string) && method.str() == "common"))
     return in.heap().fail("round: the method must be common, ceil or floor");
   if (!std::isfinite(d) || precision == 0) return Value::real(std::nearbyint(d));
   if (precision < 0) {
     const double rounded = std::nearbyint(d * scale) / scale;
-    return v.whole() && std::fabs(rounded) < 9e18 ? Value::integer(static_cast<int64_t>(rounded)) : Value::real(rounded);
+    return v.whole() && std::fabs(rounded) < 9e18 ? Value::integer(static_cast<int64_t>(rounded))
+                                                  : Value::real(rounded);
   }
-  return Value::real(std::strtod(fmt::format("{:.{}f}", d, precision).c_str(), nullptr));  // rounds the exact binary value
+  return Value::real(std::strtod(fmt::format("{:.{}f}", d, precision).c_str(),
+                                 nullptr));  // rounds the exact binary value
 }
 
 // ---- any value ----
@@ -307,21 +343,31 @@ Value filter_round(Interpreter& in, const Value& v, const Args& args) {
 Value filter_default(Interpreter&, const Value& v, const Args& args) {
   const bool replace = v.undefined() || (args.get(1, "boolean").truthy() && !v.truthy());
   if (!replace) return v;
-  return args.positional.empty() && args.get(0, "default_value").undefined() ? Value::string([] {
-    static const Text empty;
-    return &empty;
-  }()) : args.get(0, "default_value");
+  return args.positional.empty() && args.get(0, "default_value").undefined()
+             ? Value::string([] {
+                 static const Text empty;
+                 return &empty;
+               }())
+             : args.get(0, "default_value");
 }
 
-Value filter_safe(Interpreter&, const Value& v, const Args&) { return v; }
+Value filter_safe(Interpreter&, const Value& v, const Args&) {
+  return v;
+}
 
 constexpr NativeRow kFilters[] = {
-    {"tojson", filter_tojson}, {"trim", filter_trim}, {"string", filter_string}, {"default", filter_default},
-    {"d", filter_default}, {"safe", filter_safe}, {"lower", mapped<to_lower>}, {"upper", mapped<to_upper>},
-    {"title", mapped<title>}, {"capitalize", mapped<capitalize>}, {"replace", filter_replace},
-    {"from_json", filter_from_json}, {"indent", filter_indent}, {"int", filter_int}, {"float", filter_float},
-    {"abs", filter_abs}, {"round", filter_round}, {"escape", mapped<escape>}, {"e", mapped<escape>},
-    {"urlencode", mapped<urlencode>}, {"truncate", filter_truncate}, {"wordcount", filter_wordcount}, {"format", filter_format},
+    {"tojson", filter_tojson},     {"trim", filter_trim},
+    {"string", filter_string},     {"default", filter_default},
+    {"d", filter_default},         {"safe", filter_safe},
+    {"lower", mapped<to_lower>},   {"upper", mapped<to_upper>},
+    {"title", mapped<title>},      {"capitalize", mapped<capitalize>},
+    {"replace", filter_replace},   {"from_json", filter_from_json},
+    {"indent", filter_indent},     {"int", filter_int},
+    {"float", filter_float},       {"abs", filter_abs},
+    {"round", filter_round},       {"escape", mapped<escape>},
+    {"e", mapped<escape>},         {"urlencode", mapped<urlencode>},
+    {"truncate", filter_truncate}, {"wordcount", filter_wordcount},
+    {"format", filter_format},
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Text forms of values: printing as Python does, tojson as Python's json.dumps, % and {} formatting.
+// Text forms of values: printing as Python does, tojson as Python's json.dumps, % and {}
+// formatting.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,7 +14,8 @@ std::string format_real(double v) {
   if (std::isnan(v)) return "nan";
   if (std::isinf(v)) return v < 0 ? "-inf" : "inf";
   char buf[40];
-  const auto r = std::to_chars(buf, buf + sizeof buf, v, std::chars_format::scientific);  // shortest digits: d.ddde+xx
+  const auto r = std::to_chars(buf, buf + sizeof buf, v,
+                               std::chars_format::scientific);  // shortest digits: d.ddde+xx
   const std::string_view s(buf, static_cast<size_t>(r.ptr - buf));
   const size_t e = s.find('e');
   const std::string_view sign = s[0] == '-' ? "-" : "";
@@ -27,8 +29,12 @@ std::string format_real(double v) {
     if (n > 1) digits.insert(1, ".");
     return fmt::format("{}{}e{}{:02}", sign, digits, exponent < 0 ? '-' : '+', std::abs(exponent));
   }
-  if (exponent < 0) return fmt::format("{}0.{}{}", sign, std::string(static_cast<size_t>(-exponent - 1), '0'), digits);
-  if (n <= exponent + 1) return fmt::format("{}{}{}.0", sign, digits, std::string(static_cast<size_t>(exponent + 1 - n), '0'));
+  if (exponent < 0)
+    return fmt::format("{}0.{}{}", sign, std::string(static_cast<size_t>(-exponent - 1), '0'),
+                       digits);
+  if (n <= exponent + 1)
+    return fmt::format("{}{}{}.0", sign, digits,
+                       std::string(static_cast<size_t>(exponent + 1 - n), '0'));
   digits.insert(static_cast<size_t>(exponent) + 1, ".");
   return fmt::format("{}{}", sign, digits);
 }
@@ -36,8 +42,9 @@ std::string format_real(double v) {
 namespace {
 
 bool unprintable(uint32_t c) {
-  return c < 0x20 || (c >= 0x7f && c <= 0xa0) || c == 0xad || (c > 0x20 && is_space(c)) || (c >= 0x200b && c <= 0x200f) ||
-         (c >= 0x202a && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xe000 && c <= 0xf8ff) ||
+  return c < 0x20 || (c >= 0x7f && c <= 0xa0) || c == 0xad || (c > 0x20 && is_space(c)) ||
+         (c >= 0x200b && c <= 0x200f) || (c >= 0x202a && c <= 0x202e) ||
+         (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xe000 && c <= 0xf8ff) ||
          (c >= 0xfff0 && c <= 0xfffb);
 }
 
@@ -73,7 +80,8 @@ bool too_deep(Heap& heap, int depth) {
   return true;
 }
 
-// Every printed element counts, and so do the bytes: a small template can build a value with an enormous text.
+// Every printed element counts, and so do the bytes: a small template can build a value with an
+// enormous text.
 bool may_grow(Heap& heap, const TextBuilder& out) {
   if (out.size() > heap.limits().output) heap.fail("the output of the chat template is too long");
   return heap.spend_steps(1);
@@ -84,12 +92,19 @@ bool may_grow(Heap& heap, const TextBuilder& out) {
 void print_value(Heap& heap, const Value& v, TextBuilder& out, bool quoted, int depth) {
   if (too_deep(heap, depth) || !may_grow(heap, out)) return;
   switch (v.kind) {
-    case Kind::undefined: if (quoted) out.plain("Undefined"); return;
-    case Kind::none: return out.plain("None");
-    case Kind::boolean: return out.plain(v.b ? "True" : "False");
-    case Kind::integer: return out.plain(std::to_string(v.i));
-    case Kind::real: return out.plain(format_real(v.d));
-    case Kind::string: return quoted ? print_quoted(*v.text, out) : out.add(*v.text);
+    case Kind::undefined:
+      if (quoted) out.plain("Undefined");
+      return;
+    case Kind::none:
+      return out.plain("None");
+    case Kind::boolean:
+      return out.plain(v.b ? "True" : "False");
+    case Kind::integer:
+      return out.plain(std::to_string(v.i));
+    case Kind::real:
+      return out.plain(format_real(v.d));
+    case Kind::string:
+      return quoted ? print_quoted(*v.text, out) : out.add(*v.text);
     case Kind::list: {
       const List& list = *v.list;
       out.plain(list.tuple ? "(" : "[");
@@ -114,8 +129,10 @@ void print_value(Heap& heap, const Value& v, TextBuilder& out, bool quoted, int 
       }
       return out.plain(v.is(Kind::ns) ? "}>" : "}");
     }
-    case Kind::loop: return out.plain("<LoopContext>");
-    case Kind::function: return out.plain(v.function->macro ? "<Macro>" : "<function>");
+    case Kind::loop:
+      return out.plain("<LoopContext>");
+    case Kind::function:
+      return out.plain(v.function->macro ? "<Macro>" : "<function>");
   }
 }
 
@@ -138,18 +155,33 @@ void print_json_string(const Text& t, bool ensure_ascii, TextBuilder& out) {
     const uint32_t c = utf8_at(s, i);
     std::string escape;
     switch (c) {
-      case '"': escape = "\\\""; break;
-      case '\\': escape = "\\\\"; break;
-      case '\b': escape = "\\b"; break;
-      case '\f': escape = "\\f"; break;
-      case '\n': escape = "\\n"; break;
-      case '\r': escape = "\\r"; break;
-      case '\t': escape = "\\t"; break;
+      case '"':
+        escape = "\\\"";
+        break;
+      case '\\':
+        escape = "\\\\";
+        break;
+      case '\b':
+        escape = "\\b";
+        break;
+      case '\f':
+        escape = "\\f";
+        break;
+      case '\n':
+        escape = "\\n";
+        break;
+      case '\r':
+        escape = "\\r";
+        break;
+      case '\t':
+        escape = "\\t";
+        break;
       default:
         if (c < 0x20) {
           escape = fmt::format("\\u{:04x}", c);
         } else if (ensure_ascii && c > 0xffff) {
-          escape = fmt::format("\\u{:04x}\\u{:04x}", 0xd800 + ((c - 0x10000) >> 10), 0xdc00 + ((c - 0x10000) & 0x3ff));
+          escape = fmt::format("\\u{:04x}\\u{:04x}", 0xd800 + ((c - 0x10000) >> 10),
+                               0xdc00 + ((c - 0x10000) & 0x3ff));
         } else if (ensure_ascii && c >= 0x80) {
           escape = fmt::format("\\u{:04x}", c);
         }
@@ -182,11 +214,16 @@ void json_line(const JsonStyle& style, TextBuilder& out, int depth) {
 void print_json(Heap& heap, const Value& v, const JsonStyle& style, TextBuilder& out, int depth) {
   if (too_deep(heap, depth) || !may_grow(heap, out)) return;
   switch (v.kind) {
-    case Kind::none: return out.plain("null");
-    case Kind::boolean: return out.plain(v.b ? "true" : "false");
-    case Kind::integer: return out.plain(std::to_string(v.i));
-    case Kind::real: return out.plain(json_number(v.d));
-    case Kind::string: return print_json_string(*v.text, style.ensure_ascii, out);
+    case Kind::none:
+      return out.plain("null");
+    case Kind::boolean:
+      return out.plain(v.b ? "true" : "false");
+    case Kind::integer:
+      return out.plain(std::to_string(v.i));
+    case Kind::real:
+      return out.plain(json_number(v.d));
+    case Kind::string:
+      return print_json_string(*v.text, style.ensure_ascii, out);
     case Kind::list: {
       if (v.list->items.empty()) return out.plain("[]");
       out.plain("[");
@@ -205,8 +242,9 @@ void print_json(Heap& heap, const Value& v, const JsonStyle& style, TextBuilder&
       if (v.dict->entries.empty()) return out.plain("{}");
       std::vector<std::pair<Value, Value>> entries = v.dict->entries;
       if (style.sort_keys)
-        std::stable_sort(entries.begin(), entries.end(),
-                         [&](const auto& a, const auto& b) { return heap.compare(a.first, b.first) < 0; });
+        std::stable_sort(entries.begin(), entries.end(), [&](const auto& a, const auto& b) {
+          return heap.compare(a.first, b.first) < 0;
+        });
       out.plain("{");
       bool first = true;
       for (const auto& [key, value] : entries) {
@@ -227,7 +265,8 @@ void print_json(Heap& heap, const Value& v, const JsonStyle& style, TextBuilder&
       json_line(style, out, depth);
       return out.plain("}");
     }
-    default: heap.fail(fmt::format("{} cannot be written as JSON", kind_name(v)));
+    default:
+      heap.fail(fmt::format("{} cannot be written as JSON", kind_name(v)));
   }
 }
 
@@ -243,7 +282,8 @@ struct Spec {
 // Decimal digits at s[i]; at most four, so that a template cannot ask for endless padding.
 int read_number(std::string_view s, size_t& i) {
   int v = 0;
-  for (size_t n = 0; i < s.size() && s[i] >= '0' && s[i] <= '9' && n < 4; ++n) v = v * 10 + (s[i++] - '0');
+  for (size_t n = 0; i < s.size() && s[i] >= '0' && s[i] <= '9' && n < 4; ++n)
+    v = v * 10 + (s[i++] - '0');
   return v;
 }
 
@@ -255,7 +295,9 @@ bool format_one(Heap& heap, const Spec& spec, const Value& v, TextBuilder& out) 
     case 0:
     case 's':
       if (spec.type == 0 && v.number() && !v.is(Kind::boolean)) {
-        number = v.whole() ? std::to_string(v.i) : spec.precision >= 0 ? fmt::format("{:.{}g}", v.d, spec.precision) : format_real(v.d);
+        number = v.whole()             ? std::to_string(v.i)
+                 : spec.precision >= 0 ? fmt::format("{:.{}g}", v.d, spec.precision)
+                                       : format_real(v.d);
         break;
       }
       print_value(heap, v, body);
@@ -264,12 +306,15 @@ bool format_one(Heap& heap, const Spec& spec, const Value& v, TextBuilder& out) 
         body.part(*v.text, 0, utf8_offset(v.str(), static_cast<size_t>(spec.precision)));
       }
       break;
-    case 'r': print_value(heap, v, body, true); break;
+    case 'r':
+      print_value(heap, v, body, true);
+      break;
     case 'c':
       if (v.is(Kind::string)) {
         body.add(*v.text);
       } else if (v.whole()) {
-        append_utf8(body.bytes(), static_cast<uint32_t>(std::clamp<int64_t>(v.as_int(), 0, 0x10ffff)));
+        append_utf8(body.bytes(),
+                    static_cast<uint32_t>(std::clamp<int64_t>(v.as_int(), 0, 0x10ffff)));
       } else {
         return false;
       }
@@ -288,7 +333,10 @@ bool format_one(Heap& heap, const Spec& spec, const Value& v, TextBuilder& out) 
       if (!v.whole()) return false;
       const int64_t i = v.as_int();
       const uint64_t magnitude = i < 0 ? 0 - static_cast<uint64_t>(i) : static_cast<uint64_t>(i);
-      const std::string_view prefix = !spec.alternate ? "" : spec.type == 'o' ? "0o" : spec.type == 'b' ? "0b" : "0x";
+      const std::string_view prefix = !spec.alternate    ? ""
+                                      : spec.type == 'o' ? "0o"
+                                      : spec.type == 'b' ? "0b"
+                                                         : "0x";
       number = fmt::format("{}{}{}", i < 0 ? "-" : "", prefix,
                            spec.type == 'x'   ? fmt::format("{:x}", magnitude)
                            : spec.type == 'X' ? fmt::format("{:X}", magnitude)
@@ -296,20 +344,27 @@ bool format_one(Heap& heap, const Spec& spec, const Value& v, TextBuilder& out) 
                                               : fmt::format("{:b}", magnitude));
       break;
     }
-    case 'e': case 'E': case 'f': case 'F': case 'g': case 'G': {
+    case 'e':
+    case 'E':
+    case 'f':
+    case 'F':
+    case 'g':
+    case 'G': {
       if (!v.number()) return false;
       const char pattern[] = {'%', '.', '*', spec.type, 0};
       char buf[700];
       const int precision = std::min(spec.precision < 0 ? 6 : spec.precision, 300);
       number.assign(buf, static_cast<size_t>(std::clamp(
-                             std::snprintf(buf, sizeof buf, pattern, precision, v.as_real()), 0, int{sizeof buf} - 1)));
+                             std::snprintf(buf, sizeof buf, pattern, precision, v.as_real()), 0,
+                             int{sizeof buf} - 1)));
       break;
     }
     case '%':
       if (!v.number()) return false;
       number = fmt::format("{:.{}f}%", v.as_real() * 100, spec.precision < 0 ? 6 : spec.precision);
       break;
-    default: return false;
+    default:
+      return false;
   }
   if (!number.empty()) {
     if (spec.grouping) {
@@ -329,7 +384,8 @@ bool format_one(Heap& heap, const Spec& spec, const Value& v, TextBuilder& out) 
   text.bytes = body.bytes();
   text.input = body.ranges();
   size_t sign_end = 0;
-  if (align == '=' && !number.empty() && (number[0] == '-' || number[0] == '+' || number[0] == ' ')) sign_end = 1;
+  if (align == '=' && !number.empty() && (number[0] == '-' || number[0] == '+' || number[0] == ' '))
+    sign_end = 1;
   out.part(text, 0, sign_end);
   out.plain(std::string(left, spec.fill));
   out.part(text, sign_end, text.bytes.size());
@@ -339,7 +395,8 @@ bool format_one(Heap& heap, const Spec& spec, const Value& v, TextBuilder& out) 
 
 }  // namespace
 
-Value format_percent(Heap& heap, const Text& pattern, const std::vector<Value>& values, const Value& mapping) {
+Value format_percent(Heap& heap, const Text& pattern, const std::vector<Value>& values,
+                     const Value& mapping) {
   const std::string_view s = pattern.bytes;
   TextBuilder out;
   size_t next_value = 0;
@@ -383,7 +440,8 @@ Value format_percent(Heap& heap, const Text& pattern, const std::vector<Value>& 
       v = values[next_value++];
     }
     if (spec.type == 0 || spec.type == '%' || spec.type == 'b' || !format_one(heap, spec, v, out))
-      return heap.fail(fmt::format("format string: '%{}' does not fit a {}", spec.type, kind_name(v)));
+      return heap.fail(
+          fmt::format("format string: '%{}' does not fit a {}", spec.type, kind_name(v)));
   }
   return heap.string(out);
 }
@@ -410,13 +468,16 @@ Value format_braces(Heap& heap, const Text& pattern, const Args& args) {
       const std::string_view f = field.substr(colon + 1);
       field = field.substr(0, colon);
       size_t k = 0;
-      const auto is_align = [&](size_t at) { return at < f.size() && std::string_view("<>^=").find(f[at]) != std::string_view::npos; };
+      const auto is_align = [&](size_t at) {
+        return at < f.size() && std::string_view("<>^=").find(f[at]) != std::string_view::npos;
+      };
       if (is_align(1)) {
         spec.fill = f[0], spec.align = f[1], k = 2;
       } else if (is_align(0)) {
         spec.align = f[0], k = 1;
       }
-      if (k < f.size() && (f[k] == '+' || f[k] == '-' || f[k] == ' ')) spec.sign = f[k] == '-' ? 0 : f[k], ++k;
+      if (k < f.size() && (f[k] == '+' || f[k] == '-' || f[k] == ' '))
+        spec.sign = f[k] == '-' ? 0 : f[k], ++k;
       if (k < f.size() && f[k] == '#') spec.alternate = true, ++k;
       if (k < f.size() && f[k] == '0' && !spec.align) spec.fill = '0', spec.align = '=', ++k;
       spec.width = read_number(f, k);
@@ -442,7 +503,8 @@ Value format_braces(Heap& heap, const Text& pattern, const Args& args) {
       v = args.get(SIZE_MAX, field);
     }
     if (!format_one(heap, spec, v, out))
-      return heap.fail(fmt::format("format string: type '{}' does not fit a {}", spec.type ? spec.type : 's', kind_name(v)));
+      return heap.fail(fmt::format("format string: type '{}' does not fit a {}",
+                                   spec.type ? spec.type : 's', kind_name(v)));
   }
   return heap.string(out);
 }

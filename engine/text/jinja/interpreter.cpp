@@ -16,7 +16,8 @@ using NK = Node::Kind;
 
 struct Interpreter::Deeper {
   explicit Deeper(Interpreter* i) : i(i) {
-    if (++i->depth_ > i->heap_.limits().depth) i->heap_.fail("the chat template is nested too deeply");
+    if (++i->depth_ > i->heap_.limits().depth)
+      i->heap_.fail("the chat template is nested too deeply");
   }
   ~Deeper() { --i->depth_; }
   Interpreter* i;
@@ -71,11 +72,13 @@ Scope* Interpreter::new_scope(Scope* parent) {
 void Interpreter::assign(const Expr& target, const Value& v) {
   if (heap_.failed()) return;
   switch (target.kind) {
-    case EK::name: return bind(target.name, v);
+    case EK::name:
+      return bind(target.name, v);
     case EK::attribute: {
       const Value object = eval(*target.kids[0]);
       if (!object.is(Kind::ns)) {
-        heap_.fail(fmt::format("cannot set attribute '{}': only namespaces can be changed", target.name));
+        heap_.fail(
+            fmt::format("cannot set attribute '{}': only namespaces can be changed", target.name));
         return;
       }
       const Value key = heap_.string(std::string(target.name));
@@ -86,7 +89,8 @@ void Interpreter::assign(const Expr& target, const Value& v) {
       std::vector<Value> items;
       if (!heap_.iterate(v, &items)) return;
       if (items.size() != target.kids.size()) {
-        heap_.fail(fmt::format("cannot unpack {} values into {} names", items.size(), target.kids.size()));
+        heap_.fail(
+            fmt::format("cannot unpack {} values into {} names", items.size(), target.kids.size()));
         return;
       }
       for (size_t i = 0; i < items.size(); ++i) assign(*target.kids[i], items[i]);
@@ -102,7 +106,8 @@ void Interpreter::at_line(int line) {
 
 void Interpreter::emit(const Value& v) {
   print_value(heap_, v, *out_);
-  if (out_->size() > heap_.limits().output) heap_.fail("the output of the chat template is too long");
+  if (out_->size() > heap_.limits().output)
+    heap_.fail("the output of the chat template is too long");
 }
 
 Interpreter::Flow Interpreter::exec(const std::vector<Node>& body) {
@@ -120,28 +125,45 @@ Interpreter::Flow Interpreter::exec(const Node& n) {
   if (!heap_.spend_steps(1)) return Flow::leave;
   Flow flow = Flow::go_on;
   switch (n.kind) {
-    case NK::text: emit(Value::string(&n.text)); break;
-    case NK::output: emit(eval(*n.expr)); break;
-    case NK::branch: return exec_branch(n);
-    case NK::loop: return exec_loop(n);
-    case NK::set: assign(*n.target, eval(*n.expr)); break;
+    case NK::text:
+      emit(Value::string(&n.text));
+      break;
+    case NK::output:
+      emit(eval(*n.expr));
+      break;
+    case NK::branch:
+      return exec_branch(n);
+    case NK::loop:
+      return exec_loop(n);
+    case NK::set:
+      assign(*n.target, eval(*n.expr));
+      break;
     case NK::set_block: {
       Value text = capture(n.arms[0].body, &flow);
       if (n.expr) text = eval_captured(*n.expr, text);
       assign(*n.target, text);
       break;
     }
-    case NK::macro: bind(n.name, heap_.function({n.name, nullptr, {}, &n, scope_})); break;
-    case NK::call_block: exec_call_block(n); break;
+    case NK::macro:
+      bind(n.name, heap_.function({n.name, nullptr, {}, &n, scope_}));
+      break;
+    case NK::call_block:
+      exec_call_block(n);
+      break;
     case NK::filter_block: {
       const Value text = capture(n.arms[0].body, &flow);
       emit(eval_captured(*n.expr, text));
       break;
     }
-    case NK::evaluate: eval(*n.expr); break;
-    case NK::scope: return exec(n.arms[0].body);
-    case NK::leave: return Flow::leave;
-    case NK::next: return Flow::next;
+    case NK::evaluate:
+      eval(*n.expr);
+      break;
+    case NK::scope:
+      return exec(n.arms[0].body);
+    case NK::leave:
+      return Flow::leave;
+    case NK::next:
+      return Flow::next;
   }
   return flow;
 }
@@ -211,7 +233,8 @@ void Interpreter::exec_call_block(const Node& n) {
 
 Value Interpreter::call(const Value& function, const Args& args) {
   if (heap_.failed()) return {};
-  if (!function.is(Kind::function)) return heap_.fail(fmt::format("{} cannot be called", kind_name(function)));
+  if (!function.is(Kind::function))
+    return heap_.fail(fmt::format("{} cannot be called", kind_name(function)));
   const Function& f = *function.function;
   return f.macro ? call_macro(f, args) : f.native(*this, f.self, args);
 }
@@ -220,10 +243,12 @@ Value Interpreter::call_macro(const Function& f, const Args& args) {
   const Deeper deeper(this);
   const Node& n = *f.macro;
   const auto is_param = [&](std::string_view name) {
-    return name == "caller" || std::any_of(n.params.begin(), n.params.end(), [&](const Param& p) { return p.name == name; });
+    return name == "caller" || std::any_of(n.params.begin(), n.params.end(),
+                                           [&](const Param& p) { return p.name == name; });
   };
   if (args.positional.size() > n.params.size())
-    return heap_.fail(fmt::format("macro '{}' takes {} arguments, {} given", f.name, n.params.size(), args.positional.size()));
+    return heap_.fail(fmt::format("macro '{}' takes {} arguments, {} given", f.name,
+                                  n.params.size(), args.positional.size()));
   Scope* outer = std::exchange(scope_, new_scope(f.scope));
   for (const auto& [name, value] : args.named) {
     if (!is_param(name)) heap_.fail(fmt::format("macro '{}' has no argument '{}'", f.name, name));
@@ -231,8 +256,9 @@ Value Interpreter::call_macro(const Function& f, const Args& args) {
   }
   for (size_t i = 0; i < n.params.size() && !heap_.failed(); ++i) {
     const Param& p = n.params[i];
-    const bool given = i < args.positional.size() ||
-                       std::any_of(args.named.begin(), args.named.end(), [&](const auto& a) { return a.first == p.name; });
+    const bool given =
+        i < args.positional.size() || std::any_of(args.named.begin(), args.named.end(),
+                                                  [&](const auto& a) { return a.first == p.name; });
     bind(p.name, given ? args.get(i, p.name) : p.fallback ? eval(*p.fallback) : Value());
   }
   Flow flow = Flow::go_on;
@@ -259,10 +285,12 @@ bool Interpreter::apply_test(std::string_view name, const Value& input, const Ar
 
 Value Interpreter::attribute(const Value& object, std::string_view name) {
   if (heap_.failed()) return {};
-  if (const Native method = find_method(object.kind, name)) return heap_.function({name, method, object, nullptr, nullptr});
+  if (const Native method = find_method(object.kind, name))
+    return heap_.function({name, method, object, nullptr, nullptr});
   switch (object.kind) {
     case Kind::dict:
-    case Kind::ns: return heap_.get(*object.dict, name);
+    case Kind::ns:
+      return heap_.get(*object.dict, name);
     case Kind::list:
       if (object.list->group && object.list->items.size() == 2) {
         if (name == "grouper") return object.list->items[0];
@@ -272,7 +300,9 @@ Value Interpreter::attribute(const Value& object, std::string_view name) {
     case Kind::loop: {
       const Loop& loop = *object.loop;
       const auto n = static_cast<int64_t>(loop.items->size()), i = static_cast<int64_t>(loop.index);
-      const auto at = [&](int64_t k) { return k >= 0 && k < n ? (*loop.items)[static_cast<size_t>(k)] : Value(); };
+      const auto at = [&](int64_t k) {
+        return k >= 0 && k < n ? (*loop.items)[static_cast<size_t>(k)] : Value();
+      };
       if (name == "index") return Value::integer(i + 1);
       if (name == "index0") return Value::integer(i);
       if (name == "revindex") return Value::integer(n - i);
@@ -286,8 +316,10 @@ Value Interpreter::attribute(const Value& object, std::string_view name) {
       if (name == "nextitem") return at(i + 1);
       return {};
     }
-    case Kind::function: return name == "name" ? heap_.string(std::string(object.function->name)) : Value();
-    default: return {};
+    case Kind::function:
+      return name == "name" ? heap_.string(std::string(object.function->name)) : Value();
+    default:
+      return {};
   }
 }
 
@@ -295,7 +327,8 @@ Value Interpreter::item(const Value& object, const Value& key) {
   if (heap_.failed()) return {};
   switch (object.kind) {
     case Kind::dict:
-    case Kind::ns: return heap_.get(*object.dict, key);
+    case Kind::ns:
+      return heap_.get(*object.dict, key);
     case Kind::list: {
       if (!key.whole()) return key.is(Kind::string) ? attribute(object, key.str()) : Value();
       const auto n = static_cast<int64_t>(object.list->items.size());
@@ -312,8 +345,10 @@ Value Interpreter::item(const Value& object, const Value& key) {
       const size_t at = utf8_offset(s, static_cast<size_t>(i));
       return at < s.size() ? heap_.part(*object.text, at, at + utf8_size_at(s, at)) : Value();
     }
-    case Kind::loop: return key.is(Kind::string) ? attribute(object, key.str()) : Value();
-    default: return {};
+    case Kind::loop:
+      return key.is(Kind::string) ? attribute(object, key.str()) : Value();
+    default:
+      return {};
   }
 }
 
@@ -322,7 +357,8 @@ Value Interpreter::eval_slice(const Expr& e) {
   Value bounds[3];
   for (size_t k = 0; k < 3; ++k) {
     if (e.kids[k + 1]) bounds[k] = eval(*e.kids[k + 1]);
-    if (!bounds[k].missing() && !bounds[k].whole()) return heap_.fail("the bounds of a slice must be integers");
+    if (!bounds[k].missing() && !bounds[k].whole())
+      return heap_.fail("the bounds of a slice must be integers");
   }
   if (heap_.failed() || object.undefined()) return {};
   if (!object.is(Kind::list) && !object.is(Kind::string))
@@ -336,17 +372,21 @@ Value Interpreter::eval_slice(const Expr& e) {
     if (!heap_.spend_steps(s.size() / 8) || !heap_.spend_bytes(s.size())) return {};
     for (size_t i = 0; i < s.size(); i += utf8_size_at(s, i)) starts.push_back(i);
   }
-  const auto n = static_cast<int64_t>(object.is(Kind::string) ? starts.size() : object.list->items.size());
+  const auto n =
+      static_cast<int64_t>(object.is(Kind::string) ? starts.size() : object.list->items.size());
   const auto place = [&](const Value& v, int64_t fallback) {
     if (v.missing()) return fallback;
     int64_t i = v.as_int();
     if (i < 0) i = i < -n ? -1 : i + n;
     return step > 0 ? std::clamp<int64_t>(i, 0, n) : std::clamp<int64_t>(i, -1, n - 1);
   };
-  const int64_t first = place(bounds[0], step > 0 ? 0 : n - 1), stop = place(bounds[1], step > 0 ? n : -1);
+  const int64_t first = place(bounds[0], step > 0 ? 0 : n - 1),
+                stop = place(bounds[1], step > 0 ? n : -1);
 
   if (object.is(Kind::string) && step == 1) {
-    const auto byte = [&](int64_t i) { return i < n ? starts[static_cast<size_t>(i)] : object.str().size(); };
+    const auto byte = [&](int64_t i) {
+      return i < n ? starts[static_cast<size_t>(i)] : object.str().size();
+    };
     return heap_.part(*object.text, byte(first), std::max(byte(first), byte(stop)));
   }
   TextBuilder text;
@@ -354,7 +394,8 @@ Value Interpreter::eval_slice(const Expr& e) {
   // Counted with a guard because first + step may overflow.
   const uint64_t stride = step > 0 ? static_cast<uint64_t>(step) : 0 - static_cast<uint64_t>(step);
   const int64_t span = step > 0 ? stop - first : first - stop;
-  const int64_t count = span <= 0 ? 0 : static_cast<int64_t>((static_cast<uint64_t>(span) - 1) / stride) + 1;
+  const int64_t count =
+      span <= 0 ? 0 : static_cast<int64_t>((static_cast<uint64_t>(span) - 1) / stride) + 1;
   for (int64_t k = 0, i = first; k < count && heap_.spend_steps(1); ++k) {
     if (object.is(Kind::string)) {
       const size_t at = starts[static_cast<size_t>(i)];
@@ -364,7 +405,8 @@ Value Interpreter::eval_slice(const Expr& e) {
     }
     if (k + 1 < count) i += step;
   }
-  return object.is(Kind::string) ? heap_.string(text) : heap_.list(std::move(items), object.list->tuple);
+  return object.is(Kind::string) ? heap_.string(text)
+                                 : heap_.list(std::move(items), object.list->tuple);
 }
 
 // ---- expressions ----
@@ -377,8 +419,10 @@ Value Interpreter::eval(const Expr& e) {
 
 Value Interpreter::eval_node(const Expr& e) {
   switch (e.kind) {
-    case EK::literal: return e.value;
-    case EK::captured: return captured_;
+    case EK::literal:
+      return e.value;
+    case EK::captured:
+      return captured_;
     case EK::name: {
       if (const Value* v = find(e.name)) return *v;
       const Native global = find_global(e.name);
@@ -400,13 +444,16 @@ Value Interpreter::eval_node(const Expr& e) {
       }
       return v;
     }
-    case EK::attribute: return attribute(eval(*e.kids[0]), e.name);
+    case EK::attribute:
+      return attribute(eval(*e.kids[0]), e.name);
     case EK::item: {
       const Value object = eval(*e.kids[0]);
       return item(object, eval(*e.kids[1]));
     }
-    case EK::slice: return eval_slice(e);
-    case EK::call: return eval_call(e);
+    case EK::slice:
+      return eval_slice(e);
+    case EK::call:
+      return eval_call(e);
     case EK::filter: {
       const Value input = eval(*e.kids[0]);
       return apply_filter(e.name, input, eval_args(e));
@@ -415,13 +462,15 @@ Value Interpreter::eval_node(const Expr& e) {
       const Value input = eval(*e.kids[0]);
       return Value::boolean(apply_test(e.name, input, eval_args(e)));
     }
-    case EK::negate: return negate(heap_, eval(*e.kids[0]));
+    case EK::negate:
+      return negate(heap_, eval(*e.kids[0]));
     case EK::plus: {
       const Value v = eval(*e.kids[0]);
       if (v.number() || heap_.failed()) return v.is(Kind::boolean) ? Value::integer(v.b) : v;
       return heap_.fail(fmt::format("'+' needs a number, not {}", kind_name(v)));
     }
-    case EK::logical_not: return Value::boolean(!eval(*e.kids[0]).truthy());
+    case EK::logical_not:
+      return Value::boolean(!eval(*e.kids[0]).truthy());
     case EK::logical_and: {
       const Value a = eval(*e.kids[0]);
       return a.truthy() ? eval(*e.kids[1]) : a;
@@ -434,11 +483,13 @@ Value Interpreter::eval_node(const Expr& e) {
       const Value a = eval(*e.kids[0]);
       return binary(heap_, e.ops[0], a, eval(*e.kids[1]));
     }
-    case EK::compare: return eval_compare(e);
+    case EK::compare:
+      return eval_compare(e);
     case EK::condition:
       if (eval(*e.kids[1]).truthy()) return eval(*e.kids[0]);
       return e.kids[2] ? eval(*e.kids[2]) : Value();
-    case EK::spread: break;
+    case EK::spread:
+      break;
   }
   return heap_.fail("'*' is only allowed among the arguments of a call");
 }
@@ -455,18 +506,27 @@ Value Interpreter::eval_compare(const Expr& e) {
 
 bool Interpreter::compare_once(Op op, const Value& a, const Value& b) {
   switch (op) {
-    case Op::eq: return heap_.equal(a, b);
-    case Op::ne: return !heap_.equal(a, b);
-    case Op::in: return heap_.contains(b, a);
-    case Op::not_in: return !heap_.contains(b, a);
-    default: break;
+    case Op::eq:
+      return heap_.equal(a, b);
+    case Op::ne:
+      return !heap_.equal(a, b);
+    case Op::in:
+      return heap_.contains(b, a);
+    case Op::not_in:
+      return !heap_.contains(b, a);
+    default:
+      break;
   }
-  if (a.number() && b.number() && (a.is(Kind::real) || b.is(Kind::real))) {  // NaN compares false with everything
+  if (a.number() && b.number() &&
+      (a.is(Kind::real) || b.is(Kind::real))) {  // NaN compares false with everything
     const double x = a.as_real(), y = b.as_real();
     return op == Op::lt ? x < y : op == Op::le ? x <= y : op == Op::gt ? x > y : x >= y;
   }
   const int order = heap_.compare(a, b);
-  return op == Op::lt ? order < 0 : op == Op::le ? order <= 0 : op == Op::gt ? order > 0 : order >= 0;
+  return op == Op::lt   ? order < 0
+         : op == Op::le ? order <= 0
+         : op == Op::gt ? order > 0
+                        : order >= 0;
 }
 
 Args Interpreter::eval_args(const Expr& e) {
@@ -502,7 +562,8 @@ Value Interpreter::eval_call(const Expr& e) {
   if (heap_.failed()) return {};
   if (f.undefined()) {
     const bool named = callee.kind == EK::name || callee.kind == EK::attribute;
-    return heap_.fail(named ? fmt::format("'{}' is undefined", callee.name) : std::string("an undefined value cannot be called"));
+    return heap_.fail(named ? fmt::format("'{}' is undefined", callee.name)
+                            : std::string("an undefined value cannot be called"));
   }
   return call(f, args);
 }

@@ -1,5 +1,6 @@
-// Runs a Program over a set of variables. One Interpreter is one rendering; it is bounded in steps, memory, depth and
-// output, and never trusts the template. The first error ends it: from then on every evaluation gives undefined.
+// Runs a Program over a set of variables. One Interpreter is one rendering; it is bounded in steps,
+// memory, depth and output, and never trusts the template. The first error ends it: from then on
+// every evaluation gives undefined.
 #pragma once
 
 #include <ctime>
@@ -27,9 +28,10 @@ struct Loop {
 
 struct RunOptions {
   Limits limits;
-  std::time_t now = 0;                      // what strftime_now shows
-  std::vector<std::string_view> trusted;    // variables whose text belongs to the template side
-  std::vector<std::string_view> tolerated;  // raise_exception with a message that begins so does nothing
+  std::time_t now = 0;                    // what strftime_now shows
+  std::vector<std::string_view> trusted;  // variables whose text belongs to the template side
+  std::vector<std::string_view>
+      tolerated;  // raise_exception with a message that begins so does nothing
 };
 
 struct Rendered {

@@ -1,4 +1,5 @@
-// The lexer: text between tags with trim_blocks, lstrip_blocks and the - and + signs applied; names, literals, operators.
+// The lexer: text between tags with trim_blocks, lstrip_blocks and the - and + signs applied;
+// names, literals, operators.
 #include "engine/text/jinja/lexer.h"
 
 #include <fmt/format.h>
@@ -10,9 +11,15 @@
 namespace engine::jinja {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c & 0x80) != 0; }
-bool is_name_char(char c) { return is_name_start(c) || is_digit(c); }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_name_start(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c & 0x80) != 0;
+}
+bool is_name_char(char c) {
+  return is_name_start(c) || is_digit(c);
+}
 int hex_value(char c) {
   if (is_digit(c)) return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -26,7 +33,8 @@ class Lexer {
 
   Result<std::vector<Token>> run() {
     while (error_.empty() && pos_ < s_.size()) lex_text();
-    if (!error_.empty()) return Error{Errc::invalid_argument, fmt::format("template line {}: {}", line_, error_)};
+    if (!error_.empty())
+      return Error{Errc::invalid_argument, fmt::format("template line {}: {}", line_, error_)};
     push(Token::Kind::end, {});
     return std::move(tokens_);
   }
@@ -58,7 +66,8 @@ class Lexer {
     if (sign == '+' || is_output) return text;
     const size_t line_start = text.rfind('\n') + 1;  // npos + 1 is 0
     if (line_start == 0 && !line_starting_) return text;
-    return text.find_first_not_of(" \t", line_start) == text.npos ? text.substr(0, line_start) : text;
+    return text.find_first_not_of(" \t", line_start) == text.npos ? text.substr(0, line_start)
+                                                                  : text;
   }
 
   // Behind a closing tag at pos_ of `length` bytes with `sign` in front.
@@ -129,14 +138,17 @@ class Lexer {
     }
   }
 
-  size_t skip_space(size_t p) const { return s_.size() - strip_left(s_.substr(std::min(p, s_.size()))).size(); }
+  size_t skip_space(size_t p) const {
+    return s_.size() - strip_left(s_.substr(std::min(p, s_.size()))).size();
+  }
 
   void lex_expression(bool is_output) {
     const std::string_view close = is_output ? "}}" : "%}";
     std::string brackets;
     while (error_.empty()) {
       advance(skip_space(pos_));
-      if (pos_ >= s_.size()) return fail(is_output ? "'{{' is never closed" : "'{%' is never closed");
+      if (pos_ >= s_.size())
+        return fail(is_output ? "'{{' is never closed" : "'{%' is never closed");
       if (brackets.empty()) {
         const char sign = s_[pos_] == '-' || (s_[pos_] == '+' && !is_output) ? s_[pos_] : 0;
         if (s_.substr(pos_ + (sign != 0), 2) == close) {
@@ -162,13 +174,15 @@ class Lexer {
   }
 
   void lex_operator(std::string* brackets) {
-    for (std::string_view op : {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}",
-                                ">", "<", "=", ".", ":", "|", ","}) {
+    for (std::string_view op :
+         {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[",
+          "]",  "(",  ")",  "{",  "}",  ">",  "<", "=", ".", ":", "|", ","}) {
       if (!at(op)) continue;
       const char c = op[0];
       if (c == '(' || c == '[' || c == '{') *brackets += c == '(' ? ')' : c == '[' ? ']' : '}';
       if (c == ')' || c == ']' || c == '}') {
-        if (brackets->empty() || brackets->back() != c) return fail(fmt::format("unexpected '{}'", c));
+        if (brackets->empty() || brackets->back() != c)
+          return fail(fmt::format("unexpected '{}'", c));
         brackets->pop_back();
       }
       push(Token::Kind::op, s_.substr(pos_, op.size()));
@@ -178,7 +192,8 @@ class Lexer {
   }
 
   void lex_number() {
-    const bool after_dot = !tokens_.empty() && tokens_.back().kind == Token::Kind::op && tokens_.back().text == ".";
+    const bool after_dot =
+        !tokens_.empty() && tokens_.back().kind == Token::Kind::op && tokens_.back().text == ".";
     int base = 10;
     size_t p = pos_;
     if (s_[p] == '0' && p + 1 < s_.size()) {
@@ -188,7 +203,8 @@ class Lexer {
     }
     std::string digits;
     const auto take_digits = [&] {
-      while (p < s_.size() && ((hex_value(s_[p]) >= 0 && hex_value(s_[p]) < base) || s_[p] == '_')) {
+      while (p < s_.size() &&
+             ((hex_value(s_[p]) >= 0 && hex_value(s_[p]) < base) || s_[p] == '_')) {
         if (s_[p] != '_') digits += s_[p];
         ++p;
       }
@@ -215,7 +231,8 @@ class Lexer {
     }
     Token token{real ? Token::Kind::real : Token::Kind::integer, s_.substr(pos_, p - pos_), line_};
     if (!real) {
-      const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), token.integer, base);
+      const auto [end, ec] =
+          std::from_chars(digits.data(), digits.data() + digits.size(), token.integer, base);
       if (digits.empty()) return fail("malformed number");
       if (ec != std::errc{}) token.kind = Token::Kind::real;  // beyond 64 bits
     }
@@ -235,15 +252,34 @@ class Lexer {
       }
       const char c = s_[++p];
       switch (c) {
-        case 'n': out += '\n'; break;
-        case 't': out += '\t'; break;
-        case 'r': out += '\r'; break;
-        case 'b': out += '\b'; break;
-        case 'f': out += '\f'; break;
-        case '\\': case '\'': case '"': out += c; break;
-        case '\n': break;
-        case 'x': case 'u': p += lex_hex_escape(p, c == 'x' ? 2 : 4, &out); break;
-        default: out += '\\', out += c;
+        case 'n':
+          out += '\n';
+          break;
+        case 't':
+          out += '\t';
+          break;
+        case 'r':
+          out += '\r';
+          break;
+        case 'b':
+          out += '\b';
+          break;
+        case 'f':
+          out += '\f';
+          break;
+        case '\\':
+        case '\'':
+        case '"':
+          out += c;
+          break;
+        case '\n':
+          break;
+        case 'x':
+        case 'u':
+          p += lex_hex_escape(p, c == 'x' ? 2 : 4, &out);
+          break;
+        default:
+          out += '\\', out += c;
       }
     }
     if (p >= s_.size()) return fail("string is never closed");
@@ -290,6 +326,8 @@ class Lexer {
 
 }  // namespace
 
-Result<std::vector<Token>> tokenize(Program& program) { return Lexer(program).run(); }
+Result<std::vector<Token>> tokenize(Program& program) {
+  return Lexer(program).run();
+}
 
 }  // namespace engine::jinja

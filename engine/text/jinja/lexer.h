@@ -10,7 +10,19 @@
 namespace engine::jinja {
 
 struct Token {
-  enum class Kind : uint8_t { text, output_begin, output_end, tag_begin, tag_end, name, string, integer, real, op, end };
+  enum class Kind : uint8_t {
+    text,
+    output_begin,
+    output_end,
+    tag_begin,
+    tag_end,
+    name,
+    string,
+    integer,
+    real,
+    op,
+    end
+  };
   Kind kind;
   std::string_view text;  // text, name, operator; of a string its value
   int line;

@@ -15,17 +15,33 @@ bool need_string(Heap& heap, const Value& v, std::string_view method) {
   return false;
 }
 
-int64_t int_or(const Value& v, int64_t fallback) { return v.whole() ? v.as_int() : fallback; }
+int64_t int_or(const Value& v, int64_t fallback) {
+  return v.whole() ? v.as_int() : fallback;
+}
 
 // ---- strings ----
 
-Value filtered(Interpreter& in, const Value& self, std::string_view filter) { return in.apply_filter(filter, self, {}); }
-Value string_upper(Interpreter& in, const Value& s, const Args&) { return filtered(in, s, "upper"); }
-Value string_lower(Interpreter& in, const Value& s, const Args&) { return filtered(in, s, "lower"); }
-Value string_title(Interpreter& in, const Value& s, const Args&) { return filtered(in, s, "title"); }
-Value string_capitalize(Interpreter& in, const Value& s, const Args&) { return filtered(in, s, "capitalize"); }
-Value string_replace(Interpreter& in, const Value& s, const Args& args) { return in.apply_filter("replace", s, args); }
-Value string_format(Interpreter& in, const Value& s, const Args& args) { return format_braces(in.heap(), *s.text, args); }
+Value filtered(Interpreter& in, const Value& self, std::string_view filter) {
+  return in.apply_filter(filter, self, {});
+}
+Value string_upper(Interpreter& in, const Value& s, const Args&) {
+  return filtered(in, s, "upper");
+}
+Value string_lower(Interpreter& in, const Value& s, const Args&) {
+  return filtered(in, s, "lower");
+}
+Value string_title(Interpreter& in, const Value& s, const Args&) {
+  return filtered(in, s, "title");
+}
+Value string_capitalize(Interpreter& in, const Value& s, const Args&) {
+  return filtered(in, s, "capitalize");
+}
+Value string_replace(Interpreter& in, const Value& s, const Args& args) {
+  return in.apply_filter("replace", s, args);
+}
+Value string_format(Interpreter& in, const Value& s, const Args& args) {
+  return format_braces(in.heap(), *s.text, args);
+}
 
 template <bool Left, bool Right>
 Value string_strip(Interpreter& in, const Value& self, const Args& args) {
@@ -51,7 +67,8 @@ Value string_has_end(Interpreter& in, const Value& self, const Args& args) {
   if (what.is(Kind::list)) options = what.list->items;
   for (const Value& option : options) {
     if (!need_string(in.heap(), option, Start ? "startswith" : "endswith")) return {};
-    if (Start ? self.str().starts_with(option.str()) : self.str().ends_with(option.str())) return Value::boolean(true);
+    if (Start ? self.str().starts_with(option.str()) : self.str().ends_with(option.str()))
+      return Value::boolean(true);
   }
   return Value::boolean(false);
 }
@@ -62,7 +79,8 @@ Value string_find(Interpreter& in, const Value& self, const Args& args) {
   if (!need_string(in.heap(), what, "find")) return {};
   in.heap().spend_steps(1 + self.str().size() / 16);
   const std::string_view s = self.str();
-  const auto from = utf8_offset(s, static_cast<size_t>(std::max<int64_t>(int_or(args.get(1, "start"), 0), 0)));
+  const auto from =
+      utf8_offset(s, static_cast<size_t>(std::max<int64_t>(int_or(args.get(1, "start"), 0), 0)));
   size_t at = Last ? s.rfind(what.str()) : s.find(what.str(), from);
   if (at != s.npos && at < from) at = s.npos;
   return Value::integer(at == s.npos ? -1 : static_cast<int64_t>(utf8_length(s.substr(0, at))));
@@ -134,7 +152,8 @@ Value string_split(Interpreter& in, const Value& self, const Args& args) {
   while (limit != 0 && heap.spend_steps(1)) {
     const size_t at = FromRight ? s.substr(0, end).rfind(w) : s.find(w, begin);
     if (at == s.npos) break;
-    pieces.push_back(FromRight ? heap.part(*self.text, at + w.size(), end) : heap.part(*self.text, begin, at));
+    pieces.push_back(FromRight ? heap.part(*self.text, at + w.size(), end)
+                               : heap.part(*self.text, begin, at));
     FromRight ? end = at : begin = at + w.size();
     --limit;
   }
@@ -151,7 +170,8 @@ Value string_splitlines(Interpreter& in, const Value& self, const Args& args) {
   for (size_t i = 0; i < s.size();) {
     const uint32_t c = utf8_at(s, i);
     size_t n = utf8_size_at(s, i);
-    const bool is_break = (c >= 10 && c <= 13) || (c >= 28 && c <= 30) || c == 0x85 || c == 0x2028 || c == 0x2029;
+    const bool is_break =
+        (c >= 10 && c <= 13) || (c >= 28 && c <= 30) || c == 0x85 || c == 0x2028 || c == 0x2029;
     if (c == '\r' && s.substr(i + 1, 1) == "\n") n = 2;
     if (is_break) {
       if (!in.heap().spend_steps(1)) return {};
@@ -165,12 +185,25 @@ Value string_splitlines(Interpreter& in, const Value& self, const Args& args) {
 }
 
 constexpr NativeRow kStringMethods[] = {
-    {"split", string_split<false>}, {"rsplit", string_split<true>}, {"splitlines", string_splitlines},
-    {"strip", string_strip<true, true>}, {"lstrip", string_strip<true, false>}, {"rstrip", string_strip<false, true>},
-    {"startswith", string_has_end<true>}, {"endswith", string_has_end<false>},
-    {"find", string_find<false>}, {"rfind", string_find<true>}, {"count", string_count}, {"isdigit", string_isdigit},
-    {"join", string_join}, {"replace", string_replace}, {"format", string_format}, {"upper", string_upper},
-    {"lower", string_lower}, {"title", string_title}, {"capitalize", string_capitalize},
+    {"split", string_split<false>},
+    {"rsplit", string_split<true>},
+    {"splitlines", string_splitlines},
+    {"strip", string_strip<true, true>},
+    {"lstrip", string_strip<true, false>},
+    {"rstrip", string_strip<false, true>},
+    {"startswith", string_has_end<true>},
+    {"endswith", string_has_end<false>},
+    {"find", string_find<false>},
+    {"rfind", string_find<true>},
+    {"count", string_count},
+    {"isdigit", string_isdigit},
+    {"join", string_join},
+    {"replace", string_replace},
+    {"format", string_format},
+    {"upper", string_upper},
+    {"lower", string_lower},
+    {"title", string_title},
+    {"capitalize", string_capitalize},
 };
 
 // ---- lists ----
@@ -187,7 +220,9 @@ Value list_append(Interpreter& in, const Value& self, const Args& args) {
 }
 Value list_extend(Interpreter& in, const Value& self, const Args& args) {
   std::vector<Value> more;
-  if (!in.heap().iterate(args.get(0, "iterable"), &more) || !may_change(in.heap(), self, more.size())) return {};
+  if (!in.heap().iterate(args.get(0, "iterable"), &more) ||
+      !may_change(in.heap(), self, more.size()))
+    return {};
   self.list->items.insert(self.list->items.end(), more.begin(), more.end());
   return Value::none();
 }
@@ -196,7 +231,8 @@ Value list_insert(Interpreter& in, const Value& self, const Args& args) {
   const auto n = static_cast<int64_t>(items.size());
   int64_t at = int_or(args.get(0, "index"), 0);
   at = std::clamp<int64_t>(at < 0 ? at + n : at, 0, n);
-  if (may_change(in.heap(), self, 1) && in.heap().spend_steps(items.size() / 64)) items.insert(items.begin() + at, args.get(1, "object"));
+  if (may_change(in.heap(), self, 1) && in.heap().spend_steps(items.size() / 64))
+    items.insert(items.begin() + at, args.get(1, "object"));
   return Value::none();
 }
 Value list_pop(Interpreter& in, const Value& self, const Args& args) {
@@ -213,7 +249,8 @@ Value list_pop(Interpreter& in, const Value& self, const Args& args) {
 Value list_index(Interpreter& in, const Value& self, const Args& args) {
   const auto& items = self.list->items;
   for (size_t i = 0; i < items.size(); ++i)
-    if (in.heap().equal(items[i], args.get(0, "value"))) return Value::integer(static_cast<int64_t>(i));
+    if (in.heap().equal(items[i], args.get(0, "value")))
+      return Value::integer(static_cast<int64_t>(i));
   return in.heap().fail("index: the value is not in the list");
 }
 Value list_count(Interpreter& in, const Value& self, const Args& args) {
@@ -228,8 +265,8 @@ Value list_reverse(Interpreter& in, const Value& self, const Args&) {
 }
 
 constexpr NativeRow kListMethods[] = {
-    {"append", list_append}, {"extend", list_extend}, {"insert", list_insert}, {"pop", list_pop},
-    {"index", list_index}, {"count", list_count}, {"reverse", list_reverse},
+    {"append", list_append}, {"extend", list_extend}, {"insert", list_insert},   {"pop", list_pop},
+    {"index", list_index},   {"count", list_count},   {"reverse", list_reverse},
 };
 
 // ---- dicts ----
@@ -241,7 +278,9 @@ Value dict_get(Interpreter& in, const Value& self, const Args& args) {
   const Value fallback = args.get(1, "default");
   return fallback.undefined() ? Value::none() : fallback;
 }
-Value dict_items(Interpreter& in, const Value& self, const Args&) { return filtered(in, self, "items"); }
+Value dict_items(Interpreter& in, const Value& self, const Args&) {
+  return filtered(in, self, "items");
+}
 Value dict_keys(Interpreter& in, const Value& self, const Args&) {
   std::vector<Value> keys;
   in.heap().iterate(self, &keys);
@@ -258,11 +297,13 @@ Value dict_pop(Interpreter& in, const Value& self, const Args& args) {
   const Value key = args.get(0, "key");
   const Value v = heap.get(*self.dict, key, &found);
   if (!found) {
-    if (args.positional.size() > 1 || !args.get(1, "default").undefined()) return args.get(1, "default");
+    if (args.positional.size() > 1 || !args.get(1, "default").undefined())
+      return args.get(1, "default");
     return heap.fail("pop: the key is not in the dict");
   }
   auto& entries = self.dict->entries;
-  const auto at = std::find_if(entries.begin(), entries.end(), [&](const auto& e) { return heap.equal(e.first, key); });
+  const auto at = std::find_if(entries.begin(), entries.end(),
+                               [&](const auto& e) { return heap.equal(e.first, key); });
   if (at != entries.end() && heap.spend_steps(1 + entries.size() / 16)) entries.erase(at);
   return v;
 }
@@ -293,8 +334,13 @@ Value dict_setdefault(Interpreter& in, const Value& self, const Args& args) {
 }
 
 constexpr NativeRow kDictMethods[] = {
-    {"get", dict_get}, {"items", dict_items}, {"keys", dict_keys}, {"values", dict_values},
-    {"pop", dict_pop}, {"update", dict_update}, {"setdefault", dict_setdefault},
+    {"get", dict_get},
+    {"items", dict_items},
+    {"keys", dict_keys},
+    {"values", dict_values},
+    {"pop", dict_pop},
+    {"update", dict_update},
+    {"setdefault", dict_setdefault},
 };
 
 // ---- loops ----
@@ -306,7 +352,8 @@ Value loop_cycle(Interpreter& in, const Value& self, const Args& args) {
 Value loop_changed(Interpreter& in, const Value& self, const Args& args) {
   Loop& loop = *self.loop;
   bool same = loop.has_changed && loop.last_changed.size() == args.positional.size();
-  for (size_t i = 0; same && i < args.positional.size(); ++i) same = in.heap().equal(loop.last_changed[i], args.positional[i]);
+  for (size_t i = 0; same && i < args.positional.size(); ++i)
+    same = in.heap().equal(loop.last_changed[i], args.positional[i]);
   loop.has_changed = true;
   loop.last_changed = args.positional;
   return Value::boolean(!same);
@@ -318,11 +365,16 @@ constexpr NativeRow kLoopMethods[] = {{"cycle", loop_cycle}, {"changed", loop_ch
 
 Native find_method(Kind self, std::string_view name) {
   switch (self) {
-    case Kind::string: return find_in(kStringMethods, name);
-    case Kind::list: return find_in(kListMethods, name);
-    case Kind::dict: return find_in(kDictMethods, name);
-    case Kind::loop: return find_in(kLoopMethods, name);
-    default: return nullptr;
+    case Kind::string:
+      return find_in(kStringMethods, name);
+    case Kind::list:
+      return find_in(kListMethods, name);
+    case Kind::dict:
+      return find_in(kDictMethods, name);
+    case Kind::loop:
+      return find_in(kLoopMethods, name);
+    default:
+      return nullptr;
   }
 }
 

@@ -29,7 +29,8 @@ Value concat_text(Heap& heap, const Value& a, const Value& b) {
 Value repeat(Heap& heap, const Value& v, int64_t n) {
   const size_t unit = v.is(Kind::string) ? v.str().size() : v.list->items.size() * sizeof(Value);
   const auto count = static_cast<size_t>(std::max<int64_t>(n, 0));
-  if (unit > 0 && count > heap.limits().bytes / unit) return heap.fail("a repeated value is too long");
+  if (unit > 0 && count > heap.limits().bytes / unit)
+    return heap.fail("a repeated value is too long");
   if (!heap.spend_bytes(unit * count) || !heap.spend_steps(unit > 0 ? count / 64 : 0)) return {};
   if (v.is(Kind::string)) {
     TextBuilder out;
@@ -39,7 +40,8 @@ Value repeat(Heap& heap, const Value& v, int64_t n) {
   }
   std::vector<Value> items;
   if (unit > 0)
-    for (size_t i = 0; i < count; ++i) items.insert(items.end(), v.list->items.begin(), v.list->items.end());
+    for (size_t i = 0; i < count; ++i)
+      items.insert(items.end(), v.list->items.begin(), v.list->items.end());
   return heap.list(std::move(items), v.list->tuple);
 }
 
@@ -64,9 +66,15 @@ Value power(const Value& a, const Value& b) {
 Value integers(Heap& heap, Op op, int64_t a, int64_t b) {
   int64_t r = 0;
   switch (op) {
-    case Op::add: if (!__builtin_add_overflow(a, b, &r)) return Value::integer(r); break;
-    case Op::sub: if (!__builtin_sub_overflow(a, b, &r)) return Value::integer(r); break;
-    case Op::mul: if (!__builtin_mul_overflow(a, b, &r)) return Value::integer(r); break;
+    case Op::add:
+      if (!__builtin_add_overflow(a, b, &r)) return Value::integer(r);
+      break;
+    case Op::sub:
+      if (!__builtin_sub_overflow(a, b, &r)) return Value::integer(r);
+      break;
+    case Op::mul:
+      if (!__builtin_mul_overflow(a, b, &r)) return Value::integer(r);
+      break;
     case Op::floordiv:
     case Op::mod: {
       if (b == 0) return heap.fail("division by zero");
@@ -78,7 +86,8 @@ Value integers(Heap& heap, Op op, int64_t a, int64_t b) {
       const bool adjust = rest != 0 && (rest < 0) != (b < 0);
       return Value::integer(op == Op::mod ? (adjust ? rest + b : rest) : a / b - adjust);
     }
-    default: break;
+    default:
+      break;
   }
   const auto x = static_cast<double>(a), y = static_cast<double>(b);
   return Value::real(op == Op::add ? x + y : op == Op::sub ? x - y : x * y);
@@ -89,10 +98,14 @@ Value numbers(Heap& heap, Op op, const Value& a, const Value& b) {
   if (op != Op::div && a.whole() && b.whole()) return integers(heap, op, a.as_int(), b.as_int());
   const double x = a.as_real(), y = b.as_real();
   switch (op) {
-    case Op::add: return Value::real(x + y);
-    case Op::sub: return Value::real(x - y);
-    case Op::mul: return Value::real(x * y);
-    default: break;
+    case Op::add:
+      return Value::real(x + y);
+    case Op::sub:
+      return Value::real(x - y);
+    case Op::mul:
+      return Value::real(x * y);
+    default:
+      break;
   }
   if (y == 0) return heap.fail("division by zero");
   if (op == Op::div) return Value::real(x / y);
@@ -113,20 +126,25 @@ Value binary(Heap& heap, Op op, const Value& a, const Value& b) {
       if (a.is(Kind::string) && b.missing()) return a;
       if (b.is(Kind::string) && a.missing()) return b;
       return mismatch(heap, "+", a, b);
-    case Op::sub: return mismatch(heap, "-", a, b);
+    case Op::sub:
+      return mismatch(heap, "-", a, b);
     case Op::mul:
       if ((a.is(Kind::string) || a.is(Kind::list)) && b.whole()) return repeat(heap, a, b.as_int());
       if ((b.is(Kind::string) || b.is(Kind::list)) && a.whole()) return repeat(heap, b, a.as_int());
       return mismatch(heap, "*", a, b);
     case Op::mod:
       if (a.is(Kind::string)) {
-        if (b.is(Kind::list) && b.list->tuple) return format_percent(heap, *a.text, b.list->items, {});
+        if (b.is(Kind::list) && b.list->tuple)
+          return format_percent(heap, *a.text, b.list->items, {});
         return format_percent(heap, *a.text, {b}, b);
       }
       return mismatch(heap, "%", a, b);
-    case Op::div: return mismatch(heap, "/", a, b);
-    case Op::floordiv: return mismatch(heap, "//", a, b);
-    default: return mismatch(heap, "**", a, b);
+    case Op::div:
+      return mismatch(heap, "/", a, b);
+    case Op::floordiv:
+      return mismatch(heap, "//", a, b);
+    default:
+      return mismatch(heap, "**", a, b);
   }
 }
 

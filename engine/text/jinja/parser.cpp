@@ -1,5 +1,6 @@
-// Parser: tokens to a Program, by recursive descent. Precedence, tight to loose: call/attribute/index, unary sign,
-// filters and tests, **, * / // %, ~, + -, comparisons, not, and, or, inline if.
+// Parser: tokens to a Program, by recursive descent. Precedence, tight to loose:
+// call/attribute/index, unary sign, filters and tests, **, * / // %, ~, + -, comparisons, not, and,
+// or, inline if.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -17,18 +18,21 @@ using TK = Token::Kind;
 
 class Parser {
  public:
-  Parser(Program& program, std::vector<Token> tokens) : program_(program), tokens_(std::move(tokens)) {}
+  Parser(Program& program, std::vector<Token> tokens)
+      : program_(program), tokens_(std::move(tokens)) {}
 
   Status run() {
     program_.body = parse_body({});
     if (error_.empty() && peek().kind != TK::end) fail("unexpected end of a block");
-    if (!error_.empty()) return Error{Errc::invalid_argument, fmt::format("template line {}: {}", error_line_, error_)};
+    if (!error_.empty())
+      return Error{Errc::invalid_argument,
+                   fmt::format("template line {}: {}", error_line_, error_)};
     return ok;
   }
 
  private:
-  static constexpr int kMaxDepth = 300;  // nested blocks plus nested parentheses
-  static constexpr int kMaxHeight = 250; // of one expression tree, long operator chains included
+  static constexpr int kMaxDepth = 300;   // nested blocks plus nested parentheses
+  static constexpr int kMaxHeight = 250;  // of one expression tree, long operator chains included
 
   struct Deeper {
     explicit Deeper(Parser* p) : p(p) {
@@ -45,14 +49,20 @@ class Parser {
     error_line_ = tokens_[at_].line;
     at_ = tokens_.size() - 1;
   }
-  const Token& peek(size_t ahead = 0) const { return tokens_[std::min(at_ + ahead, tokens_.size() - 1)]; }
+  const Token& peek(size_t ahead = 0) const {
+    return tokens_[std::min(at_ + ahead, tokens_.size() - 1)];
+  }
   Token next() {
     const Token t = peek();
     if (at_ + 1 < tokens_.size()) ++at_;
     return t;
   }
-  bool is_op(std::string_view op, size_t ahead = 0) const { return peek(ahead).kind == TK::op && peek(ahead).text == op; }
-  bool is_name(std::string_view name, size_t ahead = 0) const { return peek(ahead).kind == TK::name && peek(ahead).text == name; }
+  bool is_op(std::string_view op, size_t ahead = 0) const {
+    return peek(ahead).kind == TK::op && peek(ahead).text == op;
+  }
+  bool is_name(std::string_view name, size_t ahead = 0) const {
+    return peek(ahead).kind == TK::name && peek(ahead).text == name;
+  }
   bool take_op(std::string_view op) { return is_op(op) && (next(), true); }
   bool take_name(std::string_view name) { return is_name(name) && (next(), true); }
   void expect_op(std::string_view op) {
@@ -72,10 +82,14 @@ class Parser {
   }
   static std::string describe(const Token& t) {
     switch (t.kind) {
-      case TK::end: return "the end of the template";
-      case TK::tag_end: return "'%}'";
-      case TK::output_end: return "'}}'";
-      default: return fmt::format("'{}'", t.text.substr(0, 40));
+      case TK::end:
+        return "the end of the template";
+      case TK::tag_end:
+        return "'%}'";
+      case TK::output_end:
+        return "'}}'";
+      default:
+        return fmt::format("'{}'", t.text.substr(0, 40));
     }
   }
 
@@ -85,7 +99,8 @@ class Parser {
     e->line = peek().line;
     return e;
   }
-  // Adds a child and keeps the height of the tree bounded: evaluation and destruction recurse over it.
+  // Adds a child and keeps the height of the tree bounded: evaluation and destruction recurse over
+  // it.
   void adopt(Expr& parent, ExprPtr child) {
     if (child) grow(parent, child->height);
     parent.kids.push_back(std::move(child));
@@ -108,14 +123,16 @@ class Parser {
     return std::find(names.begin(), names.end(), peek(1).text) != names.end();
   }
 
-  // Statements up to one of the tags in `until`, which is left for the caller; up to the end when there is none.
+  // Statements up to one of the tags in `until`, which is left for the caller; up to the end when
+  // there is none.
   std::vector<Node> parse_body(std::initializer_list<std::string_view> until) {
     const Deeper deeper(this);
     std::vector<Node> body;
     while (error_.empty()) {
       const Token& t = peek();
       if (t.kind == TK::end) {
-        if (until.size() > 0) fail(fmt::format("expected '{}' before the end of the template", *until.begin()));
+        if (until.size() > 0)
+          fail(fmt::format("expected '{}' before the end of the template", *until.begin()));
         break;
       }
       if (at_tag(until)) break;
@@ -290,7 +307,8 @@ class Parser {
     }
     ExprPtr e = make(EK::name);
     e->name = expect_identifier();
-    if (e->name == "true" || e->name == "false" || e->name == "none") fail(fmt::format("cannot assign to '{}'", e->name));
+    if (e->name == "true" || e->name == "false" || e->name == "none")
+      fail(fmt::format("cannot assign to '{}'", e->name));
     if (take_op(".")) {
       ExprPtr attribute = tree(EK::attribute, std::move(e));
       attribute->name = expect_identifier();
@@ -349,8 +367,9 @@ class Parser {
   }
 
   ExprPtr parse_compare() {
-    static constexpr std::pair<std::string_view, Op> kOps[] = {{"==", Op::eq}, {"!=", Op::ne}, {"<", Op::lt},
-                                                               {"<=", Op::le}, {">", Op::gt},  {">=", Op::ge}};
+    static constexpr std::pair<std::string_view, Op> kOps[] = {{"==", Op::eq}, {"!=", Op::ne},
+                                                               {"<", Op::lt},  {"<=", Op::le},
+                                                               {">", Op::gt},  {">=", Op::ge}};
     ExprPtr e = parse_sum();
     ExprPtr chain;
     for (;;) {
@@ -361,7 +380,8 @@ class Parser {
         next(), next();
         op = Op::not_in;
       } else {
-        const auto* hit = std::find_if(std::begin(kOps), std::end(kOps), [&](const auto& o) { return is_op(o.first); });
+        const auto* hit = std::find_if(std::begin(kOps), std::end(kOps),
+                                       [&](const auto& o) { return is_op(o.first); });
         if (hit == std::end(kOps)) break;
         next();
         op = hit->second;
@@ -378,7 +398,8 @@ class Parser {
   ExprPtr parse_binary(Level tighter, std::initializer_list<std::pair<std::string_view, Op>> ops) {
     ExprPtr e = (this->*tighter)();
     for (;;) {
-      const auto* hit = std::find_if(ops.begin(), ops.end(), [&](const auto& o) { return is_op(o.first); });
+      const auto* hit =
+          std::find_if(ops.begin(), ops.end(), [&](const auto& o) { return is_op(o.first); });
       if (hit == ops.end()) return e;
       next();
       ExprPtr sum = tree(EK::binary, std::move(e), (this->*tighter)());
@@ -386,10 +407,13 @@ class Parser {
       e = std::move(sum);
     }
   }
-  ExprPtr parse_sum() { return parse_binary(&Parser::parse_concat, {{"+", Op::add}, {"-", Op::sub}}); }
+  ExprPtr parse_sum() {
+    return parse_binary(&Parser::parse_concat, {{"+", Op::add}, {"-", Op::sub}});
+  }
   ExprPtr parse_concat() { return parse_binary(&Parser::parse_product, {{"~", Op::concat}}); }
   ExprPtr parse_product() {
-    return parse_binary(&Parser::parse_power, {{"*", Op::mul}, {"/", Op::div}, {"//", Op::floordiv}, {"%", Op::mod}});
+    return parse_binary(&Parser::parse_power,
+                        {{"*", Op::mul}, {"/", Op::div}, {"//", Op::floordiv}, {"%", Op::mod}});
   }
   ExprPtr parse_power() { return parse_binary(&Parser::parse_filtered, {{"**", Op::pow}}); }
   ExprPtr parse_filtered() { return parse_filters_and_tests(parse_unary()); }
@@ -411,16 +435,22 @@ class Parser {
   ExprPtr parse_primary() {
     const Token t = peek();
     switch (t.kind) {
-      case TK::integer: return next(), literal(Value::integer(t.integer));
-      case TK::real: return next(), literal(Value::real(t.real));
-      case TK::string: return parse_string();
-      case TK::name: break;
+      case TK::integer:
+        return next(), literal(Value::integer(t.integer));
+      case TK::real:
+        return next(), literal(Value::real(t.real));
+      case TK::string:
+        return parse_string();
+      case TK::name:
+        break;
       case TK::op:
         if (t.text == "(") return parse_parenthesis();
         if (t.text == "[") return parse_list();
         if (t.text == "{") return parse_dict();
         [[fallthrough]];
-      default: fail(fmt::format("expected an expression, found {}", describe(t))); return make(EK::literal);
+      default:
+        fail(fmt::format("expected an expression, found {}", describe(t)));
+        return make(EK::literal);
     }
     next();
     if (t.text == "true" || t.text == "True") return literal(Value::boolean(true));
@@ -573,7 +603,8 @@ class Parser {
     ExprPtr e = tree(EK::test, std::move(input));
     static constexpr std::string_view kSymbols[] = {"==", "!=", "<", "<=", ">", ">="};
     const Token& t = peek();
-    if (t.kind == TK::op && std::find(std::begin(kSymbols), std::end(kSymbols), t.text) != std::end(kSymbols)) {
+    if (t.kind == TK::op &&
+        std::find(std::begin(kSymbols), std::end(kSymbols), t.text) != std::end(kSymbols)) {
       e->name = next().text;
     } else {
       e->name = expect_identifier();
@@ -624,7 +655,8 @@ std::string normalise_newlines(std::string_view source) {
 
 Result<std::unique_ptr<const Program>> parse_program(std::string_view source) {
   if (source.size() > kMaxSource)
-    return Error{Errc::invalid_argument, fmt::format("the template has {} bytes, more than {}", source.size(), kMaxSource)};
+    return Error{Errc::invalid_argument,
+                 fmt::format("the template has {} bytes, more than {}", source.size(), kMaxSource)};
   auto program = std::make_unique<Program>();
   program->source = normalise_newlines(source);
   ENGINE_TRY(tokens, tokenize(*program));

@@ -1,4 +1,5 @@
-// Filters over lists, dicts and strings as sequences. Results are lists; none and undefined count as empty.
+// Filters over lists, dicts and strings as sequences. Results are lists; none and undefined count
+// as empty.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,7 +23,8 @@ Value follow(Interpreter& in, Value v, const Value& path) {
   while (!in.heap().failed()) {
     const size_t dot = std::min(rest.find('.'), rest.size());
     const std::string_view part = rest.substr(0, dot);
-    const bool number = !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == part.npos;
+    const bool number =
+        !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == part.npos;
     if (number) {
       v = in.item(v, Value::integer(std::atoi(std::string(part).c_str())));
     } else if (v.is(Kind::dict) || v.is(Kind::ns)) {
@@ -42,7 +44,8 @@ Value sort_key(Interpreter& in, const Value& v, bool case_sensitive) {
 }
 
 // Stable sort of items by keys.
-void sort_by(Interpreter& in, std::vector<Value>* items, const std::vector<Value>& keys, bool reverse) {
+void sort_by(Interpreter& in, std::vector<Value>* items, const std::vector<Value>& keys,
+             bool reverse) {
   std::vector<size_t> order(items->size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
   const auto less = [&](size_t a, size_t b) {
@@ -57,19 +60,24 @@ void sort_by(Interpreter& in, std::vector<Value>* items, const std::vector<Value
 
 Value filter_length(Interpreter& in, const Value& v, const Args&) {
   switch (v.kind) {
-    case Kind::undefined: return Value::integer(0);
+    case Kind::undefined:
+      return Value::integer(0);
     case Kind::string:
       in.heap().spend_steps(v.str().size() / 64);
       return Value::integer(static_cast<int64_t>(utf8_length(v.str())));
-    case Kind::list: return Value::integer(static_cast<int64_t>(v.list->items.size()));
-    case Kind::dict: return Value::integer(static_cast<int64_t>(v.dict->entries.size()));
-    default: return in.heap().fail(fmt::format("{} has no length", kind_name(v)));
+    case Kind::list:
+      return Value::integer(static_cast<int64_t>(v.list->items.size()));
+    case Kind::dict:
+      return Value::integer(static_cast<int64_t>(v.dict->entries.size()));
+    default:
+      return in.heap().fail(fmt::format("{} has no length", kind_name(v)));
   }
 }
 
 Value filter_items(Interpreter& in, const Value& v, const Args&) {
   if (v.undefined()) return in.heap().list();
-  if (!v.is(Kind::dict)) return in.heap().fail(fmt::format("items needs a dict, not {}", kind_name(v)));
+  if (!v.is(Kind::dict))
+    return in.heap().fail(fmt::format("items needs a dict, not {}", kind_name(v)));
   std::vector<Value> pairs;
   for (const auto& [key, value] : v.dict->entries) {
     if (in.heap().failed()) return {};
@@ -127,7 +135,8 @@ Value filter_sort(Interpreter& in, const Value& v, const Args& args) {
   const bool case_sensitive = args.get(1, "case_sensitive").truthy();
   const Value path = args.get(2, "attribute");
   for (const Value& item : items) {
-    if (path.is(Kind::string) && path.str().find(',') != path.str().npos) {  // several attributes, in order
+    if (path.is(Kind::string) &&
+        path.str().find(',') != path.str().npos) {  // several attributes, in order
       std::vector<Value> parts;
       std::string_view rest = path.str();
       for (bool more = true; more && !in.heap().failed();) {
@@ -164,8 +173,10 @@ Value filter_unique(Interpreter& in, const Value& v, const Args& args) {
   std::vector<Value> items, keys, kept;
   if (!elements(in, v, &items)) return {};
   for (const Value& item : items) {
-    const Value key = sort_key(in, follow(in, item, args.get(1, "attribute")), args.get(0, "case_sensitive").truthy());
-    const bool seen = std::any_of(keys.begin(), keys.end(), [&](const Value& k) { return in.heap().equal(k, key); });
+    const Value key = sort_key(in, follow(in, item, args.get(1, "attribute")),
+                               args.get(0, "case_sensitive").truthy());
+    const bool seen = std::any_of(keys.begin(), keys.end(),
+                                  [&](const Value& k) { return in.heap().equal(k, key); });
     if (in.heap().failed()) return {};
     if (seen) continue;
     keys.push_back(key);
@@ -197,7 +208,8 @@ Value filter_sum(Interpreter& in, const Value& v, const Args& args) {
   if (!elements(in, v, &items)) return {};
   const Value start = args.get(1, "start");
   Value total = start.undefined() ? Value::integer(0) : start;
-  for (const Value& item : items) total = binary(in.heap(), Op::add, total, follow(in, item, args.get(0, "attribute")));
+  for (const Value& item : items)
+    total = binary(in.heap(), Op::add, total, follow(in, item, args.get(0, "attribute")));
   return total;
 }
 
@@ -208,7 +220,8 @@ Value filter_map(Interpreter& in, const Value& v, const Args& args) {
   const Value path = args.get(SIZE_MAX, "attribute");
   Args rest;
   if (path.undefined()) {
-    if (args.positional.empty() || !args.positional[0].is(Kind::string)) return in.heap().fail("map needs a filter or an attribute");
+    if (args.positional.empty() || !args.positional[0].is(Kind::string))
+      return in.heap().fail("map needs a filter or an attribute");
     rest.positional.assign(args.positional.begin() + 1, args.positional.end());
     rest.named = args.named;
   }
@@ -224,15 +237,18 @@ Value filter_map(Interpreter& in, const Value& v, const Args& args) {
   return in.heap().list(std::move(mapped));
 }
 
-// select, reject (test...) and selectattr, rejectattr (attribute, test...); without a test truth decides.
+// select, reject (test...) and selectattr, rejectattr (attribute, test...); without a test truth
+// decides.
 template <bool Keep, bool ByAttribute>
 Value filter_select(Interpreter& in, const Value& v, const Args& args) {
   std::vector<Value> items, kept;
   if (!elements(in, v, &items)) return {};
   const size_t first = ByAttribute ? 1 : 0;
-  if (args.positional.size() < first) return in.heap().fail("selectattr and rejectattr need an attribute");
+  if (args.positional.size() < first)
+    return in.heap().fail("selectattr and rejectattr need an attribute");
   Args rest;
-  if (args.positional.size() > first + 1) rest.positional.assign(args.positional.begin() + first + 1, args.positional.end());
+  if (args.positional.size() > first + 1)
+    rest.positional.assign(args.positional.begin() + first + 1, args.positional.end());
   for (const Value& item : items) {
     if (in.heap().failed()) return {};
     const Value subject = ByAttribute ? follow(in, item, args.positional[0]) : item;
@@ -281,12 +297,14 @@ Value filter_slice(Interpreter& in, const Value& v, const Args& args) {
   std::vector<Value> items, columns;
   if (!elements(in, v, &items)) return {};
   const Value count = args.get(0, "slices"), fill = args.get(1, "fill_with");
-  if (!count.whole() || count.as_int() < 1 || count.as_int() > 100000) return in.heap().fail("slice needs a positive number of columns");
+  if (!count.whole() || count.as_int() < 1 || count.as_int() > 100000)
+    return in.heap().fail("slice needs a positive number of columns");
   const auto n = static_cast<size_t>(count.as_int());
   const size_t base = items.size() / n, longer = items.size() % n;
   for (size_t k = 0, at = 0; k < n && in.heap().spend_steps(1); ++k) {
     const size_t size = base + (k < longer);
-    std::vector<Value> column(items.begin() + static_cast<int64_t>(at), items.begin() + static_cast<int64_t>(at + size));
+    std::vector<Value> column(items.begin() + static_cast<int64_t>(at),
+                              items.begin() + static_cast<int64_t>(at + size));
     if (!fill.missing() && longer > 0 && k >= longer) column.push_back(fill);
     columns.push_back(in.heap().list(std::move(column)));
     at += size;
@@ -295,17 +313,33 @@ Value filter_slice(Interpreter& in, const Value& v, const Args& args) {
 }
 
 constexpr NativeRow kSequenceFilters[] = {
-    {"length", filter_length}, {"count", filter_length}, {"items", filter_items}, {"join", filter_join},
-    {"list", filter_list}, {"first", filter_first}, {"last", filter_last}, {"map", filter_map},
-    {"select", filter_select<true, false>}, {"reject", filter_select<false, false>},
-    {"selectattr", filter_select<true, true>}, {"rejectattr", filter_select<false, true>},
-    {"dictsort", filter_dictsort}, {"sort", filter_sort}, {"unique", filter_unique}, {"reverse", filter_reverse},
-    {"min", filter_extreme<false>}, {"max", filter_extreme<true>}, {"sum", filter_sum}, {"groupby", filter_groupby},
+    {"length", filter_length},
+    {"count", filter_length},
+    {"items", filter_items},
+    {"join", filter_join},
+    {"list", filter_list},
+    {"first", filter_first},
+    {"last", filter_last},
+    {"map", filter_map},
+    {"select", filter_select<true, false>},
+    {"reject", filter_select<false, false>},
+    {"selectattr", filter_select<true, true>},
+    {"rejectattr", filter_select<false, true>},
+    {"dictsort", filter_dictsort},
+    {"sort", filter_sort},
+    {"unique", filter_unique},
+    {"reverse", filter_reverse},
+    {"min", filter_extreme<false>},
+    {"max", filter_extreme<true>},
+    {"sum", filter_sum},
+    {"groupby", filter_groupby},
     {"slice", filter_slice},
 };
 
 }  // namespace
 
-Native find_sequence_filter(std::string_view name) { return find_in(kSequenceFilters, name); }
+Native find_sequence_filter(std::string_view name) {
+  return find_in(kSequenceFilters, name);
+}
 
 }  // namespace engine::jinja

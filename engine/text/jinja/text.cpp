@@ -25,7 +25,9 @@ void TextBuilder::part(const Text& t, size_t begin, size_t end) {
   bytes_ += t.bytes.substr(begin, end - begin);
 }
 
-size_t utf8_size_at(std::string_view s, size_t i) { return decode_utf8(s, i).bytes; }
+size_t utf8_size_at(std::string_view s, size_t i) {
+  return decode_utf8(s, i).bytes;
+}
 
 uint32_t utf8_at(std::string_view s, size_t i) {
   const int32_t c = decode_utf8(s, i).value;
@@ -51,7 +53,8 @@ void append_utf8(std::string& out, uint32_t c) {
 
 bool is_space(uint32_t c) {
   return (c >= 9 && c <= 13) || (c >= 28 && c <= 32) || c == 0x85 || c == 0xa0 || c == 0x1680 ||
-         (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+         (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f ||
+         c == 0x3000;
 }
 
 namespace {
@@ -91,15 +94,27 @@ auto one_of(std::string_view chars) {
 
 }  // namespace
 
-std::string_view strip_left(std::string_view s) { return drop_left(s, is_space); }
-std::string_view strip_right(std::string_view s) { return drop_right(s, is_space); }
-std::string_view strip_left(std::string_view s, std::string_view chars) { return drop_left(s, one_of(chars)); }
-std::string_view strip_right(std::string_view s, std::string_view chars) { return drop_right(s, one_of(chars)); }
+std::string_view strip_left(std::string_view s) {
+  return drop_left(s, is_space);
+}
+std::string_view strip_right(std::string_view s) {
+  return drop_right(s, is_space);
+}
+std::string_view strip_left(std::string_view s, std::string_view chars) {
+  return drop_left(s, one_of(chars));
+}
+std::string_view strip_right(std::string_view s, std::string_view chars) {
+  return drop_right(s, one_of(chars));
+}
 
 namespace {
 
-uint32_t lower(uint32_t c) { return static_cast<uint32_t>(lower_case(static_cast<int32_t>(c))); }
-uint32_t upper(uint32_t c) { return static_cast<uint32_t>(upper_case(static_cast<int32_t>(c))); }
+uint32_t lower(uint32_t c) {
+  return static_cast<uint32_t>(lower_case(static_cast<int32_t>(c)));
+}
+uint32_t upper(uint32_t c) {
+  return static_cast<uint32_t>(upper_case(static_cast<int32_t>(c)));
+}
 
 template <class Map>
 std::string map_code_points(std::string_view s, Map map) {
@@ -130,9 +145,17 @@ bool all_cased(std::string_view s, uint32_t (*wanted)(uint32_t), uint32_t (*othe
 
 }  // namespace
 
-std::string to_lower(std::string_view s) { return map_code_points(s, lower); }
-std::string to_upper(std::string_view s) { return map_code_points(s, upper); }
-bool is_cased_lower(std::string_view s) { return all_cased(s, lower, upper); }
-bool is_cased_upper(std::string_view s) { return all_cased(s, upper, lower); }
+std::string to_lower(std::string_view s) {
+  return map_code_points(s, lower);
+}
+std::string to_upper(std::string_view s) {
+  return map_code_points(s, upper);
+}
+bool is_cased_lower(std::string_view s) {
+  return all_cased(s, lower, upper);
+}
+bool is_cased_upper(std::string_view s) {
+  return all_cased(s, upper, lower);
+}
 
 }  // namespace engine::jinja

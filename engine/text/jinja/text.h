@@ -1,6 +1,6 @@
-// Strings of the template language: UTF-8 bytes plus the parts of them that came from the request. Trusted text (the
-// template, bos and eos) may form control tokens when the prompt is tokenized; input may not, so its origin is carried
-// through concatenation, slices and filters.
+// Strings of the template language: UTF-8 bytes plus the parts of them that came from the request.
+// Trusted text (the template, bos and eos) may form control tokens when the prompt is tokenized;
+// input may not, so its origin is carried through concatenation, slices and filters.
 #pragma once
 
 #include <cstddef>
@@ -43,23 +43,27 @@ class TextBuilder {
 };
 
 // Code points. Invalid bytes count as one code point each.
-size_t utf8_size_at(std::string_view s, size_t i);                // bytes of the code point at i; Requires: i < s.size()
-uint32_t utf8_at(std::string_view s, size_t i);                   // the code point at i
-size_t utf8_length(std::string_view s);                           // code points in s
-size_t utf8_offset(std::string_view s, size_t n);                 // byte offset of code point n, s.size() beyond the end
+size_t utf8_size_at(std::string_view s,
+                    size_t i);  // bytes of the code point at i; Requires: i < s.size()
+uint32_t utf8_at(std::string_view s, size_t i);  // the code point at i
+size_t utf8_length(std::string_view s);          // code points in s
+size_t utf8_offset(std::string_view s,
+                   size_t n);  // byte offset of code point n, s.size() beyond the end
 void append_utf8(std::string& out, uint32_t code_point);
 
-bool is_space(uint32_t code_point);                               // Unicode whitespace, as Python's str.strip
+bool is_space(uint32_t code_point);  // Unicode whitespace, as Python's str.strip
 std::string_view strip_left(std::string_view s);
 std::string_view strip_right(std::string_view s);
-inline std::string_view strip(std::string_view s) { return strip_left(strip_right(s)); }
+inline std::string_view strip(std::string_view s) {
+  return strip_left(strip_right(s));
+}
 // Strips any of the code points in `chars`.
 std::string_view strip_left(std::string_view s, std::string_view chars);
 std::string_view strip_right(std::string_view s, std::string_view chars);
 
 std::string to_lower(std::string_view s);
 std::string to_upper(std::string_view s);
-bool is_cased_lower(std::string_view s);                          // Python's islower
+bool is_cased_lower(std::string_view s);  // Python's islower
 bool is_cased_upper(std::string_view s);
 
 }  // namespace engine::jinja

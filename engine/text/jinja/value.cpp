@@ -12,33 +12,52 @@ namespace engine::jinja {
 bool Value::truthy() const {
   switch (kind) {
     case Kind::undefined:
-    case Kind::none: return false;
-    case Kind::boolean: return b;
-    case Kind::integer: return i != 0;
-    case Kind::real: return d != 0;
-    case Kind::string: return !text->bytes.empty();
-    case Kind::list: return !list->items.empty();
-    case Kind::dict: return !dict->entries.empty();
+    case Kind::none:
+      return false;
+    case Kind::boolean:
+      return b;
+    case Kind::integer:
+      return i != 0;
+    case Kind::real:
+      return d != 0;
+    case Kind::string:
+      return !text->bytes.empty();
+    case Kind::list:
+      return !list->items.empty();
+    case Kind::dict:
+      return !dict->entries.empty();
     case Kind::ns:
     case Kind::loop:
-    case Kind::function: return true;
+    case Kind::function:
+      return true;
   }
   return false;
 }
 
 const char* kind_name(const Value& v) {
   switch (v.kind) {
-    case Kind::undefined: return "undefined";
-    case Kind::none: return "none";
-    case Kind::boolean: return "boolean";
-    case Kind::integer: return "integer";
-    case Kind::real: return "float";
-    case Kind::string: return "string";
-    case Kind::list: return v.list->tuple ? "tuple" : "list";
-    case Kind::dict: return "dict";
-    case Kind::ns: return "namespace";
-    case Kind::loop: return "loop";
-    case Kind::function: return "function";
+    case Kind::undefined:
+      return "undefined";
+    case Kind::none:
+      return "none";
+    case Kind::boolean:
+      return "boolean";
+    case Kind::integer:
+      return "integer";
+    case Kind::real:
+      return "float";
+    case Kind::string:
+      return "string";
+    case Kind::list:
+      return v.list->tuple ? "tuple" : "list";
+    case Kind::dict:
+      return "dict";
+    case Kind::ns:
+      return "namespace";
+    case Kind::loop:
+      return "loop";
+    case Kind::function:
+      return "function";
   }
   return "value";
 }
@@ -117,7 +136,8 @@ Value Heap::part(const Text& source, std::string_view piece) {
 }
 
 Value Heap::list(std::vector<Value> items, bool tuple) {
-  if (!spend_bytes(sizeof(List) + items.size() * sizeof(Value)) || !spend_steps(items.size())) return {};
+  if (!spend_bytes(sizeof(List) + items.size() * sizeof(Value)) || !spend_steps(items.size()))
+    return {};
   lists_.push_back({std::move(items), tuple});
   return Value::of_list(&lists_.back());
 }
@@ -136,14 +156,19 @@ Value Heap::function(Function f) {
 Value Heap::from_json(const Json& json, bool input, int depth) {
   if (depth > kMaxNesting) return fail("the variables of the chat template are nested too deeply");
   switch (json.type()) {
-    case Json::value_t::boolean: return Value::boolean(json.get<bool>());
-    case Json::value_t::number_integer: return Value::integer(json.get<int64_t>());
+    case Json::value_t::boolean:
+      return Value::boolean(json.get<bool>());
+    case Json::value_t::number_integer:
+      return Value::integer(json.get<int64_t>());
     case Json::value_t::number_unsigned: {
       const auto v = json.get<uint64_t>();
-      return v <= INT64_MAX ? Value::integer(static_cast<int64_t>(v)) : Value::real(static_cast<double>(v));
+      return v <= INT64_MAX ? Value::integer(static_cast<int64_t>(v))
+                            : Value::real(static_cast<double>(v));
     }
-    case Json::value_t::number_float: return Value::real(json.get<double>());
-    case Json::value_t::string: return string(json.get_ref<const std::string&>(), input);
+    case Json::value_t::number_float:
+      return Value::real(json.get<double>());
+    case Json::value_t::string:
+      return string(json.get_ref<const std::string&>(), input);
     case Json::value_t::array: {
       std::vector<Value> items;
       items.reserve(json.size());
@@ -161,7 +186,8 @@ Value Heap::from_json(const Json& json, bool input, int depth) {
       }
       return v;
     }
-    default: return Value::none();
+    default:
+      return Value::none();
   }
 }
 
@@ -194,7 +220,8 @@ void Heap::set(Dict& d, const Value& key, const Value& value) {
   }
   if (!spend_steps(1 + d.entries.size() / 16) || !spend_bytes(2 * sizeof(Value))) return;
   for (auto& [k, v] : d.entries) {
-    const bool same = key.is(Kind::string) ? k.is(Kind::string) && k.str() == key.str() : equal(k, key);
+    const bool same =
+        key.is(Kind::string) ? k.is(Kind::string) && k.str() == key.str() : equal(k, key);
     if (same) {
       v = value;
       return;
@@ -213,8 +240,10 @@ bool Heap::equal(const Value& a, const Value& b, int depth) {
   if (depth > kMaxNesting) return fail("values are nested too deeply to be compared"), false;
   switch (a.kind) {
     case Kind::undefined:
-    case Kind::none: return true;
-    case Kind::string: return a.str() == b.str();
+    case Kind::none:
+      return true;
+    case Kind::string:
+      return a.str() == b.str();
     case Kind::list: {
       const auto &x = a.list->items, &y = b.list->items;
       if (x.size() != y.size() || a.list->tuple != b.list->tuple) return false;
@@ -232,10 +261,14 @@ bool Heap::equal(const Value& a, const Value& b, int depth) {
       }
       return true;
     }
-    case Kind::ns: return a.dict == b.dict;
-    case Kind::loop: return a.loop == b.loop;
-    case Kind::function: return a.function == b.function;
-    default: return false;
+    case Kind::ns:
+      return a.dict == b.dict;
+    case Kind::loop:
+      return a.loop == b.loop;
+    case Kind::function:
+      return a.function == b.function;
+    default:
+      return false;
   }
 }
 
@@ -245,7 +278,8 @@ int Heap::compare(const Value& a, const Value& b, int depth) {
     if (a.whole() && b.whole()) return a.as_int() < b.as_int() ? -1 : a.as_int() > b.as_int();
     return a.as_real() < b.as_real() ? -1 : a.as_real() > b.as_real();
   }
-  if (a.is(Kind::string) && b.is(Kind::string)) return a.str().compare(b.str());  // bytes order as code points do
+  if (a.is(Kind::string) && b.is(Kind::string))
+    return a.str().compare(b.str());  // bytes order as code points do
   if (a.is(Kind::list) && b.is(Kind::list) && depth <= kMaxNesting) {
     const auto &x = a.list->items, &y = b.list->items;
     for (size_t i = 0; i < std::min(x.size(), y.size()); ++i)
@@ -259,10 +293,12 @@ int Heap::compare(const Value& a, const Value& b, int depth) {
 bool Heap::contains(const Value& container, const Value& item) {
   switch (container.kind) {
     case Kind::undefined:
-    case Kind::none: return false;
+    case Kind::none:
+      return false;
     case Kind::string:
       if (item.missing()) return false;
-      if (!item.is(Kind::string)) return fail(fmt::format("{} cannot be in a string", kind_name(item))), false;
+      if (!item.is(Kind::string))
+        return fail(fmt::format("{} cannot be in a string", kind_name(item))), false;
       spend_steps(1 + container.str().size() / 64);
       return container.str().find(item.str()) != std::string_view::npos;
     case Kind::list:
@@ -274,21 +310,26 @@ bool Heap::contains(const Value& container, const Value& item) {
       get(*container.dict, item, &found);
       return found;
     }
-    default: return fail(fmt::format("'in' needs a container, not {}", kind_name(container))), false;
+    default:
+      return fail(fmt::format("'in' needs a container, not {}", kind_name(container))), false;
   }
 }
 
 bool Heap::iterate(const Value& v, std::vector<Value>* out) {
   switch (v.kind) {
-    case Kind::undefined: return true;
+    case Kind::undefined:
+      return true;
     case Kind::list:
-      if (!spend_steps(v.list->items.size()) || !spend_bytes(v.list->items.size() * sizeof(Value))) return false;
+      if (!spend_steps(v.list->items.size()) || !spend_bytes(v.list->items.size() * sizeof(Value)))
+        return false;
       *out = v.list->items;
       return true;
     case Kind::dict:
     case Kind::ns:
       if (v.is(Kind::ns)) break;
-      if (!spend_steps(v.dict->entries.size()) || !spend_bytes(v.dict->entries.size() * sizeof(Value))) return false;
+      if (!spend_steps(v.dict->entries.size()) ||
+          !spend_bytes(v.dict->entries.size() * sizeof(Value)))
+        return false;
       for (const auto& [key, value] : v.dict->entries) out->push_back(key);
       return true;
     case Kind::string:
@@ -298,7 +339,8 @@ bool Heap::iterate(const Value& v, std::vector<Value>* out) {
         i += n;
       }
       return !failed_;
-    default: break;
+    default:
+      break;
   }
   fail(fmt::format("{} cannot be iterated", kind_name(v)));
   return false;

@@ -1,6 +1,7 @@
-// Values of the template language, and the heap of one rendering that owns them. A Value is a small copyable handle;
-// lists, dicts and strings live in the heap and go away with it, so cycles and deep nests built by a template are
-// harmless. The heap also holds the budget of the rendering and its first error.
+// Values of the template language, and the heap of one rendering that owns them. A Value is a small
+// copyable handle; lists, dicts and strings live in the heap and go away with it, so cycles and
+// deep nests built by a template are harmless. The heap also holds the budget of the rendering and
+// its first error.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +26,19 @@ struct Function;
 struct Scope;
 struct Node;
 
-enum class Kind : uint8_t { undefined, none, boolean, integer, real, string, list, dict, ns, loop, function };
+enum class Kind : uint8_t {
+  undefined,
+  none,
+  boolean,
+  integer,
+  real,
+  string,
+  list,
+  dict,
+  ns,
+  loop,
+  function
+};
 
 struct Value {
   Kind kind = Kind::undefined;
@@ -41,27 +54,67 @@ struct Value {
   };
 
   static Value none() { return of(Kind::none); }
-  static Value boolean(bool v) { Value r = of(Kind::boolean); r.b = v; return r; }
-  static Value integer(int64_t v) { Value r = of(Kind::integer); r.i = v; return r; }
-  static Value real(double v) { Value r = of(Kind::real); r.d = v; return r; }
-  static Value string(const Text* v) { Value r = of(Kind::string); r.text = v; return r; }
-  static Value of_list(List* v) { Value r = of(Kind::list); r.list = v; return r; }
-  static Value of_dict(Dict* v, Kind k = Kind::dict) { Value r = of(k); r.dict = v; return r; }
-  static Value of_loop(Loop* v) { Value r = of(Kind::loop); r.loop = v; return r; }
-  static Value of_function(Function* v) { Value r = of(Kind::function); r.function = v; return r; }
+  static Value boolean(bool v) {
+    Value r = of(Kind::boolean);
+    r.b = v;
+    return r;
+  }
+  static Value integer(int64_t v) {
+    Value r = of(Kind::integer);
+    r.i = v;
+    return r;
+  }
+  static Value real(double v) {
+    Value r = of(Kind::real);
+    r.d = v;
+    return r;
+  }
+  static Value string(const Text* v) {
+    Value r = of(Kind::string);
+    r.text = v;
+    return r;
+  }
+  static Value of_list(List* v) {
+    Value r = of(Kind::list);
+    r.list = v;
+    return r;
+  }
+  static Value of_dict(Dict* v, Kind k = Kind::dict) {
+    Value r = of(k);
+    r.dict = v;
+    return r;
+  }
+  static Value of_loop(Loop* v) {
+    Value r = of(Kind::loop);
+    r.loop = v;
+    return r;
+  }
+  static Value of_function(Function* v) {
+    Value r = of(Kind::function);
+    r.function = v;
+    return r;
+  }
 
   bool is(Kind k) const { return kind == k; }
   bool undefined() const { return kind == Kind::undefined; }
   bool missing() const { return kind == Kind::undefined || kind == Kind::none; }
-  bool number() const { return kind == Kind::boolean || kind == Kind::integer || kind == Kind::real; }
+  bool number() const {
+    return kind == Kind::boolean || kind == Kind::integer || kind == Kind::real;
+  }
   bool whole() const { return kind == Kind::boolean || kind == Kind::integer; }
-  int64_t as_int() const { return kind == Kind::boolean ? b : i; }                               // Requires: whole()
-  double as_real() const { return kind == Kind::real ? d : static_cast<double>(as_int()); }      // Requires: number()
-  std::string_view str() const { return text->bytes; }                                           // Requires: a string
+  int64_t as_int() const { return kind == Kind::boolean ? b : i; }  // Requires: whole()
+  double as_real() const {
+    return kind == Kind::real ? d : static_cast<double>(as_int());
+  }                                                     // Requires: number()
+  std::string_view str() const { return text->bytes; }  // Requires: a string
   bool truthy() const;
 
  private:
-  static Value of(Kind k) { Value r; r.kind = k; return r; }
+  static Value of(Kind k) {
+    Value r;
+    r.kind = k;
+    return r;
+  }
 };
 
 // Arguments of a call: by position and by name.
@@ -73,7 +126,8 @@ struct Args {
   Value get(size_t position, std::string_view name) const;
 };
 
-// Everything built in has this shape: globals (self undefined), methods, filters (self = input), tests (result boolean).
+// Everything built in has this shape: globals (self undefined), methods, filters (self = input),
+// tests (result boolean).
 using Native = Value (*)(Interpreter&, const Value& self, const Args&);
 
 struct List {
@@ -91,15 +145,15 @@ struct Function {
   Native native = nullptr;  // else a macro:
   Value self;
   const Node* macro = nullptr;
-  Scope* scope = nullptr;   // where the macro was defined
+  Scope* scope = nullptr;  // where the macro was defined
 };
 
 struct Limits {
-  size_t bytes = size_t{256} << 20;         // everything a rendering allocates, temporaries included
+  size_t bytes = size_t{256} << 20;  // everything a rendering allocates, temporaries included
   size_t output = size_t{32} << 20;
-  int64_t loop_iterations = 1'000'000;      // of all loops together; also the longest range()
-  int64_t steps = 50'000'000;               // evaluated nodes, compared or copied elements
-  int depth = 500;                          // nested evaluations, macro calls included
+  int64_t loop_iterations = 1'000'000;  // of all loops together; also the longest range()
+  int64_t steps = 50'000'000;           // evaluated nodes, compared or copied elements
+  int depth = 500;                      // nested evaluations, macro calls included
 };
 
 class Heap {
@@ -108,8 +162,8 @@ class Heap {
 
   Value string(std::string s, bool input = false);
   Value string(TextBuilder& builder);
-  Value part(const Text& t, size_t begin, size_t end);             // a slice, bytes shared
-  Value part(const Text& t, std::string_view piece);               // Requires: piece points into t
+  Value part(const Text& t, size_t begin, size_t end);  // a slice, bytes shared
+  Value part(const Text& t, std::string_view piece);    // Requires: piece points into t
   Value list(std::vector<Value> items = {}, bool tuple = false);
   Value dict(Kind kind = Kind::dict);
   Value function(Function f);
@@ -138,9 +192,12 @@ class Heap {
   const Error& error() const { return error_; }
   const Limits& limits() const { return limits_; }
   template <class T, class... A>
-  T* make(std::deque<T>& pool, A&&... a) { return &pool.emplace_back(std::forward<A>(a)...); }
+  T* make(std::deque<T>& pool, A&&... a) {
+    return &pool.emplace_back(std::forward<A>(a)...);
+  }
 
-  static constexpr int kMaxNesting = 100;  // of lists and dicts when walked: printed, compared, converted
+  static constexpr int kMaxNesting =
+      100;  // of lists and dicts when walked: printed, compared, converted
 
  private:
   Limits limits_;
@@ -166,9 +223,11 @@ struct JsonStyle {
   bool ensure_ascii = false, sort_keys = false;
   std::string item_separator = ", ", key_separator = ": ";
 };
-void print_json(Heap& heap, const Value& v, const JsonStyle& style, TextBuilder& out, int depth = 0);
+void print_json(Heap& heap, const Value& v, const JsonStyle& style, TextBuilder& out,
+                int depth = 0);
 // Python's % operator and str.format.
-Value format_percent(Heap& heap, const Text& pattern, const std::vector<Value>& values, const Value& mapping);
+Value format_percent(Heap& heap, const Text& pattern, const std::vector<Value>& values,
+                     const Value& mapping);
 Value format_braces(Heap& heap, const Text& pattern, const Args& args);
 
 }  // namespace engine::jinja

@@ -1,11 +1,16 @@
-// What     causal attention over the paged cache, f16 or q8_0, written once for AVX2 and AVX-512 (V = Avx2Vec, Avx512Vec)
-// Formula  as attend_scalar.cpp. Keys in chunks of 256 at absolute multiples of 256; a chunk gives (m, l, o) from its own maximum,
-//          chunks are merged in ascending order. Inside a chunk: scores by fma in ascending d, one key per lane; sum of the weights
-//          per lane over vectors in ascending order, then over the lanes; o by fma in ascending key.
-// Items    a tile of consecutive rows of one segment x some query heads of one KV head: all share the conversion of K and V to float.
-//          A key that a row does not see adds exactly 0 to it (its weight is 0, and weights are 0 or above e^-88), so a row's bits do
-//          not depend on its tile. Keys that no row of the tile sees are not read as values: pages may be unwritten there.
-// Tiles    both products are one small GEMM, C[rows][lanes] += A[rows][k] (broadcast) * B[k][lanes]: 6 rows x 2 vectors (AVX2) or x 4
+// What     causal attention over the paged cache, f16 or q8_0, written once for AVX2 and AVX-512 (V
+// = Avx2Vec, Avx512Vec) Formula  as attend_scalar.cpp. Keys in chunks of 256 at absolute multiples
+// of 256; a chunk gives (m, l, o) from its own maximum,
+//          chunks are merged in ascending order. Inside a chunk: scores by fma in ascending d, one
+//          key per lane; sum of the weights per lane over vectors in ascending order, then over the
+//          lanes; o by fma in ascending key.
+// Items    a tile of consecutive rows of one segment x some query heads of one KV head: all share
+// the conversion of K and V to float.
+//          A key that a row does not see adds exactly 0 to it (its weight is 0, and weights are 0
+//          or above e^-88), so a row's bits do not depend on its tile. Keys that no row of the tile
+//          sees are not read as values: pages may be unwritten there.
+// Tiles    both products are one small GEMM, C[rows][lanes] += A[rows][k] (broadcast) *
+// B[k][lanes]: 6 rows x 2 vectors (AVX2) or x 4
 //          (AVX-512). S = Q * K page: B is the transposed page, k = d. O = P * V page: k = keys.
 // Bound    FMA for prompts; for decoding the conversion, at about 25 keys x dimensions per ns.
 #pragma once
@@ -19,16 +24,19 @@
 namespace engine::cpu {
 namespace {
 
-constexpr int kTileRows = 24;   // rows x heads of an item, at most
+constexpr int kTileRows = 24;  // rows x heads of an item, at most
 constexpr int kMicroRows = 6;
 
-// ---- C[rows][vectors] (+)= A[rows][k] * B[k][vectors] ---------------------------------------------------------------------------
+// ---- C[rows][vectors] (+)= A[rows][k] * B[k][vectors]
+// ---------------------------------------------------------------------------
 
 template <class V, class T, int kRows, int kVectors>
-void micro(const float* a, int64_t lda, const T* b, int64_t ldb, int64_t k, float* c, int64_t ldc, bool accumulate) {
+void micro(const float* a, int64_t lda, const T* b, int64_t ldb, int64_t k, float* c, int64_t ldc,
+           bool accumulate) {
   typename V::Reg acc[kRows][kVectors];
   for (int i = 0; i < kRows; i++)
-    for (int j = 0; j < kVectors; j++) acc[i][j] = accumulate ? V::load(c + i * ldc + j * V::kLanes) : V::zero();
+    for (int j = 0; j < kVectors; j++)
+      acc[i][j] = accumulate ? V::load(c + i * ldc + j * V::kLanes) : V::zero();
   for (int64_t d = 0; d < k; d++, b += ldb) {
     typename V::Reg bv[kVectors];
     for (int j = 0; j < kVectors; j++) bv[j] = V::load(b + j * V::kLanes);
@@ -42,40 +50,56 @@ void micro(const float* a, int64_t lda, const T* b, int64_t ldb, int64_t k, floa
 }
 
 template <class V, class T, int kVectors>
-void micro_rows(int rows, const float* a, int64_t lda, const T* b, int64_t ldb, int64_t k, float* c, int64_t ldc, bool accumulate) {
+void micro_rows(int rows, const float* a, int64_t lda, const T* b, int64_t ldb, int64_t k, float* c,
+                int64_t ldc, bool accumulate) {
   switch (rows) {
-    case 1: return micro<V, T, 1, kVectors>(a, lda, b, ldb, k, c, ldc, accumulate);
-    case 2: return micro<V, T, 2, kVectors>(a, lda, b, ldb, k, c, ldc, accumulate);
-    case 3: return micro<V, T, 3, kVectors>(a, lda, b, ldb, k, c, ldc, accumulate);
-    case 4: return micro<V, T, 4, kVectors>(a, lda, b, ldb, k, c, ldc, accumulate);
-    case 5: return micro<V, T, 5, kVectors>(a, lda, b, ldb, k, c, ldc, accumulate);
-    default: return micro<V, T, 6, kVectors>(a, lda, b, ldb, k, c, ldc, accumulate);
+    case 1:
+      return micro<V, T, 1, kVectors>(a, lda, b, ldb, k, c, ldc, accumulate);
+    case 2:
+      return micro<V, T, 2, kVectors>(a, lda, b, ldb, k, c, ldc, accumulate);
+    case 3:
+      return micro<V, T, 3, kVectors>(a, lda, b, ldb, k, c, ldc, accumulate);
+    case 4:
+      return micro<V, T, 4, kVectors>(a, lda, b, ldb, k, c, ldc, accumulate);
+    case 5:
+      return micro<V, T, 5, kVectors>(a, lda, b, ldb, k, c, ldc, accumulate);
+    default:
+      return micro<V, T, 6, kVectors>(a, lda, b, ldb, k, c, ldc, accumulate);
   }
 }
 
 template <class V, class T>
-void gemm(int rows, int vectors, const float* a, int64_t lda, const T* b, int64_t ldb, int64_t k, float* c, int64_t ldc, bool accumulate) {
+void gemm(int rows, int vectors, const float* a, int64_t lda, const T* b, int64_t ldb, int64_t k,
+          float* c, int64_t ldc, bool accumulate) {
   const int blocks = (rows + kMicroRows - 1) / kMicroRows;
-  for (int v = 0; v < vectors; v += V::kTileVectors, b += V::kTileVectors * V::kLanes, c += V::kTileVectors * V::kLanes) {
+  for (int v = 0; v < vectors;
+       v += V::kTileVectors, b += V::kTileVectors * V::kLanes, c += V::kTileVectors * V::kLanes) {
     for (int i = 0; i < blocks; i++) {
       const int r = rows * i / blocks, n = rows * (i + 1) / blocks - r;
       const float* ar = a + r * lda;
       float* cr = c + r * ldc;
       const int left = vectors - v;
       if constexpr (V::kTileVectors == 4) {
-        if (left >= 4) micro_rows<V, T, 4>(n, ar, lda, b, ldb, k, cr, ldc, accumulate);
-        else if (left == 3) micro_rows<V, T, 3>(n, ar, lda, b, ldb, k, cr, ldc, accumulate);
-        else if (left == 2) micro_rows<V, T, 2>(n, ar, lda, b, ldb, k, cr, ldc, accumulate);
-        else micro_rows<V, T, 1>(n, ar, lda, b, ldb, k, cr, ldc, accumulate);
+        if (left >= 4)
+          micro_rows<V, T, 4>(n, ar, lda, b, ldb, k, cr, ldc, accumulate);
+        else if (left == 3)
+          micro_rows<V, T, 3>(n, ar, lda, b, ldb, k, cr, ldc, accumulate);
+        else if (left == 2)
+          micro_rows<V, T, 2>(n, ar, lda, b, ldb, k, cr, ldc, accumulate);
+        else
+          micro_rows<V, T, 1>(n, ar, lda, b, ldb, k, cr, ldc, accumulate);
       } else {
-        if (left >= 2) micro_rows<V, T, 2>(n, ar, lda, b, ldb, k, cr, ldc, accumulate);
-        else micro_rows<V, T, 1>(n, ar, lda, b, ldb, k, cr, ldc, accumulate);
+        if (left >= 2)
+          micro_rows<V, T, 2>(n, ar, lda, b, ldb, k, cr, ldc, accumulate);
+        else
+          micro_rows<V, T, 1>(n, ar, lda, b, ldb, k, cr, ldc, accumulate);
       }
     }
   }
 }
 
-// ---- how the rows of a step are cut ---------------------------------------------------------------------------------------------
+// ---- how the rows of a step are cut
+// ---------------------------------------------------------------------------------------------
 
 // Query heads of an item: as many of one KV head as leave two items per row, at most 8.
 inline int item_heads(const AttendArgs& a) {
@@ -85,7 +109,9 @@ inline int item_heads(const AttendArgs& a) {
     if (group % h == 0 && a.n_head / h >= 2) best = h;
   return best;
 }
-inline int tile_rows(const AttendArgs& a) { return kTileRows / item_heads(a); }
+inline int tile_rows(const AttendArgs& a) {
+  return kTileRows / item_heads(a);
+}
 
 inline int64_t step_tiles(const AttendArgs& a) {
   const int rows = tile_rows(a);
@@ -94,8 +120,12 @@ inline int64_t step_tiles(const AttendArgs& a) {
   return n;
 }
 
-inline int64_t attend_items(const AttendArgs& a) noexcept { return step_tiles(a) * (a.n_head / item_heads(a)); }
-inline int64_t attend_grain(const AttendArgs&) noexcept { return 1; }
+inline int64_t attend_items(const AttendArgs& a) noexcept {
+  return step_tiles(a) * (a.n_head / item_heads(a));
+}
+inline int64_t attend_grain(const AttendArgs&) noexcept {
+  return 1;
+}
 
 // Keys [begin, end) that a row at position t sees.
 inline Range visible(const AttendArgs& a, int64_t t) {
@@ -105,9 +135,12 @@ inline Range visible(const AttendArgs& a, int64_t t) {
 inline size_t attend_scratch_bytes(const AttendArgs& a) {
   const int64_t most = a.slot.dk > a.slot.dv ? a.slot.dk : a.slot.dv;
   const int64_t plane = a.slot.dtype == DType::q8_0 ? most * kPageTokens : 0;
-  return static_cast<size_t>(kTileRows * (a.slot.dk + kKeyChunk + a.slot.dv) + plane) * sizeof(float);
+  return static_cast<size_t>(kTileRows * (a.slot.dk + kKeyChunk + a.slot.dv) + plane) *
+         sizeof(float);
 }
-inline size_t attend_scratch(const void* args) noexcept { return attend_scratch_bytes(*static_cast<const AttendArgs*>(args)); }
+inline size_t attend_scratch(const void* args) noexcept {
+  return attend_scratch_bytes(*static_cast<const AttendArgs*>(args));
+}
 
 template <class V>
 bool attend_accepts(const void* args) noexcept {
@@ -116,10 +149,12 @@ bool attend_accepts(const void* args) noexcept {
   return a.slot.dk % step == 0 && a.slot.dv % step == 0;
 }
 
-// ---- softmax of a chunk ---------------------------------------------------------------------------------------------------------
+// ---- softmax of a chunk
+// ---------------------------------------------------------------------------------------------------------
 
-// Scores of one row in one chunk to weights, in place. s[begin, end) are computed, [lo, hi) are visible; begin and end are multiples of
-// the lanes. out.m: the maximum; out.l: the sum of the weights, 0 if the row sees no key here.
+// Scores of one row in one chunk to weights, in place. s[begin, end) are computed, [lo, hi) are
+// visible; begin and end are multiples of the lanes. out.m: the maximum; out.l: the sum of the
+// weights, 0 if the row sees no key here.
 template <class V>
 void soften(float* s, int begin, int end, int lo, int hi, float scale, float cap, Softmax& out) {
   const typename V::Reg minus_inf = V::set1(-__builtin_inff());
@@ -135,14 +170,16 @@ void soften(float* s, int begin, int end, int lo, int hi, float scale, float cap
   const float base = out.m > -__builtin_inff() ? out.m : 0;
   typename V::Reg total = V::zero();
   for (int i = begin; i < end; i += V::kLanes) {
-    const typename V::Reg p = V::exp(V::sub(V::load(s + i), V::set1(base)));  // what is not visible: exp(-inf) = 0
+    const typename V::Reg p =
+        V::exp(V::sub(V::load(s + i), V::set1(base)));  // what is not visible: exp(-inf) = 0
     V::store(s + i, p);
     total = V::add(total, p);
   }
   out.l = V::sum(total);
 }
 
-// ---- one item -------------------------------------------------------------------------------------------------------------------
+// ---- one item
+// -------------------------------------------------------------------------------------------------------------------
 
 // The planes of a page as B of the GEMM. f16 is converted while it is loaded.
 struct HalfPages {
@@ -152,9 +189,13 @@ struct HalfPages {
   float* plane;  // not used
 
   template <class V>
-  const uint16_t* k(int64_t page, int64_t h) const { return reinterpret_cast<const uint16_t*>(head_page(a.slot, page, h).k); }
+  const uint16_t* k(int64_t page, int64_t h) const {
+    return reinterpret_cast<const uint16_t*>(head_page(a.slot, page, h).k);
+  }
   template <class V>
-  const uint16_t* v(int64_t page, int64_t h, int, int) const { return reinterpret_cast<const uint16_t*>(head_page(a.slot, page, h).v); }
+  const uint16_t* v(int64_t page, int64_t h, int, int) const {
+    return reinterpret_cast<const uint16_t*>(head_page(a.slot, page, h).v);
+  }
 };
 
 // q8_0 is written out as floats once per page and item.
@@ -202,17 +243,19 @@ template <class V, class Pages>
 void attend_item(const AttendArgs& a, const Item& it, float* scratch) {
   const int64_t dk = a.slot.dk, dv = a.slot.dv, h_kv = it.h0 / (a.n_head / a.slot.n_head_kv);
   const int n = static_cast<int>(it.n_rows * it.heads);  // rows of the GEMMs: head by head
-  float* q = scratch;                    // [n][dk]
-  float* s = q + kTileRows * dk;         // [n][kKeyChunk]: scores, then weights
-  float* o = s + kTileRows * kKeyChunk;  // [n][dv] of the chunk
+  float* q = scratch;                                    // [n][dk]
+  float* s = q + kTileRows * dk;                         // [n][kKeyChunk]: scores, then weights
+  float* o = s + kTileRows * kKeyChunk;                  // [n][dv] of the chunk
   const Pages pages{a, o + kTileRows * dv};
   const std::span<const int32_t> table = it.segment->pages[a.slot.group];
-  const int64_t pos0 = it.segment->past + (it.row0 - it.segment->row0);  // position of the first row
+  const int64_t pos0 =
+      it.segment->past + (it.row0 - it.segment->row0);  // position of the first row
 
   Softmax acc[kTileRows];
   for (int i = 0; i < n; i++) {
     const int64_t h = it.h0 + i / it.n_rows, row = it.row0 + i % it.n_rows;
-    __builtin_memcpy(q + i * dk, reinterpret_cast<const float*>(a.q.row(row)) + h * dk, static_cast<size_t>(dk) * sizeof(float));
+    __builtin_memcpy(q + i * dk, reinterpret_cast<const float*>(a.q.row(row)) + h * dk,
+                     static_cast<size_t>(dk) * sizeof(float));
     if constexpr (Pages::kRotated) hadamard<V>(q + i * dk, dk);
     acc[i].o = reinterpret_cast<float*>(a.y.row(row)) + h * dv;  // sums up in place
     for (int64_t j = 0; j < dv; j++) acc[i].o[j] = 0;
@@ -223,26 +266,29 @@ void attend_item(const AttendArgs& a, const Item& it, float* scratch) {
     // what the rows of the tile see of this chunk, and the pages that are there
     const int begin = static_cast<int>(all.begin > c ? all.begin - c : 0);
     const int end = static_cast<int>(all.end - c < kKeyChunk ? all.end - c : kKeyChunk);
-    const int first = begin / V::kLanes * V::kLanes, last = (end + V::kLanes - 1) / V::kLanes * V::kLanes;
+    const int first = begin / V::kLanes * V::kLanes,
+              last = (end + V::kLanes - 1) / V::kLanes * V::kLanes;
     for (int p = first / kPageTokens; p * kPageTokens < last; p++) {
       const int from = first > p * kPageTokens ? first : p * kPageTokens;
       const int to = last < (p + 1) * kPageTokens ? last : (p + 1) * kPageTokens;
       const int32_t page = table[static_cast<size_t>(c / kPageTokens + p)];
       if (page < 0) {
         for (int i = 0; i < n; i++)
-          for (int t = from; t < to; t += V::kLanes) V::store(s + i * kKeyChunk + t, V::set1(-__builtin_inff()));
+          for (int t = from; t < to; t += V::kLanes)
+            V::store(s + i * kKeyChunk + t, V::set1(-__builtin_inff()));
         continue;
       }
       const typename Pages::Elem* k = pages.template k<V>(page, h_kv);
-      gemm<V>(n, (to - from) / V::kLanes, q, dk, k + from % kPageTokens, kPageTokens, dk, s + from, kKeyChunk, false);
+      gemm<V>(n, (to - from) / V::kLanes, q, dk, k + from % kPageTokens, kPageTokens, dk, s + from,
+              kKeyChunk, false);
     }
 
     Softmax chunk[kTileRows];
     for (int i = 0; i < n; i++) {
       const Range seen = visible(a, pos0 + i % it.n_rows);
       chunk[i].o = o + i * dv;
-      soften<V>(s + i * kKeyChunk, first, last, static_cast<int>(seen.begin - c), static_cast<int>(seen.end - c), a.scale, a.softcap,
-                chunk[i]);
+      soften<V>(s + i * kKeyChunk, first, last, static_cast<int>(seen.begin - c),
+                static_cast<int>(seen.end - c), a.scale, a.softcap, chunk[i]);
     }
 
     bool started = false;
@@ -252,7 +298,8 @@ void attend_item(const AttendArgs& a, const Item& it, float* scratch) {
       const int32_t page = table[static_cast<size_t>(c / kPageTokens + p)];
       if (page < 0) continue;
       const typename Pages::Elem* v = pages.template v<V>(page, h_kv, from, to);
-      gemm<V>(n, static_cast<int>(dv / V::kLanes), s + p * kPageTokens + from, kKeyChunk, v + from * dv, dv, to - from, o, dv, started);
+      gemm<V>(n, static_cast<int>(dv / V::kLanes), s + p * kPageTokens + from, kKeyChunk,
+              v + from * dv, dv, to - from, o, dv, started);
       started = true;
     }
     for (int i = 0; i < n; i++)
@@ -265,8 +312,8 @@ void attend_item(const AttendArgs& a, const Item& it, float* scratch) {
   }
 }
 
-// Items are ordered by heads, then segments, then tiles; the tiles of a segment from both ends to the middle, so that equal shares of
-// the items are equal work although later rows see more keys.
+// Items are ordered by heads, then segments, then tiles; the tiles of a segment from both ends to
+// the middle, so that equal shares of the items are equal work although later rows see more keys.
 template <class V, class Pages>
 void attend(const AttendArgs& a, Range items, Ctx& ctx) noexcept {
   const int64_t rows = tile_rows(a), heads = item_heads(a), tiles = step_tiles(a);
@@ -276,17 +323,20 @@ void attend(const AttendArgs& a, Range items, Ctx& ctx) noexcept {
     const int64_t tile = item % tiles;
     if (tile == 0) segment = a.step->segments.data(), segment_tile = 0;
     int64_t n = (segment->n_rows + rows - 1) / rows;
-    while (tile >= segment_tile + n) segment_tile += n, segment++, n = (segment->n_rows + rows - 1) / rows;
+    while (tile >= segment_tile + n)
+      segment_tile += n, segment++, n = (segment->n_rows + rows - 1) / rows;
     const int64_t i = tile - segment_tile, at = (i % 2 == 0 ? n - 1 - i / 2 : i / 2) * rows;
     const int64_t left = segment->n_rows - at;
-    attend_item<V, Pages>(a, {segment, segment->row0 + at, left < rows ? left : rows, item / tiles * heads, heads},
-                          reinterpret_cast<float*>(ctx.scratch));
+    attend_item<V, Pages>(
+        a, {segment, segment->row0 + at, left < rows ? left : rows, item / tiles * heads, heads},
+        reinterpret_cast<float*>(ctx.scratch));
   }
 }
 
 template <class V, class Pages>
 consteval Kernel<Ctx> attend_kernel(const char* id, DType cache, uint64_t needs, int rank) {
-  Kernel<Ctx> k = kernel<Op::attend, attend<V, Pages>, attend_items, attend_grain>(id, cache, DType::f32, needs, rank);
+  Kernel<Ctx> k = kernel<Op::attend, attend<V, Pages>, attend_items, attend_grain>(
+      id, cache, DType::f32, needs, rank);
   k.accepts = attend_accepts<V>;
   k.scratch = attend_scratch;
   return k;

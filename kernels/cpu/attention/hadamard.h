@@ -1,6 +1,7 @@
-// Rotation of heads before they are rounded to q8_0: the orthonormal Walsh-Hadamard matrix spreads an outlier over all dimensions. It is
-// its own inverse, so q is rotated like k, and the output of attention like v. Heads are taken in blocks of the largest power of two
-// that divides d: one block where d is a power of two.
+// Rotation of heads before they are rounded to q8_0: the orthonormal Walsh-Hadamard matrix spreads
+// an outlier over all dimensions. It is its own inverse, so q is rotated like k, and the output of
+// attention like v. Heads are taken in blocks of the largest power of two that divides d: one block
+// where d is a power of two.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
-// How partial softmax results of key chunks come together. Every attend kernel merges with this function, chunks in ascending order, so
-// that a row's result does not depend on who computed its chunks. Built by each kernel file for itself (anonymous namespace).
+// How partial softmax results of key chunks come together. Every attend kernel merges with this
+// function, chunks in ascending order, so that a row's result does not depend on who computed its
+// chunks. Built by each kernel file for itself (anonymous namespace).
 #pragma once
 
 #include <cstdint>
@@ -7,7 +8,8 @@
 namespace engine::cpu {
 namespace {
 
-// Softmax-weighted values of some keys, not yet divided: o[i] = sum_t exp(score[t] - m) * v[t, i], l = sum_t exp(score[t] - m).
+// Softmax-weighted values of some keys, not yet divided: o[i] = sum_t exp(score[t] - m) * v[t, i],
+// l = sum_t exp(score[t] - m).
 struct Softmax {
   float m = -__builtin_inff();
   float l = 0;
@@ -23,7 +25,8 @@ inline void merge(Softmax& acc, const Softmax& chunk, int64_t dv) {
   for (int64_t i = 0; i < dv; ++i) acc.o[i] = acc.o[i] * a + chunk.o[i] * b;
 }
 
-// y = the weighted mean of the values. sink: a logit that takes its share and has no value, or nullptr. No keys at all give 0.
+// y = the weighted mean of the values. sink: a logit that takes its share and has no value, or
+// nullptr. No keys at all give 0.
 inline void finish(const Softmax& acc, const float* sink, int64_t dv, float* y) {
   float l = acc.l, a = 1;
   if (sink != nullptr) {

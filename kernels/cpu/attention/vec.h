@@ -1,5 +1,6 @@
-// The vector operations of the attention kernels, one struct per ISA, so that attend_simd.h and kv_store_simd.h are written once.
-// Everything is in an anonymous namespace: no code is shared between files of different ISAs.
+// The vector operations of the attention kernels, one struct per ISA, so that attend_simd.h and
+// kv_store_simd.h are written once. Everything is in an anonymous namespace: no code is shared
+// between files of different ISAs.
 #pragma once
 
 #include <immintrin.h>
@@ -14,16 +15,22 @@ namespace {
 struct Avx2Vec {
   using Reg = __m256;
   static constexpr int kLanes = 8;
-  static constexpr int kTileVectors = 2;  // 6 rows x 2 vectors: 12 accumulators, 2 of B, 1 broadcast of 16 registers
+  static constexpr int kTileVectors =
+      2;  // 6 rows x 2 vectors: 12 accumulators, 2 of B, 1 broadcast of 16 registers
 
   static Reg zero() { return _mm256_setzero_ps(); }
   static Reg set1(float x) { return _mm256_set1_ps(x); }
   static Reg load(const float* p) { return _mm256_loadu_ps(p); }
-  static Reg load(const uint16_t* half) { return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(half))); }
-  static Reg load(const int8_t* p) {
-    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+  static Reg load(const uint16_t* half) {
+    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(half)));
   }
-  static Reg set1_half(uint16_t h) { return _mm256_cvtph_ps(_mm_set1_epi16(static_cast<int16_t>(h))); }
+  static Reg load(const int8_t* p) {
+    return _mm256_cvtepi32_ps(
+        _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+  }
+  static Reg set1_half(uint16_t h) {
+    return _mm256_cvtph_ps(_mm_set1_epi16(static_cast<int16_t>(h)));
+  }
   static void store(float* p, Reg v) { _mm256_storeu_ps(p, v); }
   static void store_half(uint16_t* p, Reg v) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
@@ -53,8 +60,11 @@ struct Avx2Vec {
   // Lanes i and i + kHalf become their sum and difference (i & kHalf == 0).
   template <int kHalf>
   static Reg butterfly(Reg v) {
-    const Reg other = kHalf == 1 ? _mm256_permute_ps(v, 0xb1) : kHalf == 2 ? _mm256_permute_ps(v, 0x4e) : _mm256_permute2f128_ps(v, v, 1);
-    const __m256i upper = _mm256_and_si256(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), _mm256_set1_epi32(kHalf));
+    const Reg other = kHalf == 1   ? _mm256_permute_ps(v, 0xb1)
+                      : kHalf == 2 ? _mm256_permute_ps(v, 0x4e)
+                                   : _mm256_permute2f128_ps(v, v, 1);
+    const __m256i upper =
+        _mm256_and_si256(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), _mm256_set1_epi32(kHalf));
     const __m256i sign = _mm256_slli_epi32(upper, kHalf == 1 ? 31 : kHalf == 2 ? 30 : 29);
     return add(_mm256_xor_ps(v, _mm256_castsi256_ps(sign)), other);
   }
@@ -75,19 +85,26 @@ struct Avx2Vec {
 struct Avx512Vec {
   using Reg = __m512;
   static constexpr int kLanes = 16;
-  static constexpr int kTileVectors = 4;  // 6 rows x 4 vectors: 24 accumulators, 4 of B, 1 broadcast of 32 registers
+  static constexpr int kTileVectors =
+      4;  // 6 rows x 4 vectors: 24 accumulators, 4 of B, 1 broadcast of 32 registers
 
   static Reg zero() { return _mm512_setzero_ps(); }
   static Reg set1(float x) { return _mm512_set1_ps(x); }
   static Reg load(const float* p) { return _mm512_loadu_ps(p); }
-  static Reg load(const uint16_t* half) { return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(half))); }
-  static Reg load(const int8_t* p) {
-    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+  static Reg load(const uint16_t* half) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(half)));
   }
-  static Reg set1_half(uint16_t h) { return _mm512_cvtph_ps(_mm256_set1_epi16(static_cast<int16_t>(h))); }
+  static Reg load(const int8_t* p) {
+    return _mm512_cvtepi32_ps(
+        _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+  }
+  static Reg set1_half(uint16_t h) {
+    return _mm512_cvtph_ps(_mm256_set1_epi16(static_cast<int16_t>(h)));
+  }
   static void store(float* p, Reg v) { _mm512_storeu_ps(p, v); }
   static void store_half(uint16_t* p, Reg v) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                        _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
   }
   static void store_codes(int8_t* p, Reg v) {  // rounded to nearest even; |v| <= 127
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(v)));
@@ -105,7 +122,8 @@ struct Avx512Vec {
   // v in lanes [begin, end), else other.
   static Reg inside(Reg v, int begin, int end, Reg other) {
     const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    const __mmask16 in = _mm512_cmpge_epi32_mask(lane, _mm512_set1_epi32(begin)) & _mm512_cmplt_epi32_mask(lane, _mm512_set1_epi32(end));
+    const __mmask16 in = _mm512_cmpge_epi32_mask(lane, _mm512_set1_epi32(begin)) &
+                         _mm512_cmplt_epi32_mask(lane, _mm512_set1_epi32(end));
     return _mm512_mask_mov_ps(other, in, v);
   }
   // Lanes i and i + kHalf become their sum and difference (i & kHalf == 0).
@@ -115,7 +133,10 @@ struct Avx512Vec {
                       : kHalf == 2 ? _mm512_permute_ps(v, 0x4e)
                       : kHalf == 4 ? _mm512_shuffle_f32x4(v, v, 0xb1)
                                    : _mm512_shuffle_f32x4(v, v, 0x4e);
-    constexpr __mmask16 kUpper = kHalf == 1 ? 0xaaaa : kHalf == 2 ? 0xcccc : kHalf == 4 ? 0xf0f0 : 0xff00;
+    constexpr __mmask16 kUpper = kHalf == 1   ? 0xaaaa
+                                 : kHalf == 2 ? 0xcccc
+                                 : kHalf == 4 ? 0xf0f0
+                                              : 0xff00;
     return _mm512_mask_sub_ps(add(v, other), kUpper, other, v);
   }
   static float largest(Reg v) { return _mm512_reduce_max_ps(v); }

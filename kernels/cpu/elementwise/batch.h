@@ -1,6 +1,7 @@
-// What the element-wise kernels share: xsimd batches with partial loads and stores, exp and tanh. A kernel is a template over the xsimd
-// architecture, in a header NAME_simd.h; each ISA has a file of a few lines that includes it and names the kernel objects.
-// Everything is in an anonymous namespace: no code is shared between files of different ISAs.
+// What the element-wise kernels share: xsimd batches with partial loads and stores, exp and tanh. A
+// kernel is a template over the xsimd architecture, in a header NAME_simd.h; each ISA has a file of
+// a few lines that includes it and names the kernel objects. Everything is in an anonymous
+// namespace: no code is shared between files of different ISAs.
 #pragma once
 
 #include <xsimd/xsimd.hpp>
@@ -40,8 +41,8 @@ inline void store(float* p, int64_t n, Batch<A> v) {
   for (int64_t i = 0; i < n; i++) p[i] = lane[i];
 }
 
-// f(i, count) for every vector of [0, n): count = lanes, but for the last. f is marked always_inline, so that the partial loads and
-// stores are gone from the loop.
+// f(i, count) for every vector of [0, n): count = lanes, but for the last. f is marked
+// always_inline, so that the partial loads and stores are gone from the loop.
 template <class A, class F>
 inline void each_vector(int64_t n, F f) {
   int64_t i = 0;
@@ -50,11 +51,17 @@ inline void each_vector(int64_t n, F f) {
 }
 
 template <class A>
-inline Batch<A> exp_of(Batch<A> x) { return Batch<A>(vec_exp(static_cast<typename Batch<A>::register_type>(x))); }
+inline Batch<A> exp_of(Batch<A> x) {
+  return Batch<A>(vec_exp(static_cast<typename Batch<A>::register_type>(x)));
+}
 template <class A>
-inline Batch<A> tanh_of(Batch<A> x) { return Batch<A>(vec_tanh(static_cast<typename Batch<A>::register_type>(x))); }
+inline Batch<A> tanh_of(Batch<A> x) {
+  return Batch<A>(vec_tanh(static_cast<typename Batch<A>::register_type>(x)));
+}
 
-inline float* floats(const Tensor& t, int64_t row) { return reinterpret_cast<float*>(t.row(row)); }
+inline float* floats(const Tensor& t, int64_t row) {
+  return reinterpret_cast<float*>(t.row(row));
+}
 
 }  // namespace
 }  // namespace engine::cpu

@@ -3,7 +3,9 @@
 
 namespace engine::cpu {
 
-extern constinit const Kernel<Ctx> rms_norm_avx512 = kernel<Op::rms_norm, norm<Arch, false>, norm_items, norm_grain>(
-    "elementwise/rms_norm/avx512", DType::f32, DType::f32, isa::avx2 | isa::fma | isa::f16c | isa::avx512, 30);
+extern constinit const Kernel<Ctx> rms_norm_avx512 =
+    kernel<Op::rms_norm, norm<Arch, false>, norm_items, norm_grain>(
+        "elementwise/rms_norm/avx512", DType::f32, DType::f32,
+        isa::avx2 | isa::fma | isa::f16c | isa::avx512, 30);
 
 }  // namespace engine::cpu

@@ -1,6 +1,7 @@
-// rope with intrinsics, because neighbouring pairs need a swap inside the register. 512 bits gain nothing (Zen 4): the loads bound it.
-// Formula  as rope_scalar.cpp with fma: (u, v) -> (u cos - v sin, v cos + u sin)
-// Measured Zen 4, 1 thread: norm 0.16, neox 0.11 ns per element (scalar 0.36, 0.16)
+// rope with intrinsics, because neighbouring pairs need a swap inside the register. 512 bits gain
+// nothing (Zen 4): the loads bound it. Formula  as rope_scalar.cpp with fma: (u, v) -> (u cos - v
+// sin, v cos + u sin) Measured Zen 4, 1 thread: norm 0.16, neox 0.11 ns per element (scalar 0.36,
+// 0.16)
 #include <immintrin.h>
 
 #include "kernels/cpu/context.h"
@@ -25,16 +26,20 @@ inline void rotate_one(const float* x, float* y, int64_t i, int64_t j, float c, 
   y[j] = __builtin_fmaf(v, c, u * s);
 }
 
-inline void rotate_norm(const float* x, float* y, const float* cos, const float* sin, int64_t half) {
+inline void rotate_norm(const float* x, float* y, const float* cos, const float* sin,
+                        int64_t half) {
   int64_t i = 0;
-  for (; i + kLanes / 2 <= half; i += kLanes / 2) _mm256_storeu_ps(y + 2 * i, rotate_pairs(_mm256_loadu_ps(x + 2 * i), cos + i, sin + i));
+  for (; i + kLanes / 2 <= half; i += kLanes / 2)
+    _mm256_storeu_ps(y + 2 * i, rotate_pairs(_mm256_loadu_ps(x + 2 * i), cos + i, sin + i));
   for (; i < half; i++) rotate_one(x, y, 2 * i, 2 * i + 1, cos[i], sin[i]);
 }
 
-inline void rotate_neox(const float* x, float* y, const float* cos, const float* sin, int64_t half) {
+inline void rotate_neox(const float* x, float* y, const float* cos, const float* sin,
+                        int64_t half) {
   int64_t i = 0;
   for (; i + kLanes <= half; i += kLanes) {
-    const __m256 u = _mm256_loadu_ps(x + i), v = _mm256_loadu_ps(x + half + i), c = _mm256_loadu_ps(cos + i), s = _mm256_loadu_ps(sin + i);
+    const __m256 u = _mm256_loadu_ps(x + i), v = _mm256_loadu_ps(x + half + i),
+                 c = _mm256_loadu_ps(cos + i), s = _mm256_loadu_ps(sin + i);
     _mm256_storeu_ps(y + i, _mm256_fmsub_ps(u, c, _mm256_mul_ps(v, s)));
     _mm256_storeu_ps(y + half + i, _mm256_fmadd_ps(v, c, _mm256_mul_ps(u, s)));
   }
@@ -49,16 +54,21 @@ inline void rope(const RopeArgs& a, Range rows, Ctx&) noexcept {
     const float* x = reinterpret_cast<const float*>(a.x.row(r));
     float* y = reinterpret_cast<float*>(a.y.row(r));
     for (int32_t h = 0; h < a.n_head; h++, x += a.head_dim, y += a.head_dim) {
-      if (a.style == RopeStyle::norm) rotate_norm(x, y, cos, sin, half);
-      else rotate_neox(x, y, cos, sin, half);
-      if (x != y) __builtin_memcpy(y + a.n_rot, x + a.n_rot, static_cast<size_t>(a.head_dim - a.n_rot) * sizeof(float));
+      if (a.style == RopeStyle::norm)
+        rotate_norm(x, y, cos, sin, half);
+      else
+        rotate_neox(x, y, cos, sin, half);
+      if (x != y)
+        __builtin_memcpy(y + a.n_rot, x + a.n_rot,
+                         static_cast<size_t>(a.head_dim - a.n_rot) * sizeof(float));
     }
   }
 }
 
 }  // namespace
 
-extern constinit const Kernel<Ctx> rope_avx2 = kernel<Op::rope, rope, row_items<RopeArgs>, single_item<RopeArgs>>(
-    "elementwise/rope/avx2", DType::f32, DType::f32, isa::avx2 | isa::fma | isa::f16c, 20);
+extern constinit const Kernel<Ctx> rope_avx2 =
+    kernel<Op::rope, rope, row_items<RopeArgs>, single_item<RopeArgs>>(
+        "elementwise/rope/avx2", DType::f32, DType::f32, isa::avx2 | isa::fma | isa::f16c, 20);
 
 }  // namespace engine::cpu

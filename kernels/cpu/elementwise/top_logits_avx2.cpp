@@ -3,7 +3,9 @@
 
 namespace engine::cpu {
 
-extern constinit const Kernel<Ctx> top_logits_avx2 = kernel<Op::top_logits, top_logits<Arch>, top_items, single_item<TopArgs>>(
-    "elementwise/top_logits/avx2", DType::f32, DType::f32, isa::avx2 | isa::fma | isa::f16c, 20);
+extern constinit const Kernel<Ctx> top_logits_avx2 =
+    kernel<Op::top_logits, top_logits<Arch>, top_items, single_item<TopArgs>>(
+        "elementwise/top_logits/avx2", DType::f32, DType::f32, isa::avx2 | isa::fma | isa::f16c,
+        20);
 
 }  // namespace engine::cpu

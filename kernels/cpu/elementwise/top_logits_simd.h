@@ -1,6 +1,7 @@
-// top_logits for every vector ISA. One pass over a group finds the peaks of 128 sets of words and from them a floor that at least k words
-// reach; a second pass puts words on the floor or above into the list: few more than k, where a list without a floor takes hundreds.
-// The candidates are those of top_logits_scalar.cpp; the sum of exp is kept in four vectors.
+// top_logits for every vector ISA. One pass over a group finds the peaks of 128 sets of words and
+// from them a floor that at least k words reach; a second pass puts words on the floor or above
+// into the list: few more than k, where a list without a floor takes hundreds. The candidates are
+// those of top_logits_scalar.cpp; the sum of exp is kept in four vectors.
 #pragma once
 
 #include "kernels/cpu/elementwise/batch.h"
@@ -8,8 +9,12 @@
 namespace engine::cpu {
 namespace {
 
-inline int64_t top_groups(const TopArgs& a) { return (a.logits.ne[0] + kTopGroup - 1) / kTopGroup; }
-inline int64_t top_items(const TopArgs& a) { return a.step->n_out * top_groups(a); }
+inline int64_t top_groups(const TopArgs& a) {
+  return (a.logits.ne[0] + kTopGroup - 1) / kTopGroup;
+}
+inline int64_t top_items(const TopArgs& a) {
+  return a.step->n_out * top_groups(a);
+}
 
 struct Best {
   Candidate* list;  // [k], ordered by (logit down, id up)
@@ -27,7 +32,8 @@ struct Best {
   }
 };
 
-// The words of a group in kPeaks sets: lane l of the vectors of a stretch. A group ends early: sets without words have -infinity.
+// The words of a group in kPeaks sets: lane l of the vectors of a stretch. A group ends early: sets
+// without words have -infinity.
 constexpr int kPeaks = 128;
 
 // The largest of each set, skipping what is no number; returns the largest of all.
@@ -38,10 +44,11 @@ float find_peaks(const float* x, int64_t len, float* peak) {
   for (int64_t begin = 0; begin < kTopGroup; begin += kStretch, peak += kLanes<A>) {
     Batch<A> most(-__builtin_inff());
     const int64_t n_words = len - begin < kStretch ? len - begin : kStretch;
-    each_vector<A>(n_words, [&](int64_t i, int64_t n) __attribute__((always_inline)) {
-      const Batch<A> v = load<A>(x + begin + i, n, -__builtin_inff());
-      most = xsimd::select(v > most, v, most);
-    });
+    each_vector<A>(
+        n_words, [&](int64_t i, int64_t n) __attribute__((always_inline)) {
+          const Batch<A> v = load<A>(x + begin + i, n, -__builtin_inff());
+          most = xsimd::select(v > most, v, most);
+        });
     most.store_unaligned(peak);
     all = xsimd::select(most > all, most, all);
   }
@@ -52,13 +59,15 @@ float find_peaks(const float* x, int64_t len, float* peak) {
   return m;
 }
 
-// A number that at least k of the peaks reach, so that no smaller word is among the k best. Halving finds one close to the k-th peak.
+// A number that at least k of the peaks reach, so that no smaller word is among the k best. Halving
+// finds one close to the k-th peak.
 template <class A>
 float find_floor(const float* peak, int32_t k) {
   const auto reach = [&](float v) {
     Batch<A> n(0.0f);
     for (int64_t i = 0; i < kPeaks; i += kLanes<A>)
-      n += xsimd::select(Batch<A>::load_unaligned(peak + i) >= Batch<A>(v), Batch<A>(1.0f), Batch<A>(0.0f));
+      n += xsimd::select(Batch<A>::load_unaligned(peak + i) >= Batch<A>(v), Batch<A>(1.0f),
+                         Batch<A>(0.0f));
     return xsimd::hadd(n);
   };
   constexpr float kNone = -__builtin_inff();
@@ -70,8 +79,10 @@ float find_floor(const float* peak, int32_t k) {
   if (!(reach(low) >= static_cast<float>(k))) return kNone;
   for (int i = 0; i < 12; i++) {
     const float middle = low + (high - low) * 0.5f;
-    if (reach(middle) >= static_cast<float>(k)) low = middle;
-    else high = middle;
+    if (reach(middle) >= static_cast<float>(k))
+      low = middle;
+    else
+      high = middle;
   }
   return low;
 }
@@ -96,7 +107,8 @@ float sum_of_exp(const float* x, int64_t len, float max) {
   Batch<A> sum[4] = {Batch<A>(0.0f), Batch<A>(0.0f), Batch<A>(0.0f), Batch<A>(0.0f)};
   int64_t i = 0;
   for (; i + 4 * kLanes<A> <= len; i += 4 * kLanes<A>)
-    for (int j = 0; j < 4; j++) sum[j] += exp_of<A>(Batch<A>::load_unaligned(x + i + j * kLanes<A>) - Batch<A>(max));
+    for (int j = 0; j < 4; j++)
+      sum[j] += exp_of<A>(Batch<A>::load_unaligned(x + i + j * kLanes<A>) - Batch<A>(max));
   for (int j = 0; i < len; i += kLanes<A>, j++) {
     const int64_t left = len - i < kLanes<A> ? len - i : kLanes<A>;
     sum[j] += exp_of<A>(load<A>(x + i, left, -__builtin_inff()) - Batch<A>(max));
@@ -119,7 +131,8 @@ void top_logits(const TopArgs& a, Range items, Ctx&) noexcept {
     const float max = find_peaks<A>(logits + begin, end - begin, peak);
     if (k > 0) {
       Best best{a.best + item * a.k_max, k};
-      select_best<A>(logits, begin, end, k <= kPeaks ? find_floor<A>(peak, k) : -__builtin_inff(), best);
+      select_best<A>(logits, begin, end, k <= kPeaks ? find_floor<A>(peak, k) : -__builtin_inff(),
+                     best);
       a.counts[item] = best.n;
     }
     if (!need.logsumexp) continue;

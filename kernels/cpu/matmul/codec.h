@@ -1,13 +1,14 @@
-// Codec: how a weight type turns its packed bits into what a tile multiplies. Written once per type over a vector struct V (Vec512,
-// Vec256) in codec_32.h and codec_k.h; instantiated by TYPE_ISA.cpp.
+// Codec: how a weight type turns its packed bits into what a tile multiplies. Written once per type
+// over a vector struct V (Vec512, Vec256) in codec_32.h and codec_k.h; instantiated by
+// TYPE_ISA.cpp.
 //
 //   template <class V> struct Q4_K {
 //     static constexpr DType kType;
 //     static constexpr int kSub;     // elements that share a scale: 32 or 16
-//     static constexpr int kZero;    // value = scale * (code - kZero); 0 with kMin: value = scale * code + min
-//     static constexpr bool kMin;
-//     static constexpr int kDepth;   // how many sums of two products code * q fit into 16 bits (8, 4, 2); 1: codes are signed on AVX2
-//     struct Block {                 // one block of a panel
+//     static constexpr int kZero;    // value = scale * (code - kZero); 0 with kMin: value = scale
+//     * code + min static constexpr bool kMin; static constexpr int kDepth;   // how many sums of
+//     two products code * q fit into 16 bits (8, 4, 2); 1: codes are signed on AVX2 struct Block {
+//     // one block of a panel
 //       explicit Block(const std::byte* p);
 //       void chunk(int s, Chunk<V>& out) const;   // the s-th 32 elements
 //     };
@@ -20,7 +21,8 @@
 namespace engine::cpu {
 namespace {
 
-// 32 consecutive k of the rows of a panel. w[g]: lane r = codes 4 g .. 4 g + 3 of row r, a byte each. scale and min: lane r = row r.
+// 32 consecutive k of the rows of a panel. w[g]: lane r = codes 4 g .. 4 g + 3 of row r, a byte
+// each. scale and min: lane r = row r.
 template <class V>
 struct Chunk {
   typename V::I w[8];
@@ -32,15 +34,19 @@ constexpr int kChunks = traits(C::kType).block_elems / 32;
 
 // Bytes of a packed block of a panel.
 template <class V, class C>
-constexpr int kPanelBlock = traits(C::kType).block_bytes * V::kRows;
+constexpr int kPanelBlock = traits(C::kType).block_bytes* V::kRows;
 
-// A panel in the order a tile wants: codes [k/32][8][rows][4], scales float [k/kSub][rows], then minima alike.
+// A panel in the order a tile wants: codes [k/32][8][rows][4], scales float [k/kSub][rows], then
+// minima alike.
 template <class V, class C>
 struct Strip {
   static constexpr int kRows = V::kRows, kSubs = 32 / C::kSub;
-  static constexpr int kCodes = 32 * kRows, kScales = 4 * kRows;  // bytes of a chunk; of the scales of a sub-block
+  static constexpr int kCodes = 32 * kRows,
+                       kScales = 4 * kRows;  // bytes of a chunk; of the scales of a sub-block
 
-  static size_t bytes(int64_t k) noexcept { return static_cast<size_t>(k * kRows + k / C::kSub * kScales * (C::kMin ? 2 : 1)); }
+  static size_t bytes(int64_t k) noexcept {
+    return static_cast<size_t>(k * kRows + k / C::kSub * kScales * (C::kMin ? 2 : 1));
+  }
 
   static void unpack(const std::byte* panel, int64_t k, std::byte* strip) noexcept {
     std::byte* scales = strip + k * kRows;
@@ -109,11 +115,17 @@ struct StripSource {
 
 // Fields of a packed block: 16-bit field i of the rows, 32-bit word j of the rows (pack.h).
 template <class V>
-inline const std::byte* half_field(const std::byte* p, int i) { return p + 2 * V::kRows * i; }
+inline const std::byte* half_field(const std::byte* p, int i) {
+  return p + 2 * V::kRows * i;
+}
 template <class V, DType T>
-inline const std::byte* word_fields(const std::byte* p) { return p + 2 * V::kRows * block_fields(T).halves; }
+inline const std::byte* word_fields(const std::byte* p) {
+  return p + 2 * V::kRows * block_fields(T).halves;
+}
 template <class V>
-inline typename V::I word(const std::byte* words, int j) { return V::load(words + 4 * V::kRows * j); }
+inline typename V::I word(const std::byte* words, int j) {
+  return V::load(words + 4 * V::kRows * j);
+}
 
 // w[0..7] from four words of nibbles: low ones are elements 0..15, high ones 16..31.
 template <class V>
@@ -137,17 +149,23 @@ inline void take_field(const std::byte* words, int shift, int mask, typename V::
 template <class V>
 inline void or_field(const std::byte* words, int shift, int mask, int up, typename V::I* w) {
   const typename V::I m = V::set8(mask);
-  for (int j = 0; j < 8; ++j) w[j] = V::or_(w[j], V::sll(V::and_(V::srl(word<V>(words, j), shift), m), up));
+  for (int j = 0; j < 8; ++j)
+    w[j] = V::or_(w[j], V::sll(V::and_(V::srl(word<V>(words, j), shift), m), up));
 }
 
 // Byte b of every lane as a float, unsigned or signed.
 template <class V>
-inline typename V::F byte_float(typename V::I words, int b) { return V::to_float(V::and_(V::srl(words, 8 * b), V::set32(255))); }
+inline typename V::F byte_float(typename V::I words, int b) {
+  return V::to_float(V::and_(V::srl(words, 8 * b), V::set32(255)));
+}
 template <class V>
-inline typename V::F signed_byte_float(typename V::I words, int b) { return V::to_float(V::sra24(V::sll(words, 24 - 8 * b))); }
+inline typename V::F signed_byte_float(typename V::I words, int b) {
+  return V::to_float(V::sra24(V::sll(words, 24 - 8 * b)));
+}
 
 // The values of 4-bit codes of iq4_nl and iq4_xs.
-constexpr int8_t kIq4Values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+constexpr int8_t kIq4Values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                   1,    13,   25,  38,  53,  69,  89,  113};
 
 template <class V>
 inline void iq4_codes(const std::byte* words, typename V::I* w) {

@@ -42,7 +42,8 @@ template <class V>
 inline void five_bits(const std::byte* words, typename V::I* w) {
   const typename V::I high = word<V>(words, 0), bit4 = V::set8(16);
   split_nibbles<V>(words + 4 * V::kRows, w);
-  for (int g = 0; g < 8; ++g) w[g] = V::or_(w[g], V::and_(g < 4 ? V::sll(high, 4 - g) : V::srl(high, g - 4), bit4));
+  for (int g = 0; g < 8; ++g)
+    w[g] = V::or_(w[g], V::and_(g < 4 ? V::sll(high, 4 - g) : V::srl(high, g - 4), bit4));
 }
 
 template <class V>

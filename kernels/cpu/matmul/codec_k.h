@@ -1,5 +1,6 @@
-// Codecs of the types with blocks of 256: eight chunks of 32, each with its own scale (and minimum), or two of them.
-// Four consecutive sub-block scales of a row are one 32-bit word, so the 6-bit scales of all rows are unpacked side by side.
+// Codecs of the types with blocks of 256: eight chunks of 32, each with its own scale (and
+// minimum), or two of them. Four consecutive sub-block scales of a row are one 32-bit word, so the
+// 6-bit scales of all rows are unpacked side by side.
 #pragma once
 
 #include "kernels/cpu/matmul/codec.h"
@@ -7,7 +8,8 @@
 namespace engine::cpu {
 namespace {
 
-// Words 0..2 of q4_k and q5_k: eight 6-bit scales and eight 6-bit minima, here as bytes, four to a word.
+// Words 0..2 of q4_k and q5_k: eight 6-bit scales and eight 6-bit minima, here as bytes, four to a
+// word.
 template <class V>
 struct ScaleMin6 {
   typename V::F d, dmin;
@@ -75,7 +77,8 @@ struct Q6_K {
       take_field<V>(words + 4 * V::kRows * (n * 16 + t % 2 * 8), t / 2 * 4, 15, c.w);
       or_field<V>(words + 4 * V::kRows * (32 + n * 8), t * 2, 3, 4, c.w);
       const typename V::I scales = word<V>(words, 48 + s / 2);
-      for (int h = 0; h < 2; ++h) c.scale[h] = V::mul(d, signed_byte_float<V>(scales, s % 2 * 2 + h));
+      for (int h = 0; h < 2; ++h)
+        c.scale[h] = V::mul(d, signed_byte_float<V>(scales, s % 2 * 2 + h));
     }
   };
 };
@@ -89,7 +92,9 @@ struct Q2_K {
     const std::byte* words;  // scale and minimum nibbles: 4 words, codes: 16
     typename V::F d, dmin;
     explicit Block(const std::byte* p)
-        : words(word_fields<V, kType>(p)), d(V::load_half(p)), dmin(V::mul(V::set1(-1), V::load_half(half_field<V>(p, 1)))) {}
+        : words(word_fields<V, kType>(p)),
+          d(V::load_half(p)),
+          dmin(V::mul(V::set1(-1), V::load_half(half_field<V>(p, 1)))) {}
     void chunk(int s, Chunk<V>& c) const {
       take_field<V>(words + 4 * V::kRows * (4 + s / 4 * 8), s % 4 * 2, 3, c.w);
       const typename V::I pair = V::srl(word<V>(words, s / 2), s % 2 * 16), low = V::set32(15);
@@ -137,9 +142,11 @@ struct Iq4Xs {
   struct Block {
     const std::byte* words;  // low 4 bits of eight scales: 1 word, codes: 32
     typename V::F d;
-    typename V::I high;      // high 2 bits of the scales
+    typename V::I high;  // high 2 bits of the scales
     explicit Block(const std::byte* p)
-        : words(word_fields<V, kType>(p)), d(V::load_half(p)), high(V::words16(half_field<V>(p, 1))) {}
+        : words(word_fields<V, kType>(p)),
+          d(V::load_half(p)),
+          high(V::words16(half_field<V>(p, 1))) {}
     void chunk(int s, Chunk<V>& c) const {
       iq4_codes<V>(words + 4 * V::kRows * (1 + s * 4), c.w);
       const typename V::I low = V::and_(V::srl(word<V>(words, 0), 4 * s), V::set32(15));

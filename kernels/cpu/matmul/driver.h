@@ -1,10 +1,12 @@
-// The walk of a matmul, the same for every ISA: items -> panels, columns -> passes -> tiles, finished tiles -> epilogue.
-// Isa brings kRows, kPassBytes (of activations in a pass: half of L2; the strip and the output take the rest) and the vector code:
-// shifts (sums of activation codes) and finish (the epilogue of a tile).
+// The walk of a matmul, the same for every ISA: items -> panels, columns -> passes -> tiles,
+// finished tiles -> epilogue. Isa brings kRows, kPassBytes (of activations in a pass: half of L2;
+// the strip and the output take the rest) and the vector code: shifts (sums of activation codes)
+// and finish (the epilogue of a tile).
 //
 //   for each pass of columns that fits into half of L2
 //     for each panel of the item range
-//       up to 8 columns: dot from the packed bits;  more: unpack a strip, then tiles over the columns, evenly sized
+//       up to 8 columns: dot from the packed bits;  more: unpack a strip, then tiles over the
+//       columns, evenly sized
 #pragma once
 
 #include "kernels/cpu/matmul/micro.h"
@@ -31,7 +33,8 @@ struct Walk {
     return panels(a) * (a.experts ? a.experts->n_expert : 1);
   }
 
-  // At least 16 KB of weights at a time when they are read once; four panels when many columns share the sums of the activations.
+  // At least 16 KB of weights at a time when they are read once; four panels when many columns
+  // share the sums of the activations.
   static int64_t grain(const void* args) {
     const MatmulArgs& a = *static_cast<const MatmulArgs*>(args);
     if (*a.n_rows > kDotCols) return 4;
@@ -69,7 +72,8 @@ struct Walk {
     const MatmulArgs& a = *static_cast<const MatmulArgs*>(args);
     const int64_t per = panels(a);
     while (range.begin < range.end) {
-      const int64_t matrix = range.begin / per, stop = range.end < (matrix + 1) * per ? range.end : (matrix + 1) * per;
+      const int64_t matrix = range.begin / per,
+                    stop = range.end < (matrix + 1) * per ? range.end : (matrix + 1) * per;
       matrix_panels(a, matrix, {range.begin - matrix * per, stop - matrix * per}, ctx);
       range.begin = stop;
     }
@@ -87,7 +91,8 @@ struct Walk {
     const int64_t passes = (n + pass_max - 1) / pass_max;
     for (int64_t i = 0; i < passes; ++i) {
       const int64_t first = n * i / passes, cols = n * (i + 1) / passes - first;
-      const Pass pass{a, a.experts ? a.experts->entries + a.experts->offsets[matrix] : nullptr, first};
+      const Pass pass{a, a.experts ? a.experts->entries + a.experts->offsets[matrix] : nullptr,
+                      first};
       if (m.zero)
         for (int64_t c = 0; c < cols; ++c)
           Isa::shifts(reinterpret_cast<const int8_t*>(pass.x(c)), k, m.sub, -m.zero,
@@ -107,15 +112,17 @@ struct Walk {
         }
         for (int64_t t = 0, c = 0; t < tiles; ++t) {
           const int count = static_cast<int>(cols * (t + 1) / tiles - c);
-          run_tile(pass, fns[count - 1], w, up, p * Isa::kRows, c, count, shifts + c * stride, stride);
+          run_tile(pass, fns[count - 1], w, up, p * Isa::kRows, c, count, shifts + c * stride,
+                   stride);
           c += count;
         }
       }
     }
   }
 
-  static void run_tile(const Pass& pass, ColsFn fn, const std::byte* w, const std::byte* up, int64_t row0, int64_t c0, int count,
-                       const std::byte* shifts, size_t shift_stride) {
+  static void run_tile(const Pass& pass, ColsFn fn, const std::byte* w, const std::byte* up,
+                       int64_t row0, int64_t c0, int count, const std::byte* shifts,
+                       size_t shift_stride) {
     const MatmulArgs& a = pass.a;
     alignas(64) float v[kTileCols * Isa::kRows], u[kTileCols * Isa::kRows];
     Cols cols;
@@ -129,9 +136,11 @@ struct Walk {
     const int rows = left < Isa::kRows ? static_cast<int>(left) : Isa::kRows;
     for (int c = 0; c < count; ++c) {
       const int64_t row = pass.y_row(c0 + c);
-      const float* residual = a.epilogue.residual ? reinterpret_cast<const float*>(a.epilogue.residual.row(row)) + row0 : nullptr;
-      Isa::finish(a.epilogue, v + c * Isa::kRows, up ? u + c * Isa::kRows : nullptr, row0, rows, residual,
-                  reinterpret_cast<float*>(a.y.row(row)) + row0);
+      const float* residual =
+          a.epilogue.residual ? reinterpret_cast<const float*>(a.epilogue.residual.row(row)) + row0
+                              : nullptr;
+      Isa::finish(a.epilogue, v + c * Isa::kRows, up ? u + c * Isa::kRows : nullptr, row0, rows,
+                  residual, reinterpret_cast<float*>(a.y.row(row)) + row0);
     }
   }
 };

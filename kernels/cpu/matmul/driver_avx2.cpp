@@ -1,4 +1,5 @@
-// Matmul driver for AVX2: panels of 8 rows. The walk is in driver.h; here are the epilogue and the sums of activation codes.
+// Matmul driver for AVX2: panels of 8 rows. The walk is in driver.h; here are the epilogue and the
+// sums of activation codes.
 #include <immintrin.h>
 
 #include "kernels/cpu/elementwise/exp.h"
@@ -9,26 +10,32 @@ namespace {
 
 // x / (1 + e^-t)
 inline __m256 logistic(__m256 x, __m256 t) {
-  return _mm256_div_ps(x, _mm256_add_ps(_mm256_set1_ps(1), vec_exp(_mm256_sub_ps(_mm256_setzero_ps(), t))));
+  return _mm256_div_ps(
+      x, _mm256_add_ps(_mm256_set1_ps(1), vec_exp(_mm256_sub_ps(_mm256_setzero_ps(), t))));
 }
 
 inline __m256 activate(Act act, __m256 v) {
   switch (act) {
-    case Act::silu: return logistic(v, v);
+    case Act::silu:
+      return logistic(v, v);
     case Act::gelu_tanh: {  // v / 2 (1 + tanh u) = v / (1 + e^-2u)
-      const __m256 u = _mm256_mul_ps(_mm256_set1_ps(2 * 0.797884560802865356f),
-                                     _mm256_fmadd_ps(_mm256_mul_ps(_mm256_mul_ps(v, v), v), _mm256_set1_ps(0.044715f), v));
+      const __m256 u = _mm256_mul_ps(
+          _mm256_set1_ps(2 * 0.797884560802865356f),
+          _mm256_fmadd_ps(_mm256_mul_ps(_mm256_mul_ps(v, v), v), _mm256_set1_ps(0.044715f), v));
       return logistic(v, u);
     }
-    case Act::relu: return _mm256_max_ps(_mm256_setzero_ps(), v);  // NaN stays: the second operand wins
-    case Act::none: break;
+    case Act::relu:
+      return _mm256_max_ps(_mm256_setzero_ps(), v);  // NaN stays: the second operand wins
+    case Act::none:
+      break;
   }
   return v;
 }
 
 struct Avx2 {
   static constexpr int kRows = 8;
-  static constexpr int64_t kPassBytes = 256 << 10;  // Zen 3 and later have 512 KB of L2 per core or more
+  static constexpr int64_t kPassBytes =
+      256 << 10;  // Zen 3 and later have 512 KB of L2 per core or more
 
   // out[i] = factor * sum of q[i * sub, +sub)
   static void shifts(const int8_t* q, int64_t k, int sub, int factor, int32_t* out) {
@@ -47,13 +54,16 @@ struct Avx2 {
     }
   }
 
-  static void finish(const Epilogue& e, const float* v8, const float* up8, int64_t row0, int rows, const float* residual,
-                     float* y) {
-    const __m256i m = _mm256_cmpgt_epi32(_mm256_set1_epi32(rows), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  static void finish(const Epilogue& e, const float* v8, const float* up8, int64_t row0, int rows,
+                     const float* residual, float* y) {
+    const __m256i m =
+        _mm256_cmpgt_epi32(_mm256_set1_epi32(rows), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
     __m256 v = _mm256_load_ps(v8);
     if (e.bias) v = _mm256_add_ps(v, _mm256_maskload_ps(e.bias + row0, m));
     if (e.scale != 1) v = _mm256_mul_ps(v, _mm256_set1_ps(e.scale));
-    if (e.softcap != 0) v = _mm256_mul_ps(_mm256_set1_ps(e.softcap), vec_tanh(_mm256_div_ps(v, _mm256_set1_ps(e.softcap))));
+    if (e.softcap != 0)
+      v = _mm256_mul_ps(_mm256_set1_ps(e.softcap),
+                        vec_tanh(_mm256_div_ps(v, _mm256_set1_ps(e.softcap))));
     v = activate(e.act, v);
     if (up8) v = _mm256_mul_ps(v, _mm256_load_ps(up8));
     if (residual) v = _mm256_add_ps(_mm256_maskload_ps(residual, m), v);
@@ -65,9 +75,17 @@ using Drive = Walk<Avx2>;
 
 }  // namespace
 
-void drive_avx2(const void* args, Range items, Ctx& ctx) noexcept { Drive::run(args, items, ctx); }
-int64_t drive_items_avx2(const void* args) noexcept { return Drive::items(args); }
-int64_t drive_grain_avx2(const void* args) noexcept { return Drive::grain(args); }
-size_t drive_scratch_avx2(const void* args) noexcept { return Drive::scratch(args); }
+void drive_avx2(const void* args, Range items, Ctx& ctx) noexcept {
+  Drive::run(args, items, ctx);
+}
+int64_t drive_items_avx2(const void* args) noexcept {
+  return Drive::items(args);
+}
+int64_t drive_grain_avx2(const void* args) noexcept {
+  return Drive::grain(args);
+}
+size_t drive_scratch_avx2(const void* args) noexcept {
+  return Drive::scratch(args);
+}
 
 }  // namespace engine::cpu

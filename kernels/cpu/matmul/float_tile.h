@@ -1,7 +1,9 @@
-// One panel [k][rows] of a float type times N columns of f32, over a vector struct V. Weights are widened in registers; no strip.
+// One panel [k][rows] of a float type times N columns of f32, over a vector struct V. Weights are
+// widened in registers; no strip.
 //
-// Per output: segments of 32 k, each one chain of fma from 0 in ascending k; segments are added in ascending order. A segment depends
-// on no other, so few columns keep several of them in flight to cover the latency of fma, and many columns cover it by themselves.
+// Per output: segments of 32 k, each one chain of fma from 0 in ascending k; segments are added in
+// ascending order. A segment depends on no other, so few columns keep several of them in flight to
+// cover the latency of fma, and many columns cover it by themselves.
 #pragma once
 
 #include "kernels/cpu/matmul/micro.h"
@@ -27,12 +29,14 @@ struct BF16 {
 };
 
 constexpr int kSegment = 32;
-constexpr int kAhead = 4096;        // bytes; prefetching lifts one column of f16 from 10 to 32 GB/s (Zen 4, one thread)
-constexpr int kAheadMaxCols = 8;    // with more the weights are in L2 already
+constexpr int kAhead =
+    4096;  // bytes; prefetching lifts one column of f16 from 10 to 32 GB/s (Zen 4, one thread)
+constexpr int kAheadMaxCols = 8;  // with more the weights are in L2 already
 
 // `Segs` segments of len k each, side by side.
 template <class V, class T, int N, int Segs>
-inline void segments(const std::byte* w, const float* const* x, int64_t at, int64_t len, typename V::F* total) {
+inline void segments(const std::byte* w, const float* const* x, int64_t at, int64_t len,
+                     typename V::F* total) {
   constexpr int kBytes = traits(T::kType).block_bytes * V::kRows;  // of one k
   typename V::F part[Segs][N];
 #pragma GCC unroll 16
@@ -64,10 +68,13 @@ void float_columns(const std::byte* w, int64_t k, const Cols& cols, float* y) no
   typename V::F total[N];
   const float* x[N];
 #pragma GCC unroll 16
-  for (int c = 0; c < N; ++c) total[c] = V::zero(), x[c] = reinterpret_cast<const float*>(cols.x[c]);
+  for (int c = 0; c < N; ++c)
+    total[c] = V::zero(), x[c] = reinterpret_cast<const float*>(cols.x[c]);
   int64_t at = 0;
-  for (; k - at >= kSegs * kSegment; at += kSegs * kSegment) segments<V, T, N, kSegs>(w, x, at, kSegment, total);
-  for (; at < k; at += kSegment) segments<V, T, N, 1>(w, x, at, k - at < kSegment ? k - at : kSegment, total);
+  for (; k - at >= kSegs * kSegment; at += kSegs * kSegment)
+    segments<V, T, N, kSegs>(w, x, at, kSegment, total);
+  for (; at < k; at += kSegment)
+    segments<V, T, N, 1>(w, x, at, k - at < kSegment ? k - at : kSegment, total);
 #pragma GCC unroll 16
   for (int c = 0; c < N; ++c) V::storef(y + V::kRows * c, total[c]);
 }

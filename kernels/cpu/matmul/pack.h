@@ -1,13 +1,16 @@
-// Packing of weights into panels of R rows (R = 8 or 16 lanes of 32 bits). The bits of the file stay as they are; only their order
-// changes, so a packed tensor is as large as the file plus the rows that pad the last panel of a matrix (zeros).
+// Packing of weights into panels of R rows (R = 8 or 16 lanes of 32 bits). The bits of the file
+// stay as they are; only their order changes, so a packed tensor is as large as the file plus the
+// rows that pad the last panel of a matrix (zeros).
 //
-//   quantized   panel = blocks along k; a block = its 16-bit fields, each [R], then its 32-bit words, each [R]
-//               In every type four consecutive bytes of codes are four consecutive k, so word j of R rows is a vector register in
-//               which lane r belongs to row r: the unit that the dot-product instructions take.
+//   quantized   panel = blocks along k; a block = its 16-bit fields, each [R], then its 32-bit
+//   words, each [R]
+//               In every type four consecutive bytes of codes are four consecutive k, so word j of
+//               R rows is a vector register in which lane r belongs to row r: the unit that the
+//               dot-product instructions take.
 //   floats      [k][R]
 //
-// q5_0 and q5_1 keep their fifth bits in one word, bit i for element i; it is stored spread: bit g of byte b = element 4 g + b, so that
-// the bits of vector g are one shift away from their place.
+// q5_0 and q5_1 keep their fifth bits in one word, bit i for element i; it is stored spread: bit g
+// of byte b = element 4 g + b, so that the bits of vector g are one shift away from their place.
 #pragma once
 
 #include <cstring>
@@ -26,19 +29,33 @@ struct BlockFields {
 
 constexpr BlockFields block_fields(DType t) {
   switch (t) {
-    case DType::q4_0: case DType::iq4_nl: return {1, {0}, 4, 2, -1};    // d | codes
-    case DType::q4_1:   return {2, {0, 2}, 4, 4, -1};                   // d m | codes
-    case DType::q5_0:   return {1, {0}, 5, 2, 0};                       // d | bit 4, codes
-    case DType::q5_1:   return {2, {0, 2}, 5, 4, 0};
-    case DType::q8_0:   return {1, {0}, 8, 2, -1};
-    case DType::q2_k:   return {2, {80, 82}, 20, 0, -1};                // d dmin | scales 4, codes 16
-    case DType::q3_k:   return {1, {108}, 27, 0, -1};                   // d | bit 2: 8, codes 16, scales 3
-    case DType::q4_k:   return {2, {0, 2}, 35, 4, -1};                  // d dmin | scales 3, codes 32
-    case DType::q5_k:   return {2, {0, 2}, 43, 4, -1};                  // d dmin | scales 3, bit 4: 8, codes 32
-    case DType::q6_k:   return {1, {208}, 52, 0, -1};                   // d | low 32, high 16, scales 4
-    case DType::iq4_xs: return {2, {0, 2}, 33, 4, -1};                  // d, high bits of scales | low bits 1, codes 32
-    case DType::f32:    return {0, {}, 1, 0, -1};
-    default:            return {1, {0}, 0, 0, -1};                      // f16, bf16
+    case DType::q4_0:
+    case DType::iq4_nl:
+      return {1, {0}, 4, 2, -1};  // d | codes
+    case DType::q4_1:
+      return {2, {0, 2}, 4, 4, -1};  // d m | codes
+    case DType::q5_0:
+      return {1, {0}, 5, 2, 0};  // d | bit 4, codes
+    case DType::q5_1:
+      return {2, {0, 2}, 5, 4, 0};
+    case DType::q8_0:
+      return {1, {0}, 8, 2, -1};
+    case DType::q2_k:
+      return {2, {80, 82}, 20, 0, -1};  // d dmin | scales 4, codes 16
+    case DType::q3_k:
+      return {1, {108}, 27, 0, -1};  // d | bit 2: 8, codes 16, scales 3
+    case DType::q4_k:
+      return {2, {0, 2}, 35, 4, -1};  // d dmin | scales 3, codes 32
+    case DType::q5_k:
+      return {2, {0, 2}, 43, 4, -1};  // d dmin | scales 3, bit 4: 8, codes 32
+    case DType::q6_k:
+      return {1, {208}, 52, 0, -1};  // d | low 32, high 16, scales 4
+    case DType::iq4_xs:
+      return {2, {0, 2}, 33, 4, -1};  // d, high bits of scales | low bits 1, codes 32
+    case DType::f32:
+      return {0, {}, 1, 0, -1};
+    default:
+      return {1, {0}, 0, 0, -1};  // f16, bf16
   }
 }
 
@@ -67,7 +84,8 @@ struct Panels {
   static constexpr BlockFields kF = block_fields(T);
   static constexpr int kElems = traits(T).block_elems, kBytes = traits(T).block_bytes;
   static_assert(kF.halves * 2 + kF.words * 4 == kBytes);
-  static constexpr int kChunk = kElems == 1 ? 32 : 1;  // blocks of a row before the next row: whole cache lines
+  static constexpr int kChunk =
+      kElems == 1 ? 32 : 1;  // blocks of a row before the next row: whole cache lines
 
   static int64_t per_matrix(const Tensor& w) { return (w.ne[1] + R - 1) / R; }
 
@@ -78,7 +96,8 @@ struct Panels {
   // Lane r of n_blocks panel blocks from n_blocks blocks of a row.
   static void put(const std::byte* src, int64_t n_blocks, std::byte* panel, int r) {
     for (int64_t b = 0; b < n_blocks; ++b, src += kBytes, panel += kBytes * R) {
-      for (int h = 0; h < kF.halves; ++h) std::memcpy(panel + (h * R + r) * 2, src + kF.half_at[h], 2);
+      for (int h = 0; h < kF.halves; ++h)
+        std::memcpy(panel + (h * R + r) * 2, src + kF.half_at[h], 2);
       std::byte* words = panel + kF.halves * R * 2 + r * 4;
       for (int j = 0; j < kF.words; ++j) {
         uint32_t v;
@@ -100,7 +119,8 @@ struct Panels {
       if (rows < R) std::memset(dst, 0, panel_bytes);
       for (int64_t b = 0; b < blocks; b += kChunk) {
         const int64_t n = blocks - b < kChunk ? blocks - b : kChunk;
-        for (int r = 0; r < rows; ++r) put(src + r * w.nb[1] + b * kBytes, n, dst + b * kBytes * R, r);
+        for (int r = 0; r < rows; ++r)
+          put(src + r * w.nb[1] + b * kBytes, n, dst + b * kBytes * R, r);
       }
     }
   }
@@ -111,7 +131,8 @@ struct Panels {
     const int r = static_cast<int>(in_matrix % R);
     const std::byte* src = packed.data + panel * blocks * kBytes * R;
     for (int64_t b = 0; b < blocks; ++b, src += kBytes * R, out += kBytes) {
-      for (int h = 0; h < kF.halves; ++h) std::memcpy(out + kF.half_at[h], src + (h * R + r) * 2, 2);
+      for (int h = 0; h < kF.halves; ++h)
+        std::memcpy(out + kF.half_at[h], src + (h * R + r) * 2, 2);
       const std::byte* words = src + kF.halves * R * 2 + r * 4;
       for (int j = 0; j < kF.words; ++j) {
         uint32_t v;

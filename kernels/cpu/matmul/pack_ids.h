@@ -1,4 +1,5 @@
-// Ids of the weight packings, in one place so that they stay unique: rows of a panel in the high byte, type in the low one.
+// Ids of the weight packings, in one place so that they stay unique: rows of a panel in the high
+// byte, type in the low one.
 #pragma once
 
 #include "engine/core/dtype.h"

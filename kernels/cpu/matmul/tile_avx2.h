@@ -1,15 +1,24 @@
-// One panel of 8 rows times N columns of a8x32 (or f32) on AVX2; the same code for packed bits and for strips (codec.h).
+// One panel of 8 rows times N columns of a8x32 (or f32) on AVX2; the same code for packed bits and
+// for strips (codec.h).
 //
-// What     y[8, N] = panel x columns; vpmaddubsw multiplies w[g] (4 codes of each row) with the same four activations in every
-//          lane and adds pairs into 16 bits; kDepth such sums are added before vpmaddwd widens them to the integer sum of a row: no shuffles
-// Formula  per output and sub-block, ascending: acc = fma(scale * d, float(shift + sum code * q), acc), shift = -zero * sum q;
+// What     y[8, N] = panel x columns; vpmaddubsw multiplies w[g] (4 codes of each row) with the
+// same four activations in every
+//          lane and adds pairs into 16 bits; kDepth such sums are added before vpmaddwd widens them
+//          to the integer sum of a row: no shuffles
+// Formula  per output and sub-block, ascending: acc = fma(scale * d, float(shift + sum code * q),
+// acc), shift = -zero * sum q;
 //          types with a minimum: acc = fma(min, d * sum q, acc)
-// Range    |sum of two products| <= 2 * code * 127: 16 bits hold 8 of them for 4-bit codes, 4 for 5 bits, 2 for 6 bits. Signed 8-bit
-//          codes (kDepth 1) go in as |w| and sign(q, w): 2 * 128 * 127 still fits, and q is never -128
-// Tiles    8 rows x 8 columns: 8 sums of 16 bits, weight, broadcast and product in 16 registers; float sums go through L1
-//          per 32 k and column 8 vpmaddubsw + 7 vpaddw + 1 vpmaddwd + 8 broadcast loads (4-bit codes)
-// Bound    the same chain with one vpmaddwd per product (kDepth 1) peaks at 99 GMAC/s per core on Zen 4
-// Measured GMAC/s per core, 252 columns: 4 bits 111-117, 5 bits 107, 2-3 bits 94, 6 bits 81, signed 8 bits 63
+// Range    |sum of two products| <= 2 * code * 127: 16 bits hold 8 of them for 4-bit codes, 4 for 5
+// bits, 2 for 6 bits. Signed 8-bit
+//          codes (kDepth 1) go in as |w| and sign(q, w): 2 * 128 * 127 still fits, and q is never
+//          -128
+// Tiles    8 rows x 8 columns: 8 sums of 16 bits, weight, broadcast and product in 16 registers;
+// float sums go through L1
+//          per 32 k and column 8 vpmaddubsw + 7 vpaddw + 1 vpmaddwd + 8 broadcast loads (4-bit
+//          codes)
+// Bound    the same chain with one vpmaddwd per product (kDepth 1) peaks at 99 GMAC/s per core on
+// Zen 4 Measured GMAC/s per core, 252 columns: 4 bits 111-117, 5 bits 107, 2-3 bits 94, 6 bits 81,
+// signed 8 bits 63
 #pragma once
 
 #include "kernels/cpu/matmul/codec_32.h"
@@ -34,8 +43,11 @@ inline __m256 float1(const std::byte* p) {
   return _mm256_set1_ps(v);
 }
 
-// Keeps the compiler from adding products as a tree: all of them would be live at once, and half of them spilled.
-inline void in_order(__m256i& v) { asm("" : "+x"(v)); }
+// Keeps the compiler from adding products as a tree: all of them would be live at once, and half of
+// them spilled.
+inline void in_order(__m256i& v) {
+  asm("" : "+x"(v));
+}
 
 template <class C, class Source, int N>
 void columns(const std::byte* w, int64_t k, const Cols& cols, float* y) noexcept {
@@ -48,10 +60,12 @@ void columns(const std::byte* w, int64_t k, const Cols& cols, float* y) noexcept
   const int64_t sums = k + k / 32 * (C::kSub == 32 ? 4 : 8);  // of a column: dsum or dsum16
   int64_t at = 0;                                             // k / 32
   Source source(w, k);
-  const auto chunk = [&](const Chunk<Vec256>& wc, const std::byte* from) __attribute__((always_inline)) {
+  const auto chunk = [&](const Chunk<Vec256>& wc, const std::byte* from)
+      __attribute__((always_inline)) {
     if (Source::kPacked && (N >= 5 || C::kSub == 16))
 #pragma GCC unroll 16
-      for (int b = 0; b < kPanelBlock<Vec256, C> / kChunks<C>; b += 64) __builtin_prefetch(from + kAhead + b);
+      for (int b = 0; b < kPanelBlock<Vec256, C> / kChunks<C>; b += 64)
+        __builtin_prefetch(from + kAhead + b);
 #pragma GCC unroll 2
     for (int h = 0; h < kSubs; ++h) {
       __m256i sum[N];
@@ -80,10 +94,12 @@ void columns(const std::byte* w, int64_t k, const Cols& cols, float* y) noexcept
       }
 #pragma GCC unroll 16
       for (int c = 0; c < N; ++c) {
-        if (C::kZero) sum[c] = _mm256_add_epi32(sum[c], _mm256_set1_epi32(cols.shift[c][at * kSubs + h]));
+        if (C::kZero)
+          sum[c] = _mm256_add_epi32(sum[c], _mm256_set1_epi32(cols.shift[c][at * kSubs + h]));
         const __m256 scale = _mm256_mul_ps(wc.scale[h], float1(x[c] + k + at * 4));
         acc[c] = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(sum[c]), acc[c]);
-        if (C::kMin) acc[c] = _mm256_fmadd_ps(wc.min[h], float1(x[c] + sums + (at * kSubs + h) * 4), acc[c]);
+        if (C::kMin)
+          acc[c] = _mm256_fmadd_ps(wc.min[h], float1(x[c] + sums + (at * kSubs + h) * 4), acc[c]);
       }
     }
     ++at;
@@ -100,29 +116,42 @@ constexpr ColsFn kTile = columns<C, StripSource<Vec256, C>, N>;
 
 template <class C>
 constexpr Micro kAvx2Micro{
-    8, kAvx2Tile, C::kSub, C::kZero, Strip<Vec256, C>::bytes, Strip<Vec256, C>::unpack,
-    {kDot<C, 1>, kDot<C, 2>, kDot<C, 3>, kDot<C, 4>, kDot<C, 5>, kDot<C, 6>, kDot<C, 7>, kDot<C, 8>},
+    8,
+    kAvx2Tile,
+    C::kSub,
+    C::kZero,
+    Strip<Vec256, C>::bytes,
+    Strip<Vec256, C>::unpack,
+    {kDot<C, 1>, kDot<C, 2>, kDot<C, 3>, kDot<C, 4>, kDot<C, 5>, kDot<C, 6>, kDot<C, 7>,
+     kDot<C, 8>},
     {nullptr, nullptr, nullptr, kTile<C, 4>, kTile<C, 5>, kTile<C, 6>, kTile<C, 7>, kTile<C, 8>}};
 
 template <template <class> class C>
 consteval Kernel<Ctx> avx2_kernel(const char* id, Op op) {
   constexpr DType kType = C<Vec256>::kType;
-  return matmul_kernel(id, op, kType, DType::a8x32, kAvx2Needs, 20, driver_avx2, Panels<kType, 8>::kPack, kAvx2Micro<C<Vec256>>);
+  return matmul_kernel(id, op, kType, DType::a8x32, kAvx2Needs, 20, driver_avx2,
+                       Panels<kType, 8>::kPack, kAvx2Micro<C<Vec256>>);
 }
 
 template <class T, int N>
 constexpr ColsFn kFloat = float_columns<Vec256, T, N>;
 
 template <class T>
-constexpr Micro kFloatMicro{8, 8, 0, 0, nullptr, nullptr,
-                            {kFloat<T, 1>, kFloat<T, 2>, kFloat<T, 3>, kFloat<T, 4>, kFloat<T, 5>, kFloat<T, 6>, kFloat<T, 7>,
-                             kFloat<T, 8>},
+constexpr Micro kFloatMicro{8,
+                            8,
+                            0,
+                            0,
+                            nullptr,
+                            nullptr,
+                            {kFloat<T, 1>, kFloat<T, 2>, kFloat<T, 3>, kFloat<T, 4>, kFloat<T, 5>,
+                             kFloat<T, 6>, kFloat<T, 7>, kFloat<T, 8>},
                             {}};
 
 template <template <class> class T>
 consteval Kernel<Ctx> avx2_float_kernel(const char* id, Op op) {
   constexpr DType kType = T<Vec256>::kType;
-  return matmul_kernel(id, op, kType, DType::f32, kAvx2Needs, 20, driver_avx2, Panels<kType, 8>::kPack, kFloatMicro<T<Vec256>>);
+  return matmul_kernel(id, op, kType, DType::f32, kAvx2Needs, 20, driver_avx2,
+                       Panels<kType, 8>::kPack, kFloatMicro<T<Vec256>>);
 }
 
 }  // namespace

@@ -1,14 +1,21 @@
-// One panel of 16 rows times N columns of a8x32 (or f32) on AVX-512 VNNI; the same code for packed bits and for strips (codec.h).
+// One panel of 16 rows times N columns of a8x32 (or f32) on AVX-512 VNNI; the same code for packed
+// bits and for strips (codec.h).
 //
-// What     y[16, N] = panel x columns; vpdpbusd multiplies w[g] (4 codes of each row) with the same four activations in every lane, so
+// What     y[16, N] = panel x columns; vpdpbusd multiplies w[g] (4 codes of each row) with the same
+// four activations in every lane, so
 //          a lane ends up with the integer sum of its row: no shuffles, no horizontal sums
-// Formula  per output and sub-block, ascending: acc = fma(scale * d, float(shift + sum code * q), acc), shift = -zero * sum q;
+// Formula  per output and sub-block, ascending: acc = fma(scale * d, float(shift + sum code * q),
+// acc), shift = -zero * sum q;
 //          types with a minimum: acc = fma(min, d * sum q, acc)
-// Tiles    16 rows x 12 columns: 12 integer + 12 float sums, weight, scale, minimum and broadcasts in 32 registers
-//          per 32 k and column 8 vpdpbusd + 2 multiplies (3 with a minimum) on the two multiply pipes
-// Bound    int8 peak of one Zen 4 core 228 GMAC/s; 8/10 of it (8/11 with a minimum) because of the multiplies of the epilogue
-// Measured GMAC/s per core, 252 columns: 160-171, types with a scale per 16: 126-144. Going through the columns inside of each w[g]
-//          instead of finishing a column first: 152 to 160. One column, 2 threads: 41 GB/s (q4_1), 42 GB/s (q8_0)
+// Tiles    16 rows x 12 columns: 12 integer + 12 float sums, weight, scale, minimum and broadcasts
+// in 32 registers
+//          per 32 k and column 8 vpdpbusd + 2 multiplies (3 with a minimum) on the two multiply
+//          pipes
+// Bound    int8 peak of one Zen 4 core 228 GMAC/s; 8/10 of it (8/11 with a minimum) because of the
+// multiplies of the epilogue Measured GMAC/s per core, 252 columns: 160-171, types with a scale per
+// 16: 126-144. Going through the columns inside of each w[g]
+//          instead of finishing a column first: 152 to 160. One column, 2 threads: 41 GB/s (q4_1),
+//          42 GB/s (q8_0)
 #pragma once
 
 #include "kernels/cpu/matmul/codec_32.h"
@@ -22,8 +29,9 @@ namespace {
 constexpr uint64_t kVnniNeeds = isa::avx2 | isa::fma | isa::f16c | isa::avx512 | isa::avx512vnni;
 constexpr int kVnniTile = 12;
 
-// From so many columns on a core computes longer on a block than it looks ahead, and packed bits must be asked for early;
-// so must those of types whose fields lie far apart in a block (one column of q6_k: 7 GB/s without, 28 with).
+// From so many columns on a core computes longer on a block than it looks ahead, and packed bits
+// must be asked for early; so must those of types whose fields lie far apart in a block (one column
+// of q6_k: 7 GB/s without, 28 with).
 constexpr int kAheadMinCols = 5;
 
 inline __m512i bytes4(const std::byte* p) {
@@ -47,24 +55,30 @@ void columns(const std::byte* w, int64_t k, const Cols& cols, float* y) noexcept
   const int64_t sums = k + k / 32 * (C::kSub == 32 ? 4 : 8);  // of a column: dsum or dsum16
   int64_t at = 0;                                             // k / 32
   Source source(w, k);
-  const auto chunk = [&](const Chunk<Vec512>& wc, const std::byte* from) __attribute__((always_inline)) {
+  const auto chunk = [&](const Chunk<Vec512>& wc, const std::byte* from)
+      __attribute__((always_inline)) {
     if (Source::kPacked && (N >= kAheadMinCols || C::kSub == 16))
 #pragma GCC unroll 16
-      for (int b = 0; b < kPanelBlock<Vec512, C> / kChunks<C>; b += 64) __builtin_prefetch(from + kAhead + b);
+      for (int b = 0; b < kPanelBlock<Vec512, C> / kChunks<C>; b += 64)
+        __builtin_prefetch(from + kAhead + b);
 #pragma GCC unroll 2
     for (int h = 0; h < kSubs; ++h) {
       __m512i sum[N];
 #pragma GCC unroll 16
-      for (int c = 0; c < N; ++c) sum[c] = C::kZero ? _mm512_set1_epi32(cols.shift[c][at * kSubs + h]) : _mm512_setzero_si512();
+      for (int c = 0; c < N; ++c)
+        sum[c] =
+            C::kZero ? _mm512_set1_epi32(cols.shift[c][at * kSubs + h]) : _mm512_setzero_si512();
 #pragma GCC unroll 8
       for (int g = h * kGroups; g < (h + 1) * kGroups; ++g)
 #pragma GCC unroll 16
-        for (int c = 0; c < N; ++c) sum[c] = _mm512_dpbusd_epi32(sum[c], wc.w[g], bytes4(x[c] + at * 32 + g * 4));
+        for (int c = 0; c < N; ++c)
+          sum[c] = _mm512_dpbusd_epi32(sum[c], wc.w[g], bytes4(x[c] + at * 32 + g * 4));
 #pragma GCC unroll 16
       for (int c = 0; c < N; ++c) {
         const __m512 scale = _mm512_mul_ps(wc.scale[h], float1(x[c] + k + at * 4));
         acc[c] = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(sum[c]), acc[c]);
-        if (C::kMin) acc[c] = _mm512_fmadd_ps(wc.min[h], float1(x[c] + sums + (at * kSubs + h) * 4), acc[c]);
+        if (C::kMin)
+          acc[c] = _mm512_fmadd_ps(wc.min[h], float1(x[c] + sums + (at * kSubs + h) * 4), acc[c]);
       }
     }
     ++at;
@@ -80,11 +94,16 @@ template <class C, int N>
 constexpr ColsFn kTile = columns<C, StripSource<Vec512, C>, N>;
 
 template <class C>
-constexpr Micro kVnniMicro{
-    16, kVnniTile, C::kSub, C::kZero, Strip<Vec512, C>::bytes, Strip<Vec512, C>::unpack,
-    {kDot<C, 1>, kDot<C, 2>, kDot<C, 3>, kDot<C, 4>, kDot<C, 5>, kDot<C, 6>, kDot<C, 7>, kDot<C, 8>},
-    {nullptr, nullptr, nullptr, nullptr, nullptr, kTile<C, 6>, kTile<C, 7>, kTile<C, 8>, kTile<C, 9>, kTile<C, 10>, kTile<C, 11>,
-     kTile<C, 12>}};
+constexpr Micro kVnniMicro{16,
+                           kVnniTile,
+                           C::kSub,
+                           C::kZero,
+                           Strip<Vec512, C>::bytes,
+                           Strip<Vec512, C>::unpack,
+                           {kDot<C, 1>, kDot<C, 2>, kDot<C, 3>, kDot<C, 4>, kDot<C, 5>, kDot<C, 6>,
+                            kDot<C, 7>, kDot<C, 8>},
+                           {nullptr, nullptr, nullptr, nullptr, nullptr, kTile<C, 6>, kTile<C, 7>,
+                            kTile<C, 8>, kTile<C, 9>, kTile<C, 10>, kTile<C, 11>, kTile<C, 12>}};
 
 template <template <class> class C>
 consteval Kernel<Ctx> vnni_kernel(const char* id, Op op) {
@@ -97,10 +116,16 @@ template <class T, int N>
 constexpr ColsFn kFloat = float_columns<Vec512, T, N>;
 
 template <class T>
-constexpr Micro kFloatMicro{16, kVnniTile, 0, 0, nullptr, nullptr,
-                            {kFloat<T, 1>, kFloat<T, 2>, kFloat<T, 3>, kFloat<T, 4>, kFloat<T, 5>, kFloat<T, 6>, kFloat<T, 7>,
-                             kFloat<T, 8>, kFloat<T, 9>, kFloat<T, 10>, kFloat<T, 11>, kFloat<T, 12>},
-                            {}};
+constexpr Micro kFloatMicro{
+    16,
+    kVnniTile,
+    0,
+    0,
+    nullptr,
+    nullptr,
+    {kFloat<T, 1>, kFloat<T, 2>, kFloat<T, 3>, kFloat<T, 4>, kFloat<T, 5>, kFloat<T, 6>,
+     kFloat<T, 7>, kFloat<T, 8>, kFloat<T, 9>, kFloat<T, 10>, kFloat<T, 11>, kFloat<T, 12>},
+    {}};
 
 template <template <class> class T>
 consteval Kernel<Ctx> vnni_float_kernel(const char* id, Op op) {

@@ -1,4 +1,5 @@
-// Vectors of 16 rows for codecs and tiles (AVX-512). VecAvx2 in vec_avx2.h has the same members for 8 rows.
+// Vectors of 16 rows for codecs and tiles (AVX-512). VecAvx2 in vec_avx2.h has the same members for
+// 8 rows.
 #pragma once
 
 #include <immintrin.h>
@@ -10,16 +11,21 @@ namespace {
 
 struct Vec512 {
   static constexpr int kRows = 16;
-  static constexpr bool kSigned = false;  // 8-bit codes as unsigned bytes, q + 128: vpdpbusd takes all of them
+  static constexpr bool kSigned =
+      false;  // 8-bit codes as unsigned bytes, q + 128: vpdpbusd takes all of them
   using I = __m512i;
   using F = __m512;
 
   static I load(const std::byte* p) { return _mm512_loadu_si512(p); }
   static void store(std::byte* p, I v) { _mm512_storeu_si512(p, v); }
-  static I words16(const std::byte* p) { return _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))); }
+  static I words16(const std::byte* p) {
+    return _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  }
   static I set8(int v) { return _mm512_set1_epi8(static_cast<char>(v)); }
   static I set32(int v) { return _mm512_set1_epi32(v); }
-  static I table(const int8_t* t16) { return _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(t16))); }
+  static I table(const int8_t* t16) {
+    return _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(t16)));
+  }
   static I lookup(I table, I index) { return _mm512_shuffle_epi8(table, index); }
   static I and_(I a, I b) { return _mm512_and_si512(a, b); }
   static I or_(I a, I b) { return _mm512_or_si512(a, b); }
@@ -32,8 +38,12 @@ struct Vec512 {
   static F zero() { return _mm512_setzero_ps(); }
   static F loadf(const std::byte* p) { return _mm512_loadu_ps(p); }
   static void storef(void* p, F v) { _mm512_storeu_ps(p, v); }
-  static F load_half(const std::byte* p) { return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))); }
-  static F load_bf16(const std::byte* p) { return _mm512_castsi512_ps(_mm512_slli_epi32(words16(p), 16)); }
+  static F load_half(const std::byte* p) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  }
+  static F load_bf16(const std::byte* p) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(words16(p), 16));
+  }
   static F set1(float v) { return _mm512_set1_ps(v); }
   static F to_float(I v) { return _mm512_cvtepi32_ps(v); }
   static F add(F a, F b) { return _mm512_add_ps(a, b); }

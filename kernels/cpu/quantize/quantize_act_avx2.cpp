@@ -1,7 +1,8 @@
-// What     a8x32 = f32 (kernels/types/a8x32.h)     Formula  as quantize_act_scalar.cpp: the same bytes
-// Tiles    4 blocks of 32: their four maxima, scales and sums are lanes of one register, so one division serves 4 blocks
-// Layout   a block in four registers; packs works in 128-bit halves, one vpermd puts the codes back in order
-// Measured Zen 4, 1 thread: 0.18 ns per element (scalar 3); 512-bit registers (vpmovsdb, two reductions) were slower
+// What     a8x32 = f32 (kernels/types/a8x32.h)     Formula  as quantize_act_scalar.cpp: the same
+// bytes Tiles    4 blocks of 32: their four maxima, scales and sums are lanes of one register, so
+// one division serves 4 blocks Layout   a block in four registers; packs works in 128-bit halves,
+// one vpermd puts the codes back in order Measured Zen 4, 1 thread: 0.18 ns per element (scalar 3);
+// 512-bit registers (vpmovsdb, two reductions) were slower
 #include <immintrin.h>
 
 #include "kernels/cpu/context.h"
@@ -16,7 +17,8 @@ inline __m128 max_of_each(const __m256* m) {
   const __m256 a = _mm256_max_ps(_mm256_unpacklo_ps(m[0], m[1]), _mm256_unpackhi_ps(m[0], m[1]));
   const __m256 b = _mm256_max_ps(_mm256_unpacklo_ps(m[2], m[3]), _mm256_unpackhi_ps(m[2], m[3]));
   const __m256d ad = _mm256_castps_pd(a), bd = _mm256_castps_pd(b);
-  const __m256 c = _mm256_max_ps(_mm256_castpd_ps(_mm256_unpacklo_pd(ad, bd)), _mm256_castpd_ps(_mm256_unpackhi_pd(ad, bd)));
+  const __m256 c = _mm256_max_ps(_mm256_castpd_ps(_mm256_unpacklo_pd(ad, bd)),
+                                 _mm256_castpd_ps(_mm256_unpackhi_pd(ad, bd)));
   return _mm_max_ps(_mm256_castps256_ps128(c), _mm256_extractf128_ps(c, 1));
 }
 
@@ -24,20 +26,24 @@ inline __m128 max_of_each(const __m256* m) {
 template <int kBlocks>
 void quantize_blocks(const float* x, int8_t* q, float* d, float* dsum, float* dsum16) {
   const __m256 magnitude = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));
-  __m256 most[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps()};
+  __m256 most[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(),
+                    _mm256_setzero_ps()};
   for (int b = 0; b < kBlocks; b++) {
     for (int i = 0; i < 4; i++)  // the second operand when the first is NaN
-      most[b] = _mm256_max_ps(_mm256_and_ps(_mm256_loadu_ps(x + 32 * b + 8 * i), magnitude), most[b]);
+      most[b] =
+          _mm256_max_ps(_mm256_and_ps(_mm256_loadu_ps(x + 32 * b + 8 * i), magnitude), most[b]);
   }
   const __m128 largest = max_of_each(most);
   const __m128 inverse = _mm_div_ps(_mm_set1_ps(127), largest);
-  const __m128 some = _mm_cmple_ps(inverse, _mm_set1_ps(__FLT_MAX__));  // else the block counts as zeros
+  const __m128 some =
+      _mm_cmple_ps(inverse, _mm_set1_ps(__FLT_MAX__));  // else the block counts as zeros
   const __m128 scale = _mm_and_ps(_mm_div_ps(largest, _mm_set1_ps(127)), some);
   alignas(16) float inverses[4], keep[4];
   _mm_store_ps(inverses, inverse);
   _mm_store_ps(keep, some);
 
-  __m256i sum[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
+  __m256i sum[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(),
+                    _mm256_setzero_si256()};
   for (int b = 0; b < kBlocks; b++) {
     const __m256 factor = _mm256_broadcast_ss(inverses + b);
     __m256i c[4];
@@ -45,16 +51,20 @@ void quantize_blocks(const float* x, int8_t* q, float* d, float* dsum, float* ds
       const __m256 r = _mm256_mul_ps(_mm256_loadu_ps(x + 32 * b + 8 * i), factor);
       c[i] = _mm256_cvtps_epi32(_mm256_max_ps(r, _mm256_set1_ps(-127)));  // no number: -127
     }
-    __m256i codes = _mm256_packs_epi16(_mm256_packs_epi32(c[0], c[1]), _mm256_packs_epi32(c[2], c[3]));
+    __m256i codes =
+        _mm256_packs_epi16(_mm256_packs_epi32(c[0], c[1]), _mm256_packs_epi32(c[2], c[3]));
     codes = _mm256_permutevar8x32_epi32(codes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
     codes = _mm256_and_si256(codes, _mm256_castps_si256(_mm256_broadcast_ss(keep + b)));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(q + 32 * b), codes);
     // sums of 4 per lane: lanes 0-3 are the first 16 codes, lanes 4-7 the second
-    sum[b] = _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), codes), _mm256_set1_epi16(1));
+    sum[b] =
+        _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), codes), _mm256_set1_epi16(1));
   }
-  const __m256i sums = _mm256_hadd_epi32(_mm256_hadd_epi32(sum[0], sum[1]), _mm256_hadd_epi32(sum[2], sum[3]));
+  const __m256i sums =
+      _mm256_hadd_epi32(_mm256_hadd_epi32(sum[0], sum[1]), _mm256_hadd_epi32(sum[2], sum[3]));
   const __m128i first = _mm256_castsi256_si128(sums), second = _mm256_extracti128_si256(sums, 1);
-  const __m128 d_first = _mm_mul_ps(scale, _mm_cvtepi32_ps(first)), d_second = _mm_mul_ps(scale, _mm_cvtepi32_ps(second));
+  const __m128 d_first = _mm_mul_ps(scale, _mm_cvtepi32_ps(first)),
+               d_second = _mm_mul_ps(scale, _mm_cvtepi32_ps(second));
   const __m128 d_both = _mm_mul_ps(scale, _mm_cvtepi32_ps(_mm_add_epi32(first, second)));
   if (kBlocks == 4) {
     _mm_storeu_ps(d, scale);
@@ -64,8 +74,11 @@ void quantize_blocks(const float* x, int8_t* q, float* d, float* dsum, float* ds
     return;
   }
   alignas(16) float lane[4][4];
-  _mm_store_ps(lane[0], scale), _mm_store_ps(lane[1], d_both), _mm_store_ps(lane[2], d_first), _mm_store_ps(lane[3], d_second);
-  for (int b = 0; b < kBlocks; b++) d[b] = lane[0][b], dsum[b] = lane[1][b], dsum16[2 * b] = lane[2][b], dsum16[2 * b + 1] = lane[3][b];
+  _mm_store_ps(lane[0], scale), _mm_store_ps(lane[1], d_both), _mm_store_ps(lane[2], d_first),
+      _mm_store_ps(lane[3], d_second);
+  for (int b = 0; b < kBlocks; b++)
+    d[b] = lane[0][b], dsum[b] = lane[1][b], dsum16[2 * b] = lane[2][b],
+    dsum16[2 * b + 1] = lane[3][b];
 }
 
 void quantize_row(const float* x, int64_t k, std::byte* column) {
@@ -73,7 +86,8 @@ void quantize_row(const float* x, int64_t k, std::byte* column) {
   float* d = reinterpret_cast<float*>(column + k);
   float *dsum = d + k / 32, *dsum16 = dsum + k / 32;
   int64_t left = k / 32;
-  for (; left >= 4; left -= 4, x += 128, q += 128, d += 4, dsum += 4, dsum16 += 8) quantize_blocks<4>(x, q, d, dsum, dsum16);
+  for (; left >= 4; left -= 4, x += 128, q += 128, d += 4, dsum += 4, dsum16 += 8)
+    quantize_blocks<4>(x, q, d, dsum, dsum16);
   if (left == 3) quantize_blocks<3>(x, q, d, dsum, dsum16);
   if (left == 2) quantize_blocks<2>(x, q, d, dsum, dsum16);
   if (left == 1) quantize_blocks<1>(x, q, d, dsum, dsum16);
