@@ -27,20 +27,28 @@ void relax() {
 #endif
 }
 
-// Waits until word differs from old.
-void wait_change(std::atomic<uint32_t>& word, uint32_t old, int spins) {
+// Waits until word differs from old: spins first, then sleeps, counted in sleepers so that the
+// waker can spare the system call.
+void wait_change(std::atomic<uint32_t>& word, std::atomic<int32_t>& sleepers, uint32_t old,
+                 int spins) {
   for (int i = 0; i < spins; ++i) {
     if (word.load(std::memory_order_acquire) != old) return;
     relax();
   }
-  while (word.load(std::memory_order_acquire) == old)
+  sleepers.fetch_add(1, std::memory_order_seq_cst);
+  while (word.load(std::memory_order_seq_cst) == old)
     syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word), FUTEX_WAIT_PRIVATE, old, nullptr,
             nullptr, 0);
+  sleepers.fetch_sub(1, std::memory_order_relaxed);
 }
 
-void wake_all(std::atomic<uint32_t>& word) {
-  syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word), FUTEX_WAKE_PRIVATE, INT32_MAX, nullptr,
-          nullptr, 0);
+// Changes word and wakes who sleeps on it. Whoever counts itself a sleeper after the load below
+// sees the new value.
+void advance(std::atomic<uint32_t>& word, std::atomic<int32_t>& sleepers) {
+  word.fetch_add(1, std::memory_order_seq_cst);
+  if (sleepers.load(std::memory_order_seq_cst) > 0)
+    syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word), FUTEX_WAKE_PRIVATE, INT32_MAX, nullptr,
+            nullptr, 0);
 }
 
 class NativePool final : public ThreadPool {
@@ -50,8 +58,7 @@ class NativePool final : public ThreadPool {
   }
   ~NativePool() override {
     stop_.store(true, std::memory_order_relaxed);
-    epoch_.fetch_add(1, std::memory_order_release);
-    wake_all(epoch_);
+    advance(epoch_, sleepers_);
     for (std::thread& t : threads_) t.join();
   }
   int size() const override { return size_; }
@@ -62,8 +69,7 @@ class NativePool final : public ThreadPool {
     if (workers == 1) return fn(self, Team{0, 1, barrier_});
     fn_ = fn, self_ = self, workers_ = workers;
     pending_.store(size_ - 1, std::memory_order_relaxed);
-    epoch_.fetch_add(1, std::memory_order_release);
-    if (sleepers_.load(std::memory_order_seq_cst) > 0) wake_all(epoch_);
+    advance(epoch_, sleepers_);
     fn(self, Team{0, workers, barrier_});
     // Join: all workers have read fn_ and left the function.
     for (int i = 0; pending_.load(std::memory_order_acquire) != 0; ++i)
@@ -74,12 +80,7 @@ class NativePool final : public ThreadPool {
   void worker(int id) {
     uint32_t seen = 0;
     while (true) {
-      for (int i = 0; i < kSpinIdle && epoch_.load(std::memory_order_acquire) == seen; ++i) relax();
-      if (epoch_.load(std::memory_order_acquire) == seen) {
-        sleepers_.fetch_add(1, std::memory_order_seq_cst);
-        wait_change(epoch_, seen, 0);
-        sleepers_.fetch_sub(1, std::memory_order_seq_cst);
-      }
+      wait_change(epoch_, sleepers_, seen, kSpinIdle);
       seen = epoch_.load(std::memory_order_acquire);
       if (stop_.load(std::memory_order_relaxed)) return;
       if (id < workers_) fn_(self_, Team{id, workers_, barrier_});
@@ -95,7 +96,7 @@ class NativePool final : public ThreadPool {
   std::atomic<bool> stop_{false};
   alignas(64) std::atomic<uint32_t> epoch_{0};
   alignas(64) std::atomic<int> pending_{0};
-  alignas(64) std::atomic<int> sleepers_{0};
+  std::atomic<int32_t> sleepers_{0};
   std::vector<std::thread> threads_;
 };
 
@@ -106,11 +107,10 @@ void Barrier::wait() noexcept {
   const uint32_t epoch = epoch_.load(std::memory_order_acquire);
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == workers_) {
     arrived_.store(0, std::memory_order_relaxed);
-    epoch_.fetch_add(1, std::memory_order_release);
-    wake_all(epoch_);
+    advance(epoch_, sleepers_);
     return;
   }
-  wait_change(epoch_, epoch, kSpinBarrier);
+  wait_change(epoch_, sleepers_, epoch, kSpinBarrier);
 }
 
 std::unique_ptr<ThreadPool> make_native_pool(int threads) {

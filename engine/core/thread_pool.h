@@ -19,6 +19,7 @@ class Barrier {
   int workers_ = 1;
   alignas(64) std::atomic<int32_t> arrived_{0};
   alignas(64) std::atomic<uint32_t> epoch_{0};
+  std::atomic<int32_t> sleepers_{0};  // in the futex: nobody asleep, no system call
 };
 
 // What a thread of a fork/join knows; kernels never see it.
