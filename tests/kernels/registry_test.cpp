@@ -52,7 +52,8 @@ TEST(KernelList, PackingIdsNameOneLayout) {
     if (k->pack == nullptr) continue;
     EXPECT_EQ(r.find_pack(k->pack->id)->run, k->pack->run) << k->id;
     for (const Kernel<cpu::Ctx>* other : cpu::all_kernels()) {
-      if (other->pack != nullptr && other->pack->id == k->pack->id) EXPECT_EQ(other->w, k->w) << k->id << " and " << other->id;
+      if (other->pack == nullptr || other->pack->id != k->pack->id) continue;
+      EXPECT_EQ(other->w, k->w) << k->id << " and " << other->id;
     }
   }
 }
