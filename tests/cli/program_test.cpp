@@ -32,12 +32,12 @@ class Program : public testing::Test {
     fs::remove_all(home_, ec);
   }
   // No server listens on the address that the program is given.
-  Outcome run(const std::string& arguments, const std::string& input = "") {
+  Outcome run(const std::string& arguments, const std::string& input = "", const std::string& before = "") {
     const std::string in = home_ + "/in", err = home_ + "/err";
     std::FILE* f = std::fopen(in.c_str(), "wb");
     std::fwrite(input.data(), 1, input.size(), f);
     std::fclose(f);
-    const std::string command = "env -u OLLAMA_MODELS HOME=" + in_quotes(home_) + " OLLAMA_HOST=127.0.0.1:1 " + in_quotes(ENGINE_PROGRAM) + " " + arguments + " < " +
+    const std::string command = "env -u OLLAMA_MODELS HOME=" + in_quotes(home_) + " OLLAMA_HOST=127.0.0.1:1 " + before + in_quotes(ENGINE_PROGRAM) + " " + arguments + " < " +
                                 in_quotes(in) + " 2> " + in_quotes(err);
     Outcome r{-1, "", ""};
     std::FILE* pipe = ::popen(command.c_str(), "r");
@@ -129,20 +129,22 @@ TEST_F(Program, ImportListShowRun) {
   EXPECT_NE(show.out.find("    architecture        llama"), std::string::npos) << show.out;
   EXPECT_NE(show.out.find("    quantization        Q4_1"), std::string::npos) << show.out;
   EXPECT_NE(run("show smollm2:135m --parameters").out.find("temperature"), std::string::npos);
-  const Outcome answer = run("run smollm2:135m --verbose 'What is the capital of France?'");
+  const Outcome answer = run("run smollm2:135m --verbose 'Explain in two sentences why the sky is blue.'");
   EXPECT_EQ(answer.code, 0) << answer.err;
-  EXPECT_NE(answer.out.find("Paris"), std::string::npos) << answer.out;
+  EXPECT_NE(answer.out.find("scatter"), std::string::npos) << answer.out;
   EXPECT_TRUE(answer.out.ends_with("\n\n"));
   EXPECT_EQ(answer.out.find('\x1b'), std::string::npos);
   for (const char* line : {"total duration:       ", "prompt eval count:    ", "eval rate:            "}) EXPECT_NE(answer.err.find(line), std::string::npos) << answer.err;
-  EXPECT_EQ(run("run smollm2:135m --verbose 'What is the capital of France?'").out, answer.out) << "temperature 0: the same answer again";
+  EXPECT_EQ(run("run smollm2:135m --verbose 'Explain in two sentences why the sky is blue.'").out, answer.out) << "temperature 0: the same answer again";
 }
 
-TEST_F(Program, PathsAndPipes) {
+// A file without a store entry, the prompt through a pipe, and an interrupt: the answer may be long, since nothing limits it.
+TEST_F(Program, PathsPipesAndInterrupts) {
   NEED_MODEL();
-  const Outcome r = run("run " + in_quotes(model), "What is the capital of France?");
-  EXPECT_EQ(r.code, 0) << r.err;
+  const Outcome r = run("run " + in_quotes(model), "Count from one to one thousand.", "timeout -s INT 3 ");
+  EXPECT_TRUE(r.code == 0 || r.code == 124 || r.code == 130) << r.code << r.err;
   EXPECT_GT(r.out.size(), 5u);
+  EXPECT_EQ(r.err, "");
   EXPECT_FALSE(fs::exists(home_ + "/.ollama/models/manifests"));
 }
 
