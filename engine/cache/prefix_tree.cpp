@@ -79,9 +79,13 @@ bool PrefixTree::drop_one(int group, bool whole_nodes) {
   NodeId oldest = -1;
   for (NodeId i = 0; i < static_cast<NodeId>(nodes_.size()); ++i) {
     const Node& n = at(i);
-    if (!n.live || n.users > 0 || n.pages[static_cast<size_t>(group)] < 0 ||
-        (whole_nodes && n.children > 0))
-      continue;
+    const int32_t page = n.live ? n.pages[static_cast<size_t>(group)] : -1;
+    if (page < 0) continue;
+    // A window page behind the window of every sequence is held by the tree alone, even while its
+    // node is part of their prefix.
+    const bool droppable = whole_nodes ? n.users == 0 && n.children == 0
+                                       : pools_[static_cast<size_t>(group)].holders(page) == 1;
+    if (!droppable) continue;
     if (oldest < 0 || n.last_use < at(oldest).last_use) oldest = i;
   }
   if (oldest < 0) return false;

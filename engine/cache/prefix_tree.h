@@ -34,7 +34,7 @@ class PrefixTree {
   const Pages& pages(NodeId n) const { return at(n).pages; }
   NodeId parent(NodeId n) const { return at(n).parent; }
 
-  // Frees a page of a group that no sequence uses: the oldest leaf goes (full attention), or the
+  // Frees a page of a group that only the tree holds: the oldest leaf goes (full attention), or the
   // oldest page alone (window: the node stays useful for longer prefixes). false: nothing to drop.
   bool drop_one(int group, bool whole_nodes);
   // Takes a node out when nobody else uses it and it has no children; its pages are released.
