@@ -24,12 +24,15 @@ Error load_error(const Error& e) {
 void start_answer(const std::shared_ptr<Reply>& reply, AnswerJob& job, std::shared_ptr<ModelUse> use) {
   const Model& model = use->model();
   job.info.load = std::chrono::steady_clock::now() - job.info.arrival;
-  if (job.load_only) return reply->json(200, load_reply(job.info, "load"));
-
-  Result<Prompt> prompt = job.prompt(model);
-  if (!prompt) return reply->fail(prompt.error());
-  if (job.debug_render) return reply->json(200, debug_reply(job.info, prompt->text));
-  if (prompt->tokens.empty()) return reply->error(400, "the prompt has no tokens");
+  Result<Prompt> prompt = job.load_only ? Result<Prompt>(Prompt()) : job.prompt(model);
+  const bool computes = prompt && !job.load_only && !job.debug_render && !prompt->tokens.empty();
+  if (!computes) {
+    use->release();  // before the reply: what the client asks next finds the model idle
+    if (!prompt) return reply->fail(prompt.error());
+    if (job.load_only) return reply->json(200, load_reply(job.info, "load"));
+    if (job.debug_render) return reply->json(200, debug_reply(job.info, prompt->text));
+    return reply->error(400, "the prompt has no tokens");
+  }
   job.info.starts_thinking = prompt->starts_thinking;
   job.info.note = prompt->note;
 

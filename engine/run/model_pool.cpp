@@ -87,6 +87,7 @@ struct ModelPool::Impl {
   FairPool fair;
   mutable std::mutex mutex;
   std::condition_variable loader_wakes, reaper_wakes;
+  // A model thread must never hold the last reference: it would join itself.
   std::vector<std::shared_ptr<LoadedModel>> loaded, retired;
   int freeing = 0;  // models out of `retired` whose memory is not free yet
   std::deque<Waiter> queue;
@@ -110,7 +111,7 @@ struct ModelPool::Impl {
   ModelUse use(const std::shared_ptr<LoadedModel>& m, const PoolRequest& r) {
     ++m->uses;
     if (r.keep_alive) m->keep_alive = *r.keep_alive;
-    return ModelUse(m);
+    return ModelUse(m.get());
   }
 
   // Takes the model out of use; the caller holds the lock. Requires: no uses.
@@ -159,6 +160,15 @@ struct ModelPool::Impl {
     }
   }
 
+  // true: the first in the queue wants a model that is loaded by now.
+  bool serve_front(std::vector<Answer>& answers) {
+    const PoolRequest& request = queue.front().request;
+    const auto m = find(request.path);
+    if (!m || !suits(*m, request)) return false;
+    serve(m, answers);
+    return true;
+  }
+
   // Room for a load of `request`: true when it may begin, false when something must happen first (loader_wakes tells).
   bool make_room(const PoolRequest& request) {
     if (!retired.empty() || freeing > 0) return false;
@@ -179,13 +189,11 @@ struct ModelPool::Impl {
         continue;
       }
       std::vector<Answer> answers;
-      const std::string path = queue.front().request.path;
-      if (const auto m = find(path); m && suits(*m, queue.front().request)) {
-        serve(m, answers);
-      } else if (!make_room(queue.front().request)) {
-        loader_wakes.wait(lock);
-        continue;
-      } else {
+      if (!serve_front(answers)) {
+        if (!make_room(queue.front().request)) {
+          loader_wakes.wait(lock);
+          continue;
+        }
         load_front(lock, answers);
       }
       lock.unlock();
@@ -303,7 +311,7 @@ struct ModelPool::Impl {
 ModelUse& ModelUse::operator=(ModelUse&& other) noexcept {
   if (this != &other) {
     release();
-    loaded_ = std::move(other.loaded_);
+    loaded_ = std::exchange(other.loaded_, nullptr);
   }
   return *this;
 }
@@ -319,10 +327,7 @@ Scheduler& ModelUse::scheduler() const {
 }
 
 void ModelUse::release() {
-  if (!loaded_) return;
-  const std::shared_ptr<LoadedModel> m = std::move(loaded_);
-  loaded_ = nullptr;
-  m->pool->give_back(*m);
+  if (LoadedModel* m = std::exchange(loaded_, nullptr)) m->pool->give_back(*m);  // m may be gone afterwards
 }
 
 // ---- ModelPool ----

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/run/model.h"
@@ -45,7 +46,7 @@ struct LoadedModel;
 class ModelUse {
  public:
   ModelUse() = default;
-  ModelUse(ModelUse&&) noexcept = default;
+  ModelUse(ModelUse&& other) noexcept : loaded_(std::exchange(other.loaded_, nullptr)) {}
   ModelUse& operator=(ModelUse&& other) noexcept;
   ~ModelUse() { release(); }
 
@@ -56,8 +57,8 @@ class ModelUse {
 
  private:
   friend class ModelPool;
-  explicit ModelUse(std::shared_ptr<LoadedModel> loaded) : loaded_(std::move(loaded)) {}
-  std::shared_ptr<LoadedModel> loaded_;
+  explicit ModelUse(LoadedModel* loaded) : loaded_(loaded) {}
+  LoadedModel* loaded_ = nullptr;  // owned by the pool, which keeps it while its uses are counted
 };
 
 // Thread-safe.

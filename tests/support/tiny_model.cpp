@@ -120,6 +120,7 @@ Status write_tiny_model(const std::string& path, const TinyModel& o) {
   w.set("tokenizer.ggml.eos_token_id", v.end);
   w.set("tokenizer.ggml.bos_token_id", v.eos);
   w.set("tokenizer.ggml.add_bos_token", false);
+  if (o.endless) w.set_array("tokenizer.ggml.suppress_tokens", std::vector<int32_t>{static_cast<int32_t>(v.eos), static_cast<int32_t>(v.end)});
   if (!o.chat_template.empty()) w.set("tokenizer.chat_template", std::string_view(o.chat_template));
 
   std::mt19937 rng(o.seed);

@@ -21,6 +21,7 @@ struct TinyModel {
   uint32_t seed = 1;
   uint32_t n_ctx_train = 2048;
   std::string chat_template = kTinyTemplate;  // "": none
+  bool endless = true;                        // never ends an answer by itself: lengths are then those that were asked for
   bool embedding = false;                     // has a pooling type: an embedding model
 };
 
