@@ -1,4 +1,4 @@
-// The shapes that every kernel of an operator is run with. An operator without a line here fails the test CasesExistForEveryKernel.
+// The shapes that every kernel of an operator is run with. A kernel that no line fits fails its test.
 #pragma once
 
 #include <cstdint>
