@@ -12,13 +12,17 @@ constexpr uint64_t kNeeds = isa::avx2 | isa::fma;
 
 int64_t fma(int64_t rounds, float* sink) {
   __m256 a[12];
+#pragma GCC unroll 12
   for (int i = 0; i < 12; ++i) a[i] = _mm256_set1_ps(static_cast<float>(i));
   const __m256 x = _mm256_set1_ps(1.0000001f), y = _mm256_set1_ps(1e-9f);
   for (int64_t r = 0; r < rounds; ++r) {
 #pragma GCC unroll 12
-    for (int i = 0; i < 12; ++i) a[i] = _mm256_fmadd_ps(a[i], x, y);
-    asm volatile("" ::: "memory");
+    for (int i = 0; i < 12; ++i) {
+      a[i] = _mm256_fmadd_ps(a[i], x, y);
+      asm volatile("" : "+x"(a[i]));  // stays in its register, is not folded over rounds
+    }
   }
+#pragma GCC unroll 12
   for (int i = 1; i < 12; ++i) a[0] = _mm256_add_ps(a[0], a[i]);
   _mm256_storeu_ps(sink, a[0]);
   return rounds * 12 * 8;
@@ -28,6 +32,7 @@ int64_t fma(int64_t rounds, float* sink) {
 template <int G>
 int64_t maddubs(int64_t rounds, float* sink) {
   __m256i sum[4] = {}, w[8];
+#pragma GCC unroll 8
   for (int i = 0; i < 8; ++i) w[i] = _mm256_set1_epi8(static_cast<char>(i + 1));
   alignas(32) int8_t x[4 * 32];
   for (int i = 0; i < 128; ++i) x[i] = static_cast<int8_t>(i - 64);
@@ -44,7 +49,8 @@ int64_t maddubs(int64_t rounds, float* sink) {
         sum[c] = _mm256_add_epi32(sum[c], _mm256_madd_epi16(s, ones));
       }
     }
-    asm volatile("" ::: "memory");
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) asm volatile("" : "+x"(w[i]));  // products are not hoisted
   }
   const __m256i all =
       _mm256_add_epi32(_mm256_add_epi32(sum[0], sum[1]), _mm256_add_epi32(sum[2], sum[3]));

@@ -1,10 +1,10 @@
 // Keys come in the order clients have always seen; those that are 0 or empty are left out.
 #include "server/answer.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 #include <optional>
-
-#include <fmt/format.h>
 
 #include "server/thinking.h"
 #include "server/timestamp.h"
@@ -12,7 +12,9 @@
 namespace engine {
 namespace {
 
-const char* reason_text(DoneReason reason) { return reason == DoneReason::length ? "length" : "stop"; }
+const char* reason_text(DoneReason reason) {
+  return reason == DoneReason::length ? "length" : "stop";
+}
 
 class NativeFormatter : public Formatter {
  public:
@@ -50,11 +52,14 @@ class NativeFormatter : public Formatter {
       line(object, out);
     }
     const double seconds = static_cast<double>(stats.output_ns) / 1e9;
-    note_ = fmt::format("prompt {} ({} cached), output {}, {:.1f} tokens/s{}", stats.prompt_tokens, stats.cached_tokens, stats.output_tokens,
+    note_ = fmt::format("prompt {} ({} cached), output {}, {:.1f} tokens/s{}", stats.prompt_tokens,
+                        stats.cached_tokens, stats.output_tokens,
                         seconds > 0 ? stats.output_tokens / seconds : 0.0, info_.note);
   }
 
-  void failed(const Error& error, std::string& out) override { line(Json{{"error", error.message}}, out); }
+  void failed(const Error& error, std::string& out) override {
+    line(Json{{"error", error.message}}, out);
+  }
 
   std::string note() const override { return note_; }
 
@@ -101,9 +106,12 @@ class NativeFormatter : public Formatter {
 
 }  // namespace
 
-std::unique_ptr<Formatter> make_native_formatter(AnswerInfo info) { return std::make_unique<NativeFormatter>(std::move(info)); }
+std::unique_ptr<Formatter> make_native_formatter(AnswerInfo info) {
+  return std::make_unique<NativeFormatter>(std::move(info));
+}
 
-Json answer_object(const AnswerInfo& info, const std::string& content, const std::string& thinking) {
+Json answer_object(const AnswerInfo& info, const std::string& content,
+                   const std::string& thinking) {
   Json object;
   object["model"] = info.model;
   object["created_at"] = utc_now();

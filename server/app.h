@@ -18,8 +18,8 @@ struct App {
   ModelStore store;
   CorsPolicy cors;
   HostCheck host_check;
-  LoadOptions load;                // defaults of every load: context, sequences, threads, cache type
-  bool n_ctx_fixed = false;        // the context length was set, not chosen automatically
+  LoadOptions load;          // defaults of every load: context, sequences, threads, cache type
+  bool n_ctx_fixed = false;  // the context length was set, not chosen automatically
   ModelCards cards;
   Runtime& runtime;
   ModelPool& pool;

@@ -1,9 +1,9 @@
 // Nothing is decoded here: a request with bad data is refused before a model is looked for.
 #include "server/base64.h"
 
-#include <nlohmann/json.hpp>
-
 #include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
 
 namespace engine {
 
@@ -20,7 +20,8 @@ bool valid_base64(std::string_view text) {
       ++padding;
       continue;
     }
-    const bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
+    const bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                        (c >= '0' && c <= '9') || c == '+' || c == '/';
     if (!letter || padding > 0) return false;
     ++symbols;
   }
@@ -30,9 +31,12 @@ bool valid_base64(std::string_view text) {
 Status check_images(const Json* list, const std::string& path) {
   if (!list) return ok;
   for (size_t i = 0; i < list->size(); ++i) {
-    if (!(*list)[i].is_string()) return Error{Errc::invalid_argument, fmt::format("field \"{}[{}]\": expected string", path, i)};
+    if (!(*list)[i].is_string())
+      return Error{Errc::invalid_argument,
+                   fmt::format("field \"{}[{}]\": expected string", path, i)};
     if (!valid_base64((*list)[i].get_ref<const std::string&>()))
-      return Error{Errc::invalid_argument, fmt::format("field \"{}[{}]\": illegal base64 data", path, i)};
+      return Error{Errc::invalid_argument,
+                   fmt::format("field \"{}[{}]\": illegal base64 data", path, i)};
   }
   return ok;
 }

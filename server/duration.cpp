@@ -1,11 +1,11 @@
 // The error texts are those that clients of the API already know.
 #include "server/duration.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
-
-#include <fmt/format.h>
 
 #include "engine/run/model_pool.h"
 
@@ -18,10 +18,13 @@ struct Unit {
   std::string_view name;
   double ns;
 };
-constexpr Unit kUnits[] = {{"ns", 1}, {"us", 1e3}, {"µs", 1e3}, {"μs", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}};
+constexpr Unit kUnits[] = {{"ns", 1},   {"us", 1e3}, {"µs", 1e3}, {"μs", 1e3},
+                           {"ms", 1e6}, {"s", 1e9},  {"m", 60e9}, {"h", 3600e9}};
 constexpr double kMaxNs = 9.2233720368547e18;
 
-bool numeral(char c) { return (c >= '0' && c <= '9') || c == '.'; }
+bool numeral(char c) {
+  return (c >= '0' && c <= '9') || c == '.';
+}
 
 nanoseconds from_seconds(double seconds) {
   const double ns = seconds * 1e9;
@@ -31,7 +34,9 @@ nanoseconds from_seconds(double seconds) {
 }  // namespace
 
 Result<nanoseconds> parse_duration(std::string_view text) {
-  const auto invalid = [&] { return Error{Errc::invalid_argument, fmt::format("time: invalid duration \"{}\"", text)}; };
+  const auto invalid = [&] {
+    return Error{Errc::invalid_argument, fmt::format("time: invalid duration \"{}\"", text)};
+  };
   std::string_view s = text;
   bool negative = false;
   if (!s.empty() && (s[0] == '-' || s[0] == '+')) {
@@ -52,11 +57,15 @@ Result<nanoseconds> parse_duration(std::string_view text) {
     while (u < s.size() && !numeral(s[u])) ++u;
     const std::string_view name = s.substr(0, u);
     s.remove_prefix(u);
-    if (name.empty()) return Error{Errc::invalid_argument, fmt::format("time: missing unit in duration \"{}\"", text)};
+    if (name.empty())
+      return Error{Errc::invalid_argument,
+                   fmt::format("time: missing unit in duration \"{}\"", text)};
     const Unit* unit = nullptr;
     for (const Unit& candidate : kUnits)
       if (candidate.name == name) unit = &candidate;
-    if (!unit) return Error{Errc::invalid_argument, fmt::format("time: unknown unit \"{}\" in duration \"{}\"", name, text)};
+    if (!unit)
+      return Error{Errc::invalid_argument,
+                   fmt::format("time: unknown unit \"{}\" in duration \"{}\"", name, text)};
     total += value * unit->ns;
     if (!(total < kMaxNs)) return invalid();
   }

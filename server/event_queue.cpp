@@ -1,4 +1,5 @@
-// Callbacks into the scheduler and the session are made without holding the lock: either may call back.
+// Callbacks into the scheduler and the session are made without holding the lock: either may call
+// back.
 #include "server/event_queue.h"
 
 namespace engine {
@@ -12,8 +13,8 @@ void EventQueue::push(Event event, bool last) {
   std::function<void()> ready;
   std::shared_ptr<ModelUse> finished;
   if (last) {
-    // The model is given back before the reader can see the end: after its last object a client finds the model unloaded
-    // when it asked for that.
+    // The model is given back before the reader can see the end: after its last object a client
+    // finds the model unloaded when it asked for that.
     std::lock_guard lock(mutex_);
     ended_ = true;
     finished = std::move(use_);
@@ -28,9 +29,15 @@ void EventQueue::push(Event event, bool last) {
   if (ready) ready();
 }
 
-void EventQueue::token(const TokenEvent& event) { push(event, false); }
-void EventQueue::done(const GenerateStats& stats) { push(stats, true); }
-void EventQueue::failed(const Error& error) { push(error, true); }
+void EventQueue::token(const TokenEvent& event) {
+  push(event, false);
+}
+void EventQueue::done(const GenerateStats& stats) {
+  push(stats, true);
+}
+void EventQueue::failed(const Error& error) {
+  push(error, true);
+}
 
 void EventQueue::hold(std::shared_ptr<ModelUse> use) {
   std::lock_guard lock(mutex_);
@@ -49,8 +56,10 @@ void EventQueue::set_id(RequestId id) {
     cancel = cancelled_;
   }
   // What happened before the id was known could not reach the scheduler.
-  if (cancel) use->scheduler().cancel(id);
-  else use->scheduler().wake(id);
+  if (cancel)
+    use->scheduler().cancel(id);
+  else
+    use->scheduler().wake(id);
 }
 
 void EventQueue::set_reader(std::function<void()> on_ready) {

@@ -11,10 +11,10 @@ struct HostUrl {
   std::string scheme = "http";
   std::string host = "127.0.0.1";  // without brackets; empty: every interface
   uint16_t port = 11434;
-  std::string path;                // "" or "/prefix", for clients behind a proxy
-  bool bad_port = false;           // the port was unusable and the default was taken: worth a warning
+  std::string path;       // "" or "/prefix", for clients behind a proxy
+  bool bad_port = false;  // the port was unusable and the default was taken: worth a warning
 
-  std::string authority() const;   // host:port, IPv6 in brackets
+  std::string authority() const;  // host:port, IPv6 in brackets
 };
 
 // Never fails: unusable parts fall back to their defaults.

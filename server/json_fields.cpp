@@ -1,10 +1,10 @@
 // Requests are checked field by field, so that the first wrong one is named.
 #include "server/json_fields.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <nlohmann/json.hpp>
-
-#include <fmt/format.h>
 
 namespace engine {
 namespace {
@@ -20,12 +20,16 @@ bool deeper_than(const Json& value, int limit) {
 }  // namespace
 
 Result<Json> parse_body(const HttpRequest& request) {
-  if (request.body.find_first_not_of(" \t\r\n") == std::string::npos) return Error{Errc::invalid_argument, "missing request body"};
+  if (request.body.find_first_not_of(" \t\r\n") == std::string::npos)
+    return Error{Errc::invalid_argument, "missing request body"};
   ENGINE_TRY(body, parse_json(request.body));
   if (body.is_null()) return Json::object();
-  if (!body.is_object()) return Error{Errc::invalid_argument, fmt::format("request body: expected object, got {}", body.type_name())};
+  if (!body.is_object())
+    return Error{Errc::invalid_argument,
+                 fmt::format("request body: expected object, got {}", body.type_name())};
   if (deeper_than(body, kMaxJsonDepth))
-    return Error{Errc::invalid_argument, fmt::format("request body: nested deeper than {} levels", kMaxJsonDepth)};
+    return Error{Errc::invalid_argument,
+                 fmt::format("request body: nested deeper than {} levels", kMaxJsonDepth)};
   return std::move(body);
 }
 
@@ -59,7 +63,8 @@ Result<bool> JsonFields::boolean(std::string_view key, bool fallback) const {
 Result<int64_t> JsonFields::integer(std::string_view key, int64_t fallback) const {
   const Json* value = get(key);
   if (!value) return fallback;
-  if (value->is_number_unsigned() && value->get<uint64_t>() > uint64_t{INT64_MAX}) return type_error(key, "integer");
+  if (value->is_number_unsigned() && value->get<uint64_t>() > uint64_t{INT64_MAX})
+    return type_error(key, "integer");
   if (value->is_number_integer()) return value->get<int64_t>();
   if (!value->is_number_float()) return type_error(key, "integer");
   const double d = value->get<double>();

@@ -1,4 +1,5 @@
-// The `engine` program: finds the verb, parses its flags, runs it, and turns an error into one line and an exit code.
+// The `engine` program: finds the verb, parses its flags, runs it, and turns an error into one line
+// and an exit code.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -21,15 +22,20 @@ int fail(const Error& error) {
 
 int unknown_verb(std::string_view word) {
   if (word.starts_with("-")) {
-    return fail({Errc::invalid_argument, word.starts_with("--") ? fmt::format("unknown flag: {}", word) : fmt::format("unknown shorthand flag: '{}' in {}", word.substr(1, 1), word)});
+    return fail({Errc::invalid_argument,
+                 word.starts_with("--")
+                     ? fmt::format("unknown flag: {}", word)
+                     : fmt::format("unknown shorthand flag: '{}' in {}", word.substr(1, 1), word)});
   }
   std::string text = fmt::format("unknown command \"{}\" for \"engine\"", word);
-  if (const Verb* close = closest_verb(word)) text += fmt::format("\n\nDid you mean this?\n\t{}\n", close->name);
+  if (const Verb* close = closest_verb(word))
+    text += fmt::format("\n\nDid you mean this?\n\t{}\n", close->name);
   return fail({Errc::invalid_argument, text});
 }
 
 int run_program(std::span<const char* const> words) {
-  if (words.empty() || std::string_view(words[0]) == "-h" || std::string_view(words[0]) == "--help") {
+  if (words.empty() || std::string_view(words[0]) == "-h" ||
+      std::string_view(words[0]) == "--help") {
     fmt::print("{}", help_text());
     return 0;
   }
@@ -53,7 +59,8 @@ int run_program(std::span<const char* const> words) {
 
 int main(int argc, char** argv) {
   try {
-    return engine::cli::run_program(std::span<const char* const>(argv, static_cast<size_t>(argc)).subspan(argc > 0 ? 1 : 0));
+    return engine::cli::run_program(
+        std::span<const char* const>(argv, static_cast<size_t>(argc)).subspan(argc > 0 ? 1 : 0));
   } catch (const std::bad_alloc&) {
     std::fputs("Error: out of memory\n", stderr);
   } catch (const std::exception& e) {

@@ -1,7 +1,7 @@
 // Messages, tools and `think` of a request, checked and brought into the form that templates take.
-#include <nlohmann/json.hpp>
-
 #include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
 
 #include "server/json_fields.h"
 #include "server/prompt.h"
@@ -13,7 +13,9 @@ Result<std::vector<ChatToolCall>> parse_tool_calls(const Json& list, const std::
   std::vector<ChatToolCall> out;
   for (size_t i = 0; i < list.size(); ++i) {
     const std::string here = fmt::format("{}[{}].", path, i);
-    if (!list[i].is_object()) return Error{Errc::invalid_argument, fmt::format("field \"{}[{}]\": expected object", path, i)};
+    if (!list[i].is_object())
+      return Error{Errc::invalid_argument,
+                   fmt::format("field \"{}[{}]\": expected object", path, i)};
     const JsonFields call(list[i], here);
     ENGINE_TRY(id, call.string("id"));
     ENGINE_TRY(function, call.object("function"));
@@ -44,10 +46,16 @@ Result<ThinkChoice> parse_think(const Json* value) {
   if (!value || value->is_null()) return ThinkChoice{};
   if (value->is_boolean()) return ThinkChoice{value->get<bool>(), {}};
   if (!value->is_string())
-    return Error{Errc::invalid_argument, R"(think must be a boolean or string ("high", "medium", "low", "max", true, or false))"};
+    return Error{
+        Errc::invalid_argument,
+        R"(think must be a boolean or string ("high", "medium", "low", "max", true, or false))"};
   const std::string& level = value->get_ref<const std::string&>();
   if (level != "low" && level != "medium" && level != "high" && level != "max")
-    return Error{Errc::invalid_argument, fmt::format(R"(invalid think value: "{}" (must be "high", "medium", "low", "max", true, or false))", level)};
+    return Error{
+        Errc::invalid_argument,
+        fmt::format(
+            R"(invalid think value: "{}" (must be "high", "medium", "low", "max", true, or false))",
+            level)};
   return ThinkChoice{true, level};
 }
 
@@ -55,7 +63,9 @@ Result<std::vector<ChatMessage>> parse_messages(const Json* list) {
   std::vector<ChatMessage> out;
   if (!list) return out;
   for (size_t i = 0; i < list->size(); ++i) {
-    if (!(*list)[i].is_object()) return Error{Errc::invalid_argument, fmt::format("field \"messages[{}]\": expected object", i)};
+    if (!(*list)[i].is_object())
+      return Error{Errc::invalid_argument,
+                   fmt::format("field \"messages[{}]\": expected object", i)};
     const std::string path = fmt::format("messages[{}].", i);
     const JsonFields fields((*list)[i], path);
     ENGINE_TRY(role, fields.string("role"));
@@ -79,7 +89,8 @@ Result<std::vector<ChatMessage>> parse_messages(const Json* list) {
   return out;
 }
 
-std::vector<ChatMessage> with_presets(std::vector<ChatMessage> messages, const std::string& system, const std::string& presets) {
+std::vector<ChatMessage> with_presets(std::vector<ChatMessage> messages, const std::string& system,
+                                      const std::string& presets) {
   std::vector<ChatMessage> out;
   if (!system.empty() && (messages.empty() || messages.front().role != "system")) {
     ChatMessage m;
@@ -103,14 +114,17 @@ Result<Json> parse_tools(const Json* list) {
   for (size_t i = 0; i < list->size(); ++i) {
     const Json& tool = (*list)[i];
     const std::string path = fmt::format("tools[{}].", i);
-    if (!tool.is_object()) return Error{Errc::invalid_argument, fmt::format("field \"tools[{}]\": expected object", i)};
+    if (!tool.is_object())
+      return Error{Errc::invalid_argument, fmt::format("field \"tools[{}]\": expected object", i)};
     const JsonFields fields(tool, path);
     ENGINE_TRY_STATUS(fields.string("type"));
     ENGINE_TRY(function, fields.object("function"));
-    if (!function) return Error{Errc::invalid_argument, fmt::format("field \"{}function\": missing", path)};
+    if (!function)
+      return Error{Errc::invalid_argument, fmt::format("field \"{}function\": missing", path)};
     const JsonFields inner(*function, path + "function.");
     ENGINE_TRY(name, inner.string("name"));
-    if (name.empty()) return Error{Errc::invalid_argument, fmt::format("field \"{}function.name\": missing", path)};
+    if (name.empty())
+      return Error{Errc::invalid_argument, fmt::format("field \"{}function.name\": missing", path)};
     out.push_back(tool);
   }
   return out;

@@ -8,7 +8,8 @@ namespace engine {
 Result<std::shared_ptr<const ModelCard>> ModelCards::get(const ModelRecord& record) {
   {
     std::lock_guard lock(mutex_);
-    const auto it = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.digest == record.digest; });
+    const auto it = std::find_if(entries_.begin(), entries_.end(),
+                                 [&](const Entry& e) { return e.digest == record.digest; });
     if (it != entries_.end()) {
       entries_.splice(entries_.begin(), entries_, it);
       return it->card;

@@ -5,7 +5,8 @@
 
 namespace engine {
 
-std::optional<FoundModel> find_model(App& app, Reply& reply, const std::string& raw, NotFoundText text) {
+std::optional<FoundModel> find_model(App& app, Reply& reply, const std::string& raw,
+                                     NotFoundText text) {
   const auto refuse = [&](const Error& e) {
     reply.fail(e);
     return std::nullopt;
@@ -26,14 +27,16 @@ std::optional<FoundModel> find_model(App& app, Reply& reply, const std::string& 
   if (!card) {
     Error e = card.error();
     // The name is known: whatever is wrong with its file is no fault of the request.
-    return refuse({Errc::corrupt, e.message + ": this model may be incompatible with this version"});
+    return refuse(
+        {Errc::corrupt, e.message + ": this model may be incompatible with this version"});
   }
   return FoundModel{std::move(*record), std::move(*card)};
 }
 
 Status require_capability(const FoundModel& model, const std::string& capability) {
   if (model.card->can(capability)) return ok;
-  return Error{Errc::invalid_argument, fmt::format("{} does not support {}", model.record.name.full(), capability)};
+  return Error{Errc::invalid_argument,
+               fmt::format("{} does not support {}", model.record.name.full(), capability)};
 }
 
 }  // namespace engine

@@ -1,4 +1,5 @@
-// From the name a client sends to a model of the store, with the replies to names that lead nowhere.
+// From the name a client sends to a model of the store, with the replies to names that lead
+// nowhere.
 #pragma once
 
 #include <memory>
@@ -20,7 +21,8 @@ struct FoundModel {
 enum class NotFoundText : uint8_t { as_sent, short_form };
 
 // nullopt: the name was refused, and the reply has been given. Requires: raw is not empty.
-std::optional<FoundModel> find_model(App& app, Reply& reply, const std::string& raw, NotFoundText text);
+std::optional<FoundModel> find_model(App& app, Reply& reply, const std::string& raw,
+                                     NotFoundText text);
 
 // "<full name> does not support <capability>" unless the model has it.
 Status require_capability(const FoundModel& model, const std::string& capability);

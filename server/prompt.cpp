@@ -1,11 +1,12 @@
-// Text of messages must not become control tokens. A rendered prompt is encoded as one text as long as no message spells one;
-// else piece by piece, those of the messages without recognition of control tokens.
+// Text of messages must not become control tokens. A rendered prompt is encoded as one text as long
+// as no message spells one; else piece by piece, those of the messages without recognition of
+// control tokens.
 #include "server/prompt.h"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-
-#include <fmt/format.h>
 
 #include "engine/core/check.h"
 #include "engine/text/tokenizer.h"
@@ -14,7 +15,8 @@ namespace engine {
 namespace {
 
 constexpr const char* kTooLong =
-    "the prompt is longer than the context length currently available to the model; shorten the prompt, adjust the context length in "
+    "the prompt is longer than the context length currently available to the model; shorten the "
+    "prompt, adjust the context length in "
     "settings, or use a model with a longer context length";
 
 Result<const Tokenizer*> tokenizer_of(const Model& model) {
@@ -26,19 +28,23 @@ std::string token_text(const Tokenizer& tokenizer, Token id) {
   return id == kNoToken ? std::string() : std::string(tokenizer.vocabulary().text(id));
 }
 
-bool spells_control(const Tokenizer& tokenizer, std::string_view text, std::vector<Token>& scratch) {
+bool spells_control(const Tokenizer& tokenizer, std::string_view text,
+                    std::vector<Token>& scratch) {
   scratch.clear();
   if (!tokenizer.encode(text, {.add_special = false, .parse_special = true}, scratch)) return false;
-  return std::any_of(scratch.begin(), scratch.end(), [&](Token t) { return tokenizer.vocabulary().has(t, attr_control); });
+  return std::any_of(scratch.begin(), scratch.end(),
+                     [&](Token t) { return tokenizer.vocabulary().has(t, attr_control); });
 }
 
-Status encode_rendered(const Tokenizer& tokenizer, const RenderedChat& chat, std::vector<Token>& out) {
+Status encode_rendered(const Tokenizer& tokenizer, const RenderedChat& chat,
+                       std::vector<Token>& out) {
   const std::string_view all = chat.text;
   const std::string_view kept = tokenizer.without_added_tokens(all);
   std::vector<Token> scratch;
-  const bool safe = std::none_of(chat.input.begin(), chat.input.end(), [&](const RenderedChat::Range& r) {
-    return spells_control(tokenizer, all.substr(r.begin, r.end - r.begin), scratch);
-  });
+  const bool safe =
+      std::none_of(chat.input.begin(), chat.input.end(), [&](const RenderedChat::Range& r) {
+        return spells_control(tokenizer, all.substr(r.begin, r.end - r.begin), scratch);
+      });
   if (safe) return tokenizer.encode(kept, {.add_special = true, .parse_special = true}, out);
 
   // Begin and end tokens that the tokenizer adds: taken from the encoding of the empty text.
@@ -47,7 +53,8 @@ Status encode_rendered(const Tokenizer& tokenizer, const RenderedChat& chat, std
   bool first = true;
   const auto encode = [&](size_t to, bool special) -> Status {
     if (to <= at) return ok;
-    const Status status = tokenizer.encode(all.substr(at, to - at), {.add_special = first, .parse_special = special}, out);
+    const Status status = tokenizer.encode(all.substr(at, to - at),
+                                           {.add_special = first, .parse_special = special}, out);
     at = to;
     first = false;
     return status;
@@ -60,20 +67,29 @@ Status encode_rendered(const Tokenizer& tokenizer, const RenderedChat& chat, std
 }
 
 bool ends_with_open_tag(std::string_view text) {
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\t' || text.back() == '\r')) text.remove_suffix(1);
+  while (!text.empty() &&
+         (text.back() == ' ' || text.back() == '\n' || text.back() == '\t' || text.back() == '\r'))
+    text.remove_suffix(1);
   return text.ends_with("<think>");
 }
 
-std::string size_note(size_t tokens, int context) { return fmt::format(" (prompt {} tokens, context {})", tokens, context); }
+std::string size_note(size_t tokens, int context) {
+  return fmt::format(" (prompt {} tokens, context {})", tokens, context);
+}
 
 // The last resort for a prompt that fills the context: its first tokens and its tail.
 Status fit_tokens(const Model& model, const PromptLimits& limits, Prompt& prompt) {
   const size_t context = static_cast<size_t>(model.info().n_ctx);
   if (prompt.tokens.size() < context) return ok;
-  if (!limits.truncate || !limits.shift) return Error{Errc::invalid_argument, kTooLong + size_note(prompt.tokens.size(), model.info().n_ctx)};
-  const size_t keep = static_cast<size_t>(effective_keep(model, limits.num_keep, prompt.tokens.size()));
+  if (!limits.truncate || !limits.shift)
+    return Error{Errc::invalid_argument,
+                 kTooLong + size_note(prompt.tokens.size(), model.info().n_ctx)};
+  const size_t keep =
+      static_cast<size_t>(effective_keep(model, limits.num_keep, prompt.tokens.size()));
   const size_t limit = context - std::max<size_t>((context - keep) / 2, 1);
-  if (limit <= keep) return Error{Errc::invalid_argument, kTooLong + size_note(prompt.tokens.size(), model.info().n_ctx)};
+  if (limit <= keep)
+    return Error{Errc::invalid_argument,
+                 kTooLong + size_note(prompt.tokens.size(), model.info().n_ctx)};
   const size_t dropped = prompt.tokens.size() - limit;
   const auto first = prompt.tokens.begin() + static_cast<ptrdiff_t>(keep);
   prompt.tokens.erase(first, first + static_cast<ptrdiff_t>(dropped));
@@ -156,13 +172,15 @@ Result<Prompt> chat_prompt(const Model& model, const ChatInput& input, const Pro
       best = std::move(shortest);
     }
     prompt = std::move(*best);
-    prompt.note = fmt::format(", {} of {} messages left out", messages.size() - tail_of(messages, high).size(), messages.size());
+    prompt.note = fmt::format(", {} of {} messages left out",
+                              messages.size() - tail_of(messages, high).size(), messages.size());
   }
   ENGINE_TRY_STATUS(fit_tokens(model, limits, prompt));
   return prompt;
 }
 
-Result<Prompt> completion_prompt(const Model& model, const std::string& prefix, const ChatInput& input, const PromptLimits& limits) {
+Result<Prompt> completion_prompt(const Model& model, const std::string& prefix,
+                                 const ChatInput& input, const PromptLimits& limits) {
   if (prefix.empty()) {
     ENGINE_TRY(prompt, render_and_encode(model, with_tokens(model, input)));
     ENGINE_TRY_STATUS(fit_tokens(model, limits, prompt));
@@ -175,7 +193,8 @@ Result<Prompt> completion_prompt(const Model& model, const std::string& prefix, 
   joined.text = prefix + std::string(tokenizer->without_added_tokens(chat.text));
   prompt.starts_thinking = ends_with_open_tag(chat.text);
   const std::string_view kept = tokenizer->without_added_tokens(joined.text);
-  ENGINE_TRY_STATUS(tokenizer->encode(kept, {.add_special = true, .parse_special = true}, prompt.tokens));
+  ENGINE_TRY_STATUS(
+      tokenizer->encode(kept, {.add_special = true, .parse_special = true}, prompt.tokens));
   prompt.text = std::move(joined.text);
   ENGINE_TRY_STATUS(fit_tokens(model, limits, prompt));
   return prompt;
@@ -185,7 +204,8 @@ Result<Prompt> raw_prompt(const Model& model, const std::string& text, const Pro
   ENGINE_TRY(tokenizer, tokenizer_of(model));
   Prompt prompt;
   prompt.text = text;
-  ENGINE_TRY_STATUS(tokenizer->encode(text, {.add_special = true, .parse_special = true}, prompt.tokens));
+  ENGINE_TRY_STATUS(
+      tokenizer->encode(text, {.add_special = true, .parse_special = true}, prompt.tokens));
   ENGINE_TRY_STATUS(fit_tokens(model, limits, prompt));
   return prompt;
 }

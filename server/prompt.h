@@ -24,8 +24,10 @@ Result<ThinkChoice> parse_think(const Json* value);
 // The `messages` of a request; nullptr: none. Errors name the message and the field.
 Result<std::vector<ChatMessage>> parse_messages(const Json* list);
 // The preset messages and the system text of a model in front of those of a request.
-std::vector<ChatMessage> with_presets(std::vector<ChatMessage> messages, const std::string& system, const std::string& presets);
-// Tools as templates expect them; every element must be {"type", "function": {"name"}}. nullptr: none.
+std::vector<ChatMessage> with_presets(std::vector<ChatMessage> messages, const std::string& system,
+                                      const std::string& presets);
+// Tools as templates expect them; every element must be {"type", "function": {"name"}}. nullptr:
+// none.
 Result<Json> parse_tools(const Json* list);
 
 struct PromptLimits {
@@ -43,11 +45,13 @@ struct Prompt {
 // The template that a model renders with: its own, else ChatML.
 const ChatTemplate& chat_template_of(const Model& model);
 
-// Renders the chat; drops the oldest messages (never system messages, never the last) while it is longer than the context and
-// limits.truncate allows it. Errors: what the template raises; too long.
+// Renders the chat; drops the oldest messages (never system messages, never the last) while it is
+// longer than the context and limits.truncate allows it. Errors: what the template raises; too
+// long.
 Result<Prompt> chat_prompt(const Model& model, const ChatInput& input, const PromptLimits& limits);
 // prefix (an earlier conversation) and the rendered chat.
-Result<Prompt> completion_prompt(const Model& model, const std::string& prefix, const ChatInput& input, const PromptLimits& limits);
+Result<Prompt> completion_prompt(const Model& model, const std::string& prefix,
+                                 const ChatInput& input, const PromptLimits& limits);
 // text as it is.
 Result<Prompt> raw_prompt(const Model& model, const std::string& text, const PromptLimits& limits);
 

@@ -20,21 +20,33 @@ bool Reply::take() {
 }
 
 void Reply::send(HttpResponse response) {
-  if (take()) port_.send(std::move(response));
-  else log_error("a request was answered twice, the second time with status {}", response.status);
+  if (take())
+    port_.send(std::move(response));
+  else
+    log_error("a request was answered twice, the second time with status {}", response.status);
 }
 
-void Reply::json(int status, const Json& body) { send(json_text_response(status, dump_json(body))); }
+void Reply::json(int status, const Json& body) {
+  send(json_text_response(status, dump_json(body)));
+}
 
-void Reply::error(int status, std::string_view text) { json(status, Json{{"error", std::string(text)}}); }
+void Reply::error(int status, std::string_view text) {
+  json(status, Json{{"error", std::string(text)}});
+}
 
-void Reply::fail(const Error& e) { error(http_status(e.code), e.message); }
+void Reply::fail(const Error& e) {
+  error(http_status(e.code), e.message);
+}
 
 void Reply::stream(std::shared_ptr<EventQueue> events, std::unique_ptr<Formatter> formatter) {
-  if (take()) port_.stream(std::move(events), std::move(formatter));
-  else log_error("a request was answered twice, the second time with a stream");
+  if (take())
+    port_.stream(std::move(events), std::move(formatter));
+  else
+    log_error("a request was answered twice, the second time with a stream");
 }
 
-void Reply::on_disconnect(std::function<void()> hook) { port_.on_disconnect(std::move(hook)); }
+void Reply::on_disconnect(std::function<void()> hook) {
+  port_.on_disconnect(std::move(hook));
+}
 
 }  // namespace engine

@@ -1,5 +1,5 @@
-// Reply: the handle through which a request is answered, once. Whoever holds it may be on any thread; the last holder that lets
-// go without an answer makes it a 500.
+// Reply: the handle through which a request is answered, once. Whoever holds it may be on any
+// thread; the last holder that lets go without an answer makes it a 500.
 #pragma once
 
 #include <functional>
@@ -35,8 +35,8 @@ class Reply {
   void error(int status, std::string_view text);  // {"error": text}
   void fail(const Error& error);                  // status by error_map
   void stream(std::shared_ptr<EventQueue> events, std::unique_ptr<Formatter> formatter);
-  // hook runs once when the client goes away before the end of the answer; at once if it has gone already. A later hook replaces
-  // an earlier one.
+  // hook runs once when the client goes away before the end of the answer; at once if it has gone
+  // already. A later hook replaces an earlier one.
   void on_disconnect(std::function<void()> hook);
 
  private:

@@ -14,15 +14,18 @@ std::string duration_text(std::chrono::nanoseconds d) {
 // A path is text of the client: control characters would let it forge lines of the log.
 std::string printable(std::string_view text) {
   std::string out;
-  for (const char c : text.substr(0, 200)) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+  for (const char c : text.substr(0, 200))
+    out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
   return out;
 }
 
 }  // namespace
 
 std::string request_line(const RequestRecord& r) {
-  return fmt::format("{} {} {} {}, {} bytes, {}{}{}{}", printable(r.method), printable(r.target), r.status, duration_text(r.duration), r.bytes, r.peer,
-                     r.note.empty() ? "" : ", ", printable(r.note), r.disconnected ? ", client disconnected: cancelled" : "");
+  return fmt::format("{} {} {} {}, {} bytes, {}{}{}{}", printable(r.method), printable(r.target),
+                     r.status, duration_text(r.duration), r.bytes, r.peer,
+                     r.note.empty() ? "" : ", ", printable(r.note),
+                     r.disconnected ? ", client disconnected: cancelled" : "");
 }
 
 }  // namespace engine

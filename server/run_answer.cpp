@@ -1,27 +1,32 @@
-// No thread waits for a model here: the pool calls back when it is loaded, and the work goes on on a worker.
+// No thread waits for a model here: the pool calls back when it is loaded, and the work goes on on
+// a worker.
 #include "server/run_answer.h"
 
-#include <nlohmann/json.hpp>
-
 #include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
 
 #include "server/duration.h"
 
 namespace engine {
 namespace {
 
-// Why a model could not be loaded, as the client reads it. Only a full queue and a shutdown have statuses of their own.
+// Why a model could not be loaded, as the client reads it. Only a full queue and a shutdown have
+// statuses of their own.
 Error load_error(const Error& e) {
   switch (e.code) {
     case Errc::busy:
     case Errc::cancelled:
     case Errc::out_of_memory:
-    case Errc::internal: return e;
-    default: return {Errc::corrupt, e.message + ": this model may be incompatible with this version"};
+    case Errc::internal:
+      return e;
+    default:
+      return {Errc::corrupt, e.message + ": this model may be incompatible with this version"};
   }
 }
 
-void start_answer(const std::shared_ptr<Reply>& reply, AnswerJob& job, std::shared_ptr<ModelUse> use) {
+void start_answer(const std::shared_ptr<Reply>& reply, AnswerJob& job,
+                  std::shared_ptr<ModelUse> use) {
   const Model& model = use->model();
   job.info.load = std::chrono::steady_clock::now() - job.info.arrival;
   Result<Prompt> prompt = job.load_only ? Result<Prompt>(Prompt()) : job.prompt(model);
@@ -66,7 +71,8 @@ Result<AnswerFields> read_answer_fields(const JsonFields& fields) {
   ENGINE_TRY(options, fields.object("options"));
   ENGINE_TRY(think, parse_think(fields.get("think")));
   ENGINE_TRY(keep_alive, parse_keep_alive(fields.get("keep_alive")));
-  if (top_logprobs < 0 || top_logprobs > 20) return Error{Errc::invalid_argument, "top_logprobs must be between 0 and 20"};
+  if (top_logprobs < 0 || top_logprobs > 20)
+    return Error{Errc::invalid_argument, "top_logprobs must be between 0 and 20"};
   out.model = std::move(model);
   out.stream = stream;
   out.debug_render = debug;
@@ -84,10 +90,16 @@ Status check_output_fields(const JsonFields& fields, const AnswerFields& answer)
     const bool text = format->is_string();
     const std::string value = text ? format->get<std::string>() : std::string();
     if (!format->is_object() && !(text && (value.empty() || value == "json")))
-      return Error{Errc::invalid_argument, fmt::format("invalid format: {}; expected \"json\" or a valid JSON Schema object", dump_json(dump_json(*format)))};
-    if (!text || !value.empty()) return Error{Errc::unsupported, "structured output (\"format\") is not supported by this server"};
+      return Error{
+          Errc::invalid_argument,
+          fmt::format("invalid format: {}; expected \"json\" or a valid JSON Schema object",
+                      dump_json(dump_json(*format)))};
+    if (!text || !value.empty())
+      return Error{Errc::unsupported,
+                   "structured output (\"format\") is not supported by this server"};
   }
-  if (answer.logprobs) return Error{Errc::unsupported, "\"logprobs\" is not supported by this server"};
+  if (answer.logprobs)
+    return Error{Errc::unsupported, "\"logprobs\" is not supported by this server"};
   return ok;
 }
 
@@ -95,7 +107,8 @@ Status resolve_think(const FoundModel& model, AnswerFields& answer) {
   const bool can = model.card->can("thinking");
   ThinkChoice& choice = answer.think;
   if (!can && choice.think.value_or(false))
-    return Error{Errc::invalid_argument, fmt::format("\"{}\" does not support thinking", answer.model)};
+    return Error{Errc::invalid_argument,
+                 fmt::format("\"{}\" does not support thinking", answer.model)};
   if (!choice.think && can) choice.think = true;
   const std::string& family = model.card->architecture;
   if (choice.effort == "max" && (family == "gptoss" || family == "gpt-oss")) choice.effort = "high";
@@ -136,11 +149,12 @@ void run_answer(App& app, std::shared_ptr<Reply> reply, AnswerJob job) {
 
   auto shared = std::make_shared<AnswerJob>(std::move(job));
   Runtime& runtime = app.runtime;
-  const ModelPool::Ticket ticket = app.pool.acquire(std::move(wanted), [&runtime, reply, shared](Result<ModelUse> result) {
-    if (!result) return reply->fail(load_error(result.error()));
-    auto use = std::make_shared<ModelUse>(std::move(*result));
-    runtime.post_work([reply, shared, use] { start_answer(reply, *shared, use); });
-  });
+  const ModelPool::Ticket ticket =
+      app.pool.acquire(std::move(wanted), [&runtime, reply, shared](Result<ModelUse> result) {
+        if (!result) return reply->fail(load_error(result.error()));
+        auto use = std::make_shared<ModelUse>(std::move(*result));
+        runtime.post_work([reply, shared, use] { start_answer(reply, *shared, use); });
+      });
   if (ticket != 0) reply->on_disconnect([&pool = app.pool, ticket] { pool.cancel(ticket); });
 }
 

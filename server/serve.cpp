@@ -1,4 +1,5 @@
-// Signals are blocked in all threads and taken by sigwait in the main one: no handler runs in the middle of anything.
+// Signals are blocked in all threads and taken by sigwait in the main one: no handler runs in the
+// middle of anything.
 #include "server/serve.h"
 
 #include <pthread.h>
@@ -37,9 +38,11 @@ Status serve(const ServerOptions& options) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
   const PoolKind kind = env(Env::ENGINE_POOL) == "openmp" ? PoolKind::openmp : PoolKind::native;
-  const std::unique_ptr<ThreadPool> compute = ThreadPool::create(kind, options.load.threads > 0 ? options.load.threads : usable_cores());
+  const std::unique_ptr<ThreadPool> compute =
+      ThreadPool::create(kind, options.load.threads > 0 ? options.load.threads : usable_cores());
   ENGINE_TRY(server, Server::start(options, *compute));
-  log_info("engine {} listens on {} ({} threads)", kEngineVersion, server->address(), compute->size());
+  log_info("engine {} listens on {} ({} threads)", kEngineVersion, server->address(),
+           compute->size());
 
   int signal_number = 0;
   sigwait(&signals, &signal_number);

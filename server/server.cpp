@@ -1,14 +1,14 @@
-// Puts the parts together: guards in front of the routes, the trampoline around handlers, and the order of starting and stopping.
+// Puts the parts together: guards in front of the routes, the trampoline around handlers, and the
+// order of starting and stopping.
 #include "server/server.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <charconv>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
-
-#include <fmt/format.h>
 
 #include "engine/core/env.h"
 #include "engine/core/log.h"
@@ -26,7 +26,8 @@ constexpr int kAutomaticSequences = 4;
 
 size_t quarter_of_memory() {
   const long pages = sysconf(_SC_PHYS_PAGES), bytes = sysconf(_SC_PAGESIZE);
-  return pages > 0 && bytes > 0 ? static_cast<size_t>(pages) / 4 * static_cast<size_t>(bytes) : size_t{1} << 30;
+  return pages > 0 && bytes > 0 ? static_cast<size_t>(pages) / 4 * static_cast<size_t>(bytes)
+                                : size_t{1} << 30;
 }
 
 // An unsigned number of the environment; `fallback` for empty or unusable text, with a warning.
@@ -36,7 +37,8 @@ int env_number(Env which, int fallback) {
   int value = 0;
   const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (ec == std::errc() && end == text.data() + text.size() && value >= 0) return value;
-  log_warn("{}=\"{}\" is no number; using {}", env_list()[static_cast<size_t>(which)].name, text, fallback);
+  log_warn("{}=\"{}\" is no number; using {}", env_list()[static_cast<size_t>(which)].name, text,
+           fallback);
   return fallback;
 }
 
@@ -45,11 +47,15 @@ SessionHooks::Verdict check_guards(const App& app, const HttpRequest& head) {
   if (cors.reply) return {std::move(cors.reply), {}};
   const HostCheck::Verdict host = app.host_check.check(head.header("Host"));
   if (host == HostCheck::Verdict::refuse) return {empty_response(403), std::move(cors.headers)};
-  if (host == HostCheck::Verdict::allow_name && head.method == "OPTIONS") return {empty_response(204), std::move(cors.headers)};
-  if (app.shutting_down) return {json_text_response(503, R"({"error":"server is shutting down"})"), std::move(cors.headers)};
+  if (host == HostCheck::Verdict::allow_name && head.method == "OPTIONS")
+    return {empty_response(204), std::move(cors.headers)};
+  if (app.shutting_down)
+    return {json_text_response(503, R"({"error":"server is shutting down"})"),
+            std::move(cors.headers)};
   const RouteMatch match = find_route(head.method, head.path);
   if (match.handler) return {std::nullopt, std::move(cors.headers)};
-  HttpResponse reply = match.allow.empty() ? text_response(404, "404 page not found") : text_response(405, "405 method not allowed");
+  HttpResponse reply = match.allow.empty() ? text_response(404, "404 page not found")
+                                           : text_response(405, "405 method not allowed");
   reply.content_type = "text/plain";
   if (!match.allow.empty()) reply.headers.push_back({"Allow", match.allow});
   return {std::move(reply), std::move(cors.headers)};
@@ -72,7 +78,8 @@ void run_handler(App& app, const HttpRequest& request, const std::shared_ptr<Rep
 Result<ServerOptions> ServerOptions::from_environment() {
   ServerOptions o;
   const HostUrl url = parse_host_url(env(Env::OLLAMA_HOST));
-  if (url.bad_port) log_warn("OLLAMA_HOST=\"{}\" has no usable port; using {}", env(Env::OLLAMA_HOST), url.port);
+  if (url.bad_port)
+    log_warn("OLLAMA_HOST=\"{}\" has no usable port; using {}", env(Env::OLLAMA_HOST), url.port);
   o.host = url.host;
   o.port = url.port;
   o.origins = env(Env::OLLAMA_ORIGINS);
@@ -84,13 +91,18 @@ Result<ServerOptions> ServerOptions::from_environment() {
   o.load.n_sequences = parallel > 0 ? parallel : kAutomaticSequences;
   o.load.threads = env_number(Env::ENGINE_THREADS, 0);
   const std::string kv = env(Env::OLLAMA_KV_CACHE_TYPE);
-  if (equal_no_case(kv, "q8_0")) o.load.kv_type = DType::q8_0;
-  else if (!kv.empty() && !equal_no_case(kv, "f16")) log_warn("OLLAMA_KV_CACHE_TYPE=\"{}\" is not supported; using f16", kv);
-  if (const int loaded = env_number(Env::OLLAMA_MAX_LOADED_MODELS, 0); loaded > 0) o.pool.max_loaded = loaded;
+  if (equal_no_case(kv, "q8_0"))
+    o.load.kv_type = DType::q8_0;
+  else if (!kv.empty() && !equal_no_case(kv, "f16"))
+    log_warn("OLLAMA_KV_CACHE_TYPE=\"{}\" is not supported; using f16", kv);
+  if (const int loaded = env_number(Env::OLLAMA_MAX_LOADED_MODELS, 0); loaded > 0)
+    o.pool.max_loaded = loaded;
   o.pool.max_queue = env_number(Env::OLLAMA_MAX_QUEUE, 512);
   if (const std::string keep = env(Env::OLLAMA_KEEP_ALIVE); !keep.empty()) {
-    if (const auto d = parse_duration_or_seconds(keep)) o.pool.keep_alive = *d;
-    else log_warn("OLLAMA_KEEP_ALIVE=\"{}\" is no duration; using 5m", keep);
+    if (const auto d = parse_duration_or_seconds(keep))
+      o.pool.keep_alive = *d;
+    else
+      log_warn("OLLAMA_KEEP_ALIVE=\"{}\" is no duration; using 5m", keep);
   }
   o.limits.bodies_in_flight = quarter_of_memory();
   ENGINE_TRY_STATUS(CorsPolicy::parse(o.origins));
@@ -101,16 +113,18 @@ struct Server::Impl {
   Impl(const ServerOptions& o, ThreadPool& compute, ModelStore store, CorsPolicy cors)
       : runtime(o.io_threads, o.workers),
         pool(o.pool, compute),
-        app{std::move(store), std::move(cors), HostCheck(o.host), o.load, o.n_ctx_fixed, {}, runtime, pool},
+        app{std::move(store),  std::move(cors),
+            HostCheck(o.host), o.load,
+            o.n_ctx_fixed,     {},
+            runtime,           pool},
         sessions(runtime, o.limits, hooks()) {}
 
   SessionHooks hooks() {
     SessionHooks h;
     h.check = [this](const HttpRequest& head) { return check_guards(app, head); };
     h.handle = [this](HttpRequest request, std::shared_ptr<Reply> reply) {
-      runtime.post_work([this, request = std::make_shared<HttpRequest>(std::move(request)), reply = std::move(reply)] {
-        run_handler(app, *request, reply);
-      });
+      runtime.post_work([this, request = std::make_shared<HttpRequest>(std::move(request)),
+                         reply = std::move(reply)] { run_handler(app, *request, reply); });
     };
     h.log = [](const RequestRecord& record) { log_info("{}", request_line(record)); };
     return h;
@@ -118,7 +132,8 @@ struct Server::Impl {
 
   void wait_for_sessions(std::chrono::milliseconds limit) {
     const auto until = std::chrono::steady_clock::now() + limit;
-    while (sessions.size() > 0 && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    while (sessions.size() > 0 && std::chrono::steady_clock::now() < until)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
 
   void shutdown(std::chrono::milliseconds grace) {
@@ -143,7 +158,9 @@ struct Server::Impl {
 
 Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, ThreadPool& compute) {
   ENGINE_TRY(cors, CorsPolicy::parse(options.origins));
-  Result<ModelStore> store = options.store_root.empty() ? ModelStore::open_default() : Result<ModelStore>(ModelStore(options.store_root));
+  Result<ModelStore> store = options.store_root.empty()
+                                 ? ModelStore::open_default()
+                                 : Result<ModelStore>(ModelStore(options.store_root));
   if (!store) return store.error();
   auto impl = std::make_unique<Impl>(options, compute, std::move(*store), std::move(cors));
   ENGINE_TRY(listener, Listener::open(impl->runtime, options.host, options.port, impl->sessions));
@@ -152,10 +169,18 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Thre
 }
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Server::~Server() { shutdown(std::chrono::milliseconds(0)); }
+Server::~Server() {
+  shutdown(std::chrono::milliseconds(0));
+}
 
-uint16_t Server::port() const { return impl_->listener->port(); }
-std::string Server::address() const { return impl_->listener->address(); }
-void Server::shutdown(std::chrono::milliseconds grace) { impl_->shutdown(grace); }
+uint16_t Server::port() const {
+  return impl_->listener->port();
+}
+std::string Server::address() const {
+  return impl_->listener->address();
+}
+void Server::shutdown(std::chrono::milliseconds grace) {
+  impl_->shutdown(grace);
+}
 
 }  // namespace engine

@@ -1,4 +1,5 @@
-// Server: the HTTP server as an object: made, asked for its port, shut down. Tests and `serve` use it alike.
+// Server: the HTTP server as an object: made, asked for its port, shut down. Tests and `serve` use
+// it alike.
 #pragma once
 
 #include <chrono>
@@ -19,7 +20,8 @@ struct ServerOptions {
   std::string origins;             // further CORS origins, comma separated
   std::string store_root;          // "": the usual place
   LoadOptions load;
-  bool n_ctx_fixed = false;        // load.n_ctx was set by the user: requests without num_ctx get exactly that
+  bool n_ctx_fixed =
+      false;  // load.n_ctx was set by the user: requests without num_ctx get exactly that
   PoolOptions pool;
   HttpLimits limits;
   int io_threads = 1, workers = 2;
@@ -39,8 +41,8 @@ class Server {
   uint16_t port() const;
   std::string address() const;  // "127.0.0.1:11434"
 
-  // No new connections; running answers may end within the grace, requests that wait for a model get 503; then everything is
-  // cancelled and all models are unloaded. Idempotent.
+  // No new connections; running answers may end within the grace, requests that wait for a model
+  // get 503; then everything is cancelled and all models are unloaded. Idempotent.
   void shutdown(std::chrono::milliseconds grace);
 
  private:

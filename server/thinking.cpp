@@ -1,4 +1,5 @@
-// A state machine: white space before the opening tag and around the tags is dropped; text before a tag ends the search for one.
+// A state machine: white space before the opening tag and around the tags is dropped; text before a
+// tag ends the search for one.
 #include "server/thinking.h"
 
 #include <algorithm>
@@ -8,7 +9,9 @@ namespace {
 
 constexpr std::string_view kBlank = " \t\r\n";
 
-size_t leading_blanks(std::string_view s) { return std::min(s.find_first_not_of(kBlank), s.size()); }
+size_t leading_blanks(std::string_view s) {
+  return std::min(s.find_first_not_of(kBlank), s.size());
+}
 
 // Length of the longest end of text that is a beginning of tag.
 size_t overlap(std::string_view text, std::string_view tag) {
@@ -20,7 +23,9 @@ size_t overlap(std::string_view text, std::string_view tag) {
 }  // namespace
 
 ThinkingSplitter::ThinkingSplitter(std::string open, std::string close, bool inside)
-    : open_(std::move(open)), close_(std::move(close)), state_(inside ? State::inside : State::before) {}
+    : open_(std::move(open)),
+      close_(std::move(close)),
+      state_(inside ? State::inside : State::before) {}
 
 ThinkingSplitter::Part ThinkingSplitter::push(std::string_view text) {
   held_ += text;

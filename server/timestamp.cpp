@@ -1,11 +1,11 @@
 // Fractions are cut of their trailing zeros, as the clients' own libraries write them.
 #include "server/timestamp.h"
 
-#include <chrono>
-#include <ctime>
-
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+
+#include <chrono>
+#include <ctime>
 
 namespace engine {
 namespace {
@@ -22,7 +22,9 @@ std::string fraction(int64_t nanoseconds) {
 std::string utc_now() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const int64_t ns = std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}{}Z", fmt::gmtime(static_cast<time_t>(ns / 1'000'000'000)), fraction(ns % 1'000'000'000));
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}{}Z",
+                     fmt::gmtime(static_cast<time_t>(ns / 1'000'000'000)),
+                     fraction(ns % 1'000'000'000));
 }
 
 std::string local_time(int64_t seconds, int64_t nanoseconds) {
@@ -30,7 +32,10 @@ std::string local_time(int64_t seconds, int64_t nanoseconds) {
   std::tm local{};
   if (!localtime_r(&t, &local)) return "0001-01-01T00:00:00Z";
   const long offset = local.tm_gmtoff;
-  const std::string zone = offset == 0 ? "Z" : fmt::format("{}{:02}:{:02}", offset < 0 ? '-' : '+', std::abs(offset) / 3600, std::abs(offset) % 3600 / 60);
+  const std::string zone = offset == 0
+                               ? "Z"
+                               : fmt::format("{}{:02}:{:02}", offset < 0 ? '-' : '+',
+                                             std::abs(offset) / 3600, std::abs(offset) % 3600 / 60);
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}{}{}", local, fraction(nanoseconds), zone);
 }
 

@@ -6,7 +6,7 @@
 
 namespace engine {
 
-std::string utc_now();                                           // "2026-01-01T00:00:00.000000001Z"
-std::string local_time(int64_t seconds, int64_t nanoseconds);    // since 1970, with the local offset
+std::string utc_now();                                         // "2026-01-01T00:00:00.000000001Z"
+std::string local_time(int64_t seconds, int64_t nanoseconds);  // since 1970, with the local offset
 
 }  // namespace engine

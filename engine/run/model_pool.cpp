@@ -1,5 +1,6 @@
-// Two threads serve the pool: the loader (one load at a time, in order of arrival) and the reaper (keep-alive timers; frees models).
-// A model is in `loaded` until it is retired; then the reaper stops its thread and frees it.
+// Two threads serve the pool: the loader (one load at a time, in order of arrival) and the reaper
+// (keep-alive timers; frees models). A model is in `loaded` until it is retired; then the reaper
+// stops its thread and frees it.
 #include "engine/run/model_pool.h"
 
 #include <algorithm>
@@ -103,8 +104,10 @@ struct ModelPool::Impl {
 
   static bool suits(const LoadedModel& m, const PoolRequest& r) {
     const ModelInfo& info = m.model->info();
-    const int n_ctx = info.n_ctx_train > 0 ? std::min(r.options.n_ctx, info.n_ctx_train) : r.options.n_ctx;
-    return (!r.n_ctx_given || info.n_ctx == n_ctx) && (!r.max_rows_given || m.options.max_rows == r.options.max_rows) &&
+    const int n_ctx =
+        info.n_ctx_train > 0 ? std::min(r.options.n_ctx, info.n_ctx_train) : r.options.n_ctx;
+    return (!r.n_ctx_given || info.n_ctx == n_ctx) &&
+           (!r.max_rows_given || m.options.max_rows == r.options.max_rows) &&
            (!r.threads_given || m.options.threads == r.options.threads);
   }
 
@@ -143,7 +146,9 @@ struct ModelPool::Impl {
     std::shared_ptr<LoadedModel> best;
     for (const auto& m : loaded) {
       if (m->uses > 0) continue;
-      if (!best || std::tie(m->keep_alive, m->idle_since, m->name) < std::tie(best->keep_alive, best->idle_since, best->name)) best = m;
+      if (!best || std::tie(m->keep_alive, m->idle_since, m->name) <
+                       std::tie(best->keep_alive, best->idle_since, best->name))
+        best = m;
     }
     return best;
   }
@@ -169,7 +174,8 @@ struct ModelPool::Impl {
     return true;
   }
 
-  // Room for a load of `request`: true when it may begin, false when something must happen first (loader_wakes tells).
+  // Room for a load of `request`: true when it may begin, false when something must happen first
+  // (loader_wakes tells).
   bool make_room(const PoolRequest& request) {
     if (!retired.empty() || freeing > 0) return false;
     if (const auto same = find(request.path)) {  // to be reloaded with other options
@@ -211,10 +217,13 @@ struct ModelPool::Impl {
     Result<std::shared_ptr<LoadedModel>> result = load(request);
     lock.lock();
     if (!result && result.error().code == Errc::out_of_memory && !loaded.empty()) {
-      log_warn("{}: {}; unloading all other models for a second try", request.path, result.error().message);
+      log_warn("{}: {}; unloading all other models for a second try", request.path,
+               result.error().message);
       while (!stopping && (!loaded.empty() || !retired.empty() || freeing > 0)) {
-        if (const auto m = victim()) retire(m);
-        else loader_wakes.wait(lock);
+        if (const auto m = victim())
+          retire(m);
+        else
+          loader_wakes.wait(lock);
       }
       lock.unlock();
       result = load(request);
@@ -254,13 +263,15 @@ struct ModelPool::Impl {
       return Error{Errc::out_of_memory, "model requires more system memory than is available"};
     }
     const ModelInfo& info = m->model->info();
-    log_info("loaded {} in {:.2f} s: {} {} {}, context {}, KV cache {:.1f} MiB", request.name.empty() ? request.path : request.name,
-             static_cast<double>(info.load_ns) / 1e9, info.architecture, info.parameter_size, info.file_type, info.n_ctx,
-             static_cast<double>(info.cache_bytes) / (1 << 20));
+    log_info("loaded {} in {:.2f} s: {} {} {}, context {}, KV cache {:.1f} MiB",
+             request.name.empty() ? request.path : request.name,
+             static_cast<double>(info.load_ns) / 1e9, info.architecture, info.parameter_size,
+             info.file_type, info.n_ctx, static_cast<double>(info.cache_bytes) / (1 << 20));
     Scheduler* scheduler = m->scheduler.get();
     m->thread = std::thread([scheduler] {
       while (scheduler->wait())
-        while (scheduler->step()) {}
+        while (scheduler->step()) {
+        }
     });
     return m;
   }
@@ -273,8 +284,10 @@ struct ModelPool::Impl {
       const auto all = loaded;
       for (const auto& m : all) {
         if (m->uses > 0 || m->forever()) continue;
-        if (m->deadline() <= now) retire(m);
-        else if (!next || m->deadline() < *next) next = m->deadline();
+        if (m->deadline() <= now)
+          retire(m);
+        else if (!next || m->deadline() < *next)
+          next = m->deadline();
       }
       if (!retired.empty()) {
         std::vector<std::shared_ptr<LoadedModel>> dying;
@@ -290,8 +303,10 @@ struct ModelPool::Impl {
         continue;
       }
       if (stopping) break;
-      if (next) reaper_wakes.wait_until(lock, *next);
-      else reaper_wakes.wait(lock);
+      if (next)
+        reaper_wakes.wait_until(lock, *next);
+      else
+        reaper_wakes.wait(lock);
     }
   }
 
@@ -327,12 +342,14 @@ Scheduler& ModelUse::scheduler() const {
 }
 
 void ModelUse::release() {
-  if (LoadedModel* m = std::exchange(loaded_, nullptr)) m->pool->give_back(*m);  // m may be gone afterwards
+  if (LoadedModel* m = std::exchange(loaded_, nullptr))
+    m->pool->give_back(*m);  // m may be gone afterwards
 }
 
 // ---- ModelPool ----
 
-ModelPool::ModelPool(const PoolOptions& options, ThreadPool& pool) : impl_(std::make_shared<Impl>(options, pool)) {
+ModelPool::ModelPool(const PoolOptions& options, ThreadPool& pool)
+    : impl_(std::make_shared<Impl>(options, pool)) {
   impl_->loader = std::thread([impl = impl_.get()] { impl->run_loader(); });
   impl_->reaper = std::thread([impl = impl_.get()] { impl->run_reaper(); });
 }
@@ -348,7 +365,8 @@ ModelPool::~ModelPool() {
   {
     std::unique_lock lock(impl_->mutex);
     const auto in_use = [this] {
-      return std::any_of(impl_->loaded.begin(), impl_->loaded.end(), [](const auto& m) { return m->uses > 0; });
+      return std::any_of(impl_->loaded.begin(), impl_->loaded.end(),
+                         [](const auto& m) { return m->uses > 0; });
     };
     impl_->loader_wakes.wait(lock, [&] { return !in_use(); });
     for (const auto& m : std::vector(impl_->loaded)) impl_->retire(m);
@@ -370,7 +388,8 @@ ModelPool::Ticket ModelPool::acquire(PoolRequest request, Ready ready) {
     ready(std::move(use));
     return 0;
   }
-  const auto waiting = std::count_if(impl_->queue.begin(), impl_->queue.end(), [](const Impl::Waiter& w) { return !w.loading; });
+  const auto waiting = std::count_if(impl_->queue.begin(), impl_->queue.end(),
+                                     [](const Impl::Waiter& w) { return !w.loading; });
   if (waiting >= std::max(1, impl_->options.max_queue)) {
     lock.unlock();
     ready(Error{Errc::busy, "server busy, please try again.  maximum pending requests exceeded"});
@@ -386,7 +405,8 @@ void ModelPool::cancel(Ticket ticket) {
   Ready ready;
   {
     std::lock_guard lock(impl_->mutex);
-    const auto it = std::find_if(impl_->queue.begin(), impl_->queue.end(), [&](const Impl::Waiter& w) { return w.ticket == ticket; });
+    const auto it = std::find_if(impl_->queue.begin(), impl_->queue.end(),
+                                 [&](const Impl::Waiter& w) { return w.ticket == ticket; });
     if (it == impl_->queue.end()) return;
     ready = std::move(it->ready);
     impl_->queue.erase(it);
@@ -403,17 +423,23 @@ void ModelPool::unload(const std::string& path) {
   if (m->uses == 0) impl_->retire(m);
 }
 
-void ModelPool::close() { impl_->close(); }
+void ModelPool::close() {
+  impl_->close();
+}
 
 std::vector<PoolEntry> ModelPool::list() const {
   std::lock_guard lock(impl_->mutex);
   std::vector<PoolEntry> out;
   for (const auto& m : impl_->loaded) {
     std::chrono::nanoseconds remaining = m->keep_alive;
-    if (m->uses == 0 && !m->forever()) remaining = std::max(m->deadline() - Clock::now(), Clock::duration::zero());
-    out.push_back({m->path, m->name, m->digest, m->model->info(), m->options.n_sequences, remaining});
+    if (m->uses == 0 && !m->forever())
+      remaining = std::max(m->deadline() - Clock::now(), Clock::duration::zero());
+    out.push_back(
+        {m->path, m->name, m->digest, m->model->info(), m->options.n_sequences, remaining});
   }
-  std::stable_sort(out.begin(), out.end(), [](const PoolEntry& a, const PoolEntry& b) { return a.remaining > b.remaining; });
+  std::stable_sort(out.begin(), out.end(), [](const PoolEntry& a, const PoolEntry& b) {
+    return a.remaining > b.remaining;
+  });
   return out;
 }
 

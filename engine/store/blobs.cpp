@@ -48,7 +48,8 @@ Status write_all(int fd, std::span<const std::byte> bytes, const std::string& pa
   return ok;
 }
 
-// Syncs the entry itself, so that a rename survives a power cut. Failure is harmless: some file systems refuse it.
+// Syncs the entry itself, so that a rename survives a power cut. Failure is harmless: some file
+// systems refuse it.
 void sync_folder(const std::string& folder) {
   const Descriptor d(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (d.fd >= 0) (void)::fsync(d.fd);
@@ -57,7 +58,9 @@ void sync_folder(const std::string& folder) {
 Status make_folder(const std::string& folder) {
   std::error_code ec;
   std::filesystem::create_directories(folder, ec);
-  if (ec) return Error{Errc::io, fmt::format("cannot create {}: {}: ensure path elements are traversable", folder, ec.message())};
+  if (ec)
+    return Error{Errc::io, fmt::format("cannot create {}: {}: ensure path elements are traversable",
+                                       folder, ec.message())};
   return ok;
 }
 
@@ -77,7 +80,8 @@ class TempFile {
   int fd() const { return file_.fd; }
   const std::string& path() const { return path_; }
   Status finish(const std::string& target) {
-    if (::fchmod(file_.fd, 0644) != 0 || ::fdatasync(file_.fd) != 0) return io_error("cannot write", path_);
+    if (::fchmod(file_.fd, 0644) != 0 || ::fdatasync(file_.fd) != 0)
+      return io_error("cannot write", path_);
     if (::rename(path_.c_str(), target.c_str()) != 0) return io_error("cannot rename to", target);
     path_.clear();
     sync_folder(std::filesystem::path(target).parent_path().string());
@@ -125,10 +129,13 @@ bool BlobFolder::has(std::string_view digest) const {
   return valid_digest(digest) && ::stat(path(digest).c_str(), &st) == 0 && S_ISREG(st.st_mode);
 }
 
-void BlobFolder::touch(std::string_view digest) const { (void)::utimensat(AT_FDCWD, path(digest).c_str(), nullptr, 0); }
+void BlobFolder::touch(std::string_view digest) const {
+  (void)::utimensat(AT_FDCWD, path(digest).c_str(), nullptr, 0);
+}
 
 Result<BlobInfo> BlobFolder::put(std::string_view digest, const ByteSource& source) const {
-  if (!digest.empty() && !valid_digest(digest)) return Error{Errc::invalid_argument, "invalid digest format"};
+  if (!digest.empty() && !valid_digest(digest))
+    return Error{Errc::invalid_argument, "invalid digest format"};
   ENGINE_TRY(temp, TempFile::create(folder_, "sha256-"));
   Sha256 sum;
   BlobInfo info;
@@ -143,7 +150,8 @@ Result<BlobInfo> BlobFolder::put(std::string_view digest, const ByteSource& sour
   }
   info.digest = "sha256:" + sum.hex();
   if (!digest.empty() && !equal_ignoring_case(info.digest.substr(7), digest.substr(7))) {
-    return Error{Errc::corrupt, fmt::format("digest mismatch: want {}, got {}", digest, info.digest)};
+    return Error{Errc::corrupt,
+                 fmt::format("digest mismatch: want {}, got {}", digest, info.digest)};
   }
   info.existed = has(info.digest);
   if (info.existed) {
@@ -165,7 +173,8 @@ Status BlobFolder::remove(std::string_view digest) const {
   return ok;
 }
 
-Status write_file_atomically(const std::string& temp_folder, const std::string& path, std::string_view bytes) {
+Status write_file_atomically(const std::string& temp_folder, const std::string& path,
+                             std::string_view bytes) {
   ENGINE_TRY_STATUS(make_folder(std::filesystem::path(path).parent_path().string()));
   ENGINE_TRY(temp, TempFile::create(temp_folder, "engine-manifest-"));
   ENGINE_TRY_STATUS(write_all(temp->fd(), std::as_bytes(std::span(bytes)), temp->path()));
@@ -179,7 +188,8 @@ Result<std::string> read_file(const std::string& path, size_t max_bytes) {
   while (true) {
     ENGINE_TRY(n, source(buffer));
     if (n == 0) return text;
-    if (n > max_bytes - text.size()) return Error{Errc::corrupt, fmt::format("{} is larger than {} bytes", path, max_bytes)};
+    if (n > max_bytes - text.size())
+      return Error{Errc::corrupt, fmt::format("{} is larger than {} bytes", path, max_bytes)};
     text.append(reinterpret_cast<const char*>(buffer.data()), n);
   }
 }

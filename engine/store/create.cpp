@@ -14,7 +14,10 @@ Result<ModelRecord> ModelStore::create(const ModelName& name, const CreateSpec& 
   {
     ENGINE_TRY(file, gguf::File::open(spec.gguf_path));
     if (file.shards() > 1) {
-      return Error{Errc::unsupported, spec.gguf_path + " is one part of a split file; merge the parts before adding it to the store"};
+      return Error{
+          Errc::unsupported,
+          spec.gguf_path +
+              " is one part of a split file; merge the parts before adding it to the store"};
     }
     const GgufFacts facts = describe(file);
     config.family = facts.architecture;
@@ -24,7 +27,8 @@ Result<ModelRecord> ModelStore::create(const ModelName& name, const CreateSpec& 
   }
   if (!spec.params.empty()) {
     ENGINE_TRY(params, parse_json(spec.params));
-    if (!params.is_object()) return Error{Errc::invalid_argument, "the parameters of a model must be a JSON object"};
+    if (!params.is_object())
+      return Error{Errc::invalid_argument, "the parameters of a model must be a JSON object"};
   }
 
   std::error_code ec;

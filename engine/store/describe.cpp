@@ -30,7 +30,9 @@ std::string text_key(const gguf::File& file, std::string_view key) {
   return value ? std::string(*value) : std::string();
 }
 
-bool contains(std::string_view text, std::string_view what) { return text.find(what) != std::string_view::npos; }
+bool contains(std::string_view text, std::string_view what) {
+  return text.find(what) != std::string_view::npos;
+}
 
 }  // namespace
 
@@ -53,7 +55,8 @@ GgufFacts describe(const gguf::File& file) {
       }
     }
   }
-  const auto most = std::max_element(counts.begin(), counts.end(), [](auto& a, auto& b) { return a.second < b.second; });
+  const auto most = std::max_element(counts.begin(), counts.end(),
+                                     [](auto& a, auto& b) { return a.second < b.second; });
   facts.file_type = most == counts.end() ? "unknown" : upper(traits(most->first).name);
   facts.file_type_long = facts.file_type;
   for (const FileType& t : kFileTypes) {
@@ -65,13 +68,17 @@ GgufFacts describe(const gguf::File& file) {
 
 std::string parameter_text(int64_t n) {
   const double v = static_cast<double>(n);
-  if (n >= 1'000'000'000) return n % 1'000'000'000 == 0 ? fmt::format("{}B", n / 1'000'000'000) : fmt::format("{:.1f}B", v / 1e9);
-  if (n >= 1'000'000) return n % 1'000'000 == 0 ? fmt::format("{}M", n / 1'000'000) : fmt::format("{:.2f}M", v / 1e6);
+  if (n >= 1'000'000'000)
+    return n % 1'000'000'000 == 0 ? fmt::format("{}B", n / 1'000'000'000)
+                                  : fmt::format("{:.1f}B", v / 1e9);
+  if (n >= 1'000'000)
+    return n % 1'000'000 == 0 ? fmt::format("{}M", n / 1'000'000) : fmt::format("{:.2f}M", v / 1e6);
   if (n >= 1'000) return fmt::format("{:.0f}K", v / 1e3);
   return fmt::format("{}", n);
 }
 
-std::vector<std::string> capabilities_of(const gguf::File& file, const ModelConfig& config, const std::string& template_text) {
+std::vector<std::string> capabilities_of(const gguf::File& file, const ModelConfig& config,
+                                         const std::string& template_text) {
   std::vector<std::string> out;
   const auto add = [&out](const std::string& what) {
     if (std::find(out.begin(), out.end(), what) == out.end()) out.push_back(what);
@@ -82,8 +89,11 @@ std::vector<std::string> capabilities_of(const gguf::File& file, const ModelConf
     const std::string jinja = text_key(file, "tokenizer.chat_template");
     if (contains(jinja, "tools") || contains(jinja, "tool_call")) add("tools");
     const bool tags = contains(jinja, "<think>") && contains(jinja, "</think>");
-    const bool splits = contains(jinja, "content.split('</think>')") || contains(jinja, "content.split(\"</think>\")");
-    if (tags || (splits && !contains(jinja, "reasoning_content") && !contains(jinja, "<SPECIAL_12>"))) add("thinking");
+    const bool splits = contains(jinja, "content.split('</think>')") ||
+                        contains(jinja, "content.split(\"</think>\")");
+    if (tags ||
+        (splits && !contains(jinja, "reasoning_content") && !contains(jinja, "<SPECIAL_12>")))
+      add("thinking");
   }
   add(file.has(arch + ".pooling_type") ? "embedding" : "completion");
   if (file.has(arch + ".vision.block_count")) add("vision");

@@ -12,7 +12,9 @@ namespace {
 constexpr size_t kMaxManifestBytes = size_t{4} << 20;
 constexpr size_t kMaxLayers = 65536;
 
-Error corrupt(std::string what) { return {Errc::corrupt, "invalid manifest: " + std::move(what)}; }
+Error corrupt(std::string what) {
+  return {Errc::corrupt, "invalid manifest: " + std::move(what)};
+}
 
 // "" when the key is missing or not a string.
 std::string text_of(const Json& object, const char* key) {
@@ -67,7 +69,8 @@ const Layer* Manifest::find(std::string_view media_type) const {
 }
 
 int64_t Manifest::total_size() const {
-  uint64_t sum = static_cast<uint64_t>(config.size);  // unsigned: hostile sizes may wrap, never trap
+  uint64_t sum =
+      static_cast<uint64_t>(config.size);  // unsigned: hostile sizes may wrap, never trap
   for (const Layer& layer : layers) sum += static_cast<uint64_t>(layer.size);
   return static_cast<int64_t>(sum & INT64_MAX);
 }
@@ -95,12 +98,16 @@ Result<Manifest> parse_manifest(std::string_view text) {
 std::string write_manifest(const Manifest& manifest) {
   Json layers = Json::array();
   for (const Layer& layer : manifest.layers) layers.push_back(layer_json(layer));
-  const Json json = {{"schemaVersion", 2}, {"mediaType", media::kManifest}, {"config", layer_json(manifest.config)}, {"layers", layers}};
+  const Json json = {{"schemaVersion", 2},
+                     {"mediaType", media::kManifest},
+                     {"config", layer_json(manifest.config)},
+                     {"layers", layers}};
   return dump_json(json) + "\n";
 }
 
 Result<ModelConfig> parse_config(std::string_view text) {
-  if (text.size() > kMaxManifestBytes) return Error{Errc::corrupt, "invalid model config: larger than 4 MiB"};
+  if (text.size() > kMaxManifestBytes)
+    return Error{Errc::corrupt, "invalid model config: larger than 4 MiB"};
   ENGINE_TRY(json, parse_json(text));
   if (!json.is_object()) return Error{Errc::corrupt, "invalid model config: not an object"};
   ModelConfig c;

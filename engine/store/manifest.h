@@ -1,5 +1,5 @@
-// The manifest of a model (JSON, one per name) and the config blob it points at. Written with the keys and the order Ollama uses;
-// unknown keys and unknown layer types are accepted when read.
+// The manifest of a model (JSON, one per name) and the config blob it points at. Written with the
+// keys and the order Ollama uses; unknown keys and unknown layer types are accepted when read.
 #pragma once
 
 #include <cstdint>
@@ -12,13 +12,15 @@
 namespace engine {
 
 namespace media {
-inline constexpr std::string_view kManifest = "application/vnd.docker.distribution.manifest.v2+json";
+inline constexpr std::string_view kManifest =
+    "application/vnd.docker.distribution.manifest.v2+json";
 inline constexpr std::string_view kConfig = "application/vnd.docker.container.image.v1+json";
 inline constexpr std::string_view kModel = "application/vnd.ollama.image.model";
 inline constexpr std::string_view kProjector = "application/vnd.ollama.image.projector";
 inline constexpr std::string_view kAdapter = "application/vnd.ollama.image.adapter";
 inline constexpr std::string_view kTemplate = "application/vnd.ollama.image.template";
-inline constexpr std::string_view kPrompt = "application/vnd.ollama.image.prompt";  // old name of template
+inline constexpr std::string_view kPrompt =
+    "application/vnd.ollama.image.prompt";  // old name of template
 inline constexpr std::string_view kSystem = "application/vnd.ollama.image.system";
 inline constexpr std::string_view kParams = "application/vnd.ollama.image.params";
 inline constexpr std::string_view kMessages = "application/vnd.ollama.image.messages";
@@ -39,7 +41,8 @@ struct Manifest {
   int64_t total_size() const;                            // layers and config
 };
 
-// Errc::corrupt says what is wrong: not an object, a digest not of the form sha256:<64 hex>, a negative size, above 4 MiB.
+// Errc::corrupt says what is wrong: not an object, a digest not of the form sha256:<64 hex>, a
+// negative size, above 4 MiB.
 Result<Manifest> parse_manifest(std::string_view text);
 std::string write_manifest(const Manifest& manifest);
 

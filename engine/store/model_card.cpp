@@ -40,7 +40,8 @@ int64_t number_key(const gguf::File& file, const std::string& key) {
 }
 
 Result<gguf::File> open_weights(const ModelRecord& record) {
-  if (record.model_path.empty()) return Error{Errc::corrupt, "model '" + record.name.short_form() + "' has no weights"};
+  if (record.model_path.empty())
+    return Error{Errc::corrupt, "model '" + record.name.short_form() + "' has no weights"};
   return gguf::File::open(record.model_path);
 }
 
@@ -53,9 +54,12 @@ bool ModelCard::can(std::string_view capability) const {
 Result<ModelCard> read_model_card(const ModelRecord& record) {
   ENGINE_TRY(file, open_weights(record));
   ModelCard card;
-  if (const auto arch = file.str("general.architecture", "")) card.architecture = std::string(*arch);
-  if (const auto text = file.str("tokenizer.chat_template", "")) card.chat_template = repair_utf8(*text);
-  card.capabilities = capabilities_of(file, record.config, card.chat_template.empty() ? record.template_text : std::string());
+  if (const auto arch = file.str("general.architecture", ""))
+    card.architecture = std::string(*arch);
+  if (const auto text = file.str("tokenizer.chat_template", ""))
+    card.chat_template = repair_utf8(*text);
+  card.capabilities = capabilities_of(
+      file, record.config, card.chat_template.empty() ? record.template_text : std::string());
   if (!record.projector_paths.empty() && !card.can("vision")) card.capabilities.push_back("vision");
   card.context_length = number_key(file, card.architecture + ".context_length");
   card.embedding_length = number_key(file, card.architecture + ".embedding_length");
@@ -79,7 +83,9 @@ Result<Json> tensors_json(const ModelRecord& record) {
   for (const gguf::TensorInfo tensor : file.tensors()) {
     Json shape = Json::array();
     for (int i = 0; i < tensor.rank; ++i) shape.push_back(tensor.ne[i]);
-    out.push_back(Json{{"name", repair_utf8(tensor.name)}, {"type", upper(traits(tensor.dtype).name)}, {"shape", std::move(shape)}});
+    out.push_back(Json{{"name", repair_utf8(tensor.name)},
+                       {"type", upper(traits(tensor.dtype).name)},
+                       {"shape", std::move(shape)}});
   }
   return out;
 }

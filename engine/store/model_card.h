@@ -1,5 +1,5 @@
-// ModelCard: what clients ask about a model before they use it, out of the GGUF file of a record; and the long answers of
-// `show`, metadata and tensors as JSON.
+// ModelCard: what clients ask about a model before they use it, out of the GGUF file of a record;
+// and the long answers of `show`, metadata and tensors as JSON.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 namespace engine {
 
 struct ModelCard {
-  std::string architecture, chat_template;      // chat_template: of the file, "" for none
+  std::string architecture, chat_template;  // chat_template: of the file, "" for none
   std::vector<std::string> capabilities;
   int64_t context_length = 0, embedding_length = 0;  // as trained; 0: the file does not say
 
@@ -23,8 +23,8 @@ struct ModelCard {
 
 Result<ModelCard> read_model_card(const ModelRecord& record);
 
-// All metadata by key, without general.name and the chat template, with general.parameter_count. Arrays that are not empty are null
-// unless verbose.
+// All metadata by key, without general.name and the chat template, with general.parameter_count.
+// Arrays that are not empty are null unless verbose.
 Result<Json> metadata_json(const ModelRecord& record, bool verbose);
 // [{"name", "type", "shape"}], shapes as in the file.
 Result<Json> tensors_json(const ModelRecord& record);

@@ -23,9 +23,13 @@ namespace {
 namespace fs = std::filesystem;
 constexpr size_t kMaxManifestFile = (size_t{4} << 20) + 1;
 
-std::string hex_of(std::string_view bytes) { return sha256_hex(std::as_bytes(std::span(bytes.data(), bytes.size()))); }
+std::string hex_of(std::string_view bytes) {
+  return sha256_hex(std::as_bytes(std::span(bytes.data(), bytes.size())));
+}
 
-Error not_found(const ModelName& name) { return {Errc::not_found, "model '" + name.short_form() + "' not found"}; }
+Error not_found(const ModelName& name) {
+  return {Errc::not_found, "model '" + name.short_form() + "' not found"};
+}
 
 std::vector<std::string> entries(const std::string& folder, bool folders) {
   std::vector<std::string> out;
@@ -67,7 +71,8 @@ void append_digests(const Manifest& manifest, std::set<std::string>& out) {
 
 bool env_is_true(Env name) {
   const std::string v = env(name);
-  return !v.empty() && v != "0" && v != "f" && v != "F" && v != "false" && v != "FALSE" && v != "False";
+  return !v.empty() && v != "0" && v != "f" && v != "F" && v != "false" && v != "FALSE" &&
+         v != "False";
 }
 
 }  // namespace
@@ -78,7 +83,9 @@ Result<ModelStore> ModelStore::open_default() {
   if (const std::string root = env(Env::OLLAMA_MODELS); !root.empty()) return ModelStore(root);
   const char* home = std::getenv("HOME");
   if (home == nullptr || *home == 0) {
-    return Error{Errc::invalid_argument, "no model store: neither OLLAMA_MODELS nor HOME is set; set OLLAMA_MODELS to a folder"};
+    return Error{
+        Errc::invalid_argument,
+        "no model store: neither OLLAMA_MODELS nor HOME is set; set OLLAMA_MODELS to a folder"};
   }
   return ModelStore(std::string(home) + "/.ollama/models");
 }
@@ -93,7 +100,8 @@ std::vector<ModelName> ModelStore::names() const {
   for (const std::string& host : entries(base, true)) {
     for (const std::string& space : entries(base + "/" + host, true)) {
       for (const std::string& model : entries(base + "/" + host + "/" + space, true)) {
-        for (const std::string& tag : entries(base + "/" + host + "/" + space + "/" + model, false)) {
+        for (const std::string& tag :
+             entries(base + "/" + host + "/" + space + "/" + model, false)) {
           const auto name = parse_model_name(host + "/" + space + "/" + model + ":" + tag);
           if (!name) {
             log_warn("ignoring {}/{}/{}/{}: not a valid model name", host, space, model, tag);
@@ -115,7 +123,8 @@ ModelName ModelStore::spelling(const ModelName& name) const {
     if (n.same(name)) return n;
   }
   ModelName out = name;
-  for (std::string ModelName::*part : {&ModelName::host, &ModelName::space, &ModelName::model, &ModelName::tag}) {
+  for (std::string ModelName::*part :
+       {&ModelName::host, &ModelName::space, &ModelName::model, &ModelName::tag}) {
     for (const ModelName& n : known) {
       if (equal_ignoring_case(n.*part, name.*part)) {
         out.*part = n.*part;
@@ -140,17 +149,20 @@ Result<ModelName> ModelStore::mount_file(const std::string& path) {
   r.name.tag = kDefaultTag;
   r.name.model = fs::path(path).stem().string().substr(0, 80);
   for (char& c : r.name.model) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '.';
     if (!plain) c = '_';
   }
-  if (r.name.model.empty() || r.name.model[0] == '-' || r.name.model[0] == '.') r.name.model = "file";
+  if (r.name.model.empty() || r.name.model[0] == '-' || r.name.model[0] == '.')
+    r.name.model = "file";
   struct stat st;
   if (::stat(path.c_str(), &st) == 0) {
     r.modified = st.st_mtim.tv_sec;
     r.modified_ns = st.st_mtim.tv_nsec;
   }
   r.size = static_cast<int64_t>(file.size());
-  r.digest = hex_of(fmt::format("{}:{}:{}", fs::absolute(path).string(), r.modified, r.modified_ns));
+  r.digest =
+      hex_of(fmt::format("{}:{}:{}", fs::absolute(path).string(), r.modified, r.modified_ns));
   r.config.family = facts.architecture;
   r.config.families = {facts.architecture};
   r.config.parameter_size = parameter_text(facts.n_params);
@@ -169,7 +181,8 @@ Result<ModelRecord> ModelStore::find(const ModelName& asked) const {
   auto file = read_manifest(manifest_path(r.name));
   if (!file) {
     if (file.error().code == Errc::not_found) return not_found(asked);
-    return Error{file.error().code, fmt::format("model '{}': {}", r.name.short_form(), file.error().message)};
+    return Error{file.error().code,
+                 fmt::format("model '{}': {}", r.name.short_form(), file.error().message)};
   }
   r.digest = file->digest;
   r.modified = file->modified;
@@ -193,11 +206,12 @@ Result<ModelRecord> ModelStore::find(const ModelName& asked) const {
     } else if (type == media::kLicense) {
       ENGINE_TRY(text, blobs_.read_text(layer.digest));
       r.licenses.push_back(std::move(text));
-    } else if (std::string* target = type == media::kTemplate || type == media::kPrompt ? &r.template_text
-                                     : type == media::kSystem                            ? &r.system
-                                     : type == media::kParams                            ? &r.params
-                                     : type == media::kMessages                          ? &r.messages
-                                                                                         : nullptr) {
+    } else if (std::string* target = type == media::kTemplate || type == media::kPrompt
+                                         ? &r.template_text
+                                     : type == media::kSystem   ? &r.system
+                                     : type == media::kParams   ? &r.params
+                                     : type == media::kMessages ? &r.messages
+                                                                : nullptr) {
       ENGINE_TRY(text, blobs_.read_text(layer.digest));
       *target = std::move(text);
     }
@@ -230,7 +244,9 @@ std::vector<ListedModel> ModelStore::list() const {
     }
     out.push_back(std::move(m));
   }
-  std::stable_sort(out.begin(), out.end(), [](const ListedModel& a, const ListedModel& b) { return a.modified > b.modified; });
+  std::stable_sort(out.begin(), out.end(), [](const ListedModel& a, const ListedModel& b) {
+    return a.modified > b.modified;
+  });
   return out;
 }
 
@@ -239,7 +255,8 @@ Status ModelStore::copy(const ModelName& from, const ModelName& to) const {
   const std::string target = manifest_path(spelling(to));
   auto bytes = read_file(source, kMaxManifestFile);
   if (!bytes) {
-    if (bytes.error().code == Errc::not_found) return Error{Errc::not_found, "model \"" + from.short_form() + "\" not found"};
+    if (bytes.error().code == Errc::not_found)
+      return Error{Errc::not_found, "model \"" + from.short_form() + "\" not found"};
     return bytes.error();
   }
   if (source == target) return ok;
@@ -252,13 +269,15 @@ Status ModelStore::remove(const ModelName& asked) const {
   auto file = read_manifest(path);
   if (!file && file.error().code == Errc::not_found) return not_found(asked);
   std::error_code ec;
-  if (!fs::remove(path, ec) || ec) return Error{Errc::io, fmt::format("cannot remove {}: {}", path, ec.message())};
+  if (!fs::remove(path, ec) || ec)
+    return Error{Errc::io, fmt::format("cannot remove {}: {}", path, ec.message())};
   remove_empty_folders();
   // A manifest that could not be read names nothing that could be removed.
   return file ? remove_unused(file->manifest) : Status(ok);
 }
 
-// Removes what `old` named and nobody names any more. Requires: the manifest of `old` is gone or replaced.
+// Removes what `old` named and nobody names any more. Requires: the manifest of `old` is gone or
+// replaced.
 Status ModelStore::remove_unused(const Manifest& old) const {
   std::set<std::string> candidates, used;
   append_digests(old, candidates);
@@ -279,8 +298,11 @@ void ModelStore::remove_empty_folders() const {
     std::error_code ignored;
     if (it->is_directory(ignored) && !it->is_symlink(ignored)) folders.push_back(it->path());
   }
-  // Longest paths first: children before parents. A folder with something in it refuses to go, which is what we want.
-  std::sort(folders.begin(), folders.end(), [](const fs::path& a, const fs::path& b) { return a.native().size() > b.native().size(); });
+  // Longest paths first: children before parents. A folder with something in it refuses to go,
+  // which is what we want.
+  std::sort(folders.begin(), folders.end(), [](const fs::path& a, const fs::path& b) {
+    return a.native().size() > b.native().size();
+  });
   for (const fs::path& folder : folders) ::rmdir(folder.c_str());
 }
 
@@ -328,28 +350,40 @@ Result<LocatedModel> locate_model(const ModelStore& store, std::string_view text
   m.shown = text;
   std::error_code ec;
   const bool is_file = fs::is_regular_file(fs::path(m.shown), ec);
-  const bool looks_like_path = text.starts_with("/") || text.starts_with("./") || text.starts_with("../") || text.ends_with(".gguf");
+  const bool looks_like_path = text.starts_with("/") || text.starts_with("./") ||
+                               text.starts_with("../") || text.ends_with(".gguf");
   if (is_file) {
     char magic[4] = {};
     std::ifstream(m.shown, std::ios::binary).read(magic, sizeof magic);
     const std::string_view found(magic, sizeof magic);
-    if (found == "GGUF" || looks_like_path) {  // a path to something else fails in the reader, which says why
+    if (found == "GGUF" ||
+        looks_like_path) {  // a path to something else fails in the reader, which says why
       m.path = m.shown;
       return m;
     }
   } else if (looks_like_path && fs::is_directory(fs::path(m.shown), ec)) {
-    return Error{Errc::invalid_argument, fmt::format("{} is a folder; give the path of a GGUF file", text)};
+    return Error{Errc::invalid_argument,
+                 fmt::format("{} is a folder; give the path of a GGUF file", text)};
   } else if (looks_like_path) {
-    return Error{Errc::not_found, fmt::format("{} does not exist; give the path of a GGUF file, or a name that `engine list` shows", text)};
+    return Error{
+        Errc::not_found,
+        fmt::format(
+            "{} does not exist; give the path of a GGUF file, or a name that `engine list` shows",
+            text)};
   }
   ENGINE_TRY(name, parse_user_name(text));
   auto record = store.find(name);
   if (!record) {
     if (record.error().code != Errc::not_found || store.has(name)) return record.error();
-    return Error{Errc::not_found, fmt::format("model '{}' not found; `engine list` shows the models of this machine, and the path of "
-                                              "a GGUF file is accepted too", text)};
+    return Error{
+        Errc::not_found,
+        fmt::format(
+            "model '{}' not found; `engine list` shows the models of this machine, and the path of "
+            "a GGUF file is accepted too",
+            text)};
   }
-  if (record->model_path.empty()) return Error{Errc::unsupported, fmt::format("model '{}' has no weights on this machine", text)};
+  if (record->model_path.empty())
+    return Error{Errc::unsupported, fmt::format("model '{}' has no weights on this machine", text)};
   m.record = std::move(*record);
   m.path = m.record.model_path;
   m.in_store = true;

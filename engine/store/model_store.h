@@ -1,6 +1,8 @@
-// ModelStore: the models on this machine, in the same tree and files as Ollama's store, so that both programs can share it.
+// ModelStore: the models on this machine, in the same tree and files as Ollama's store, so that
+// both programs can share it.
 //   <root>/manifests/<host>/<namespace>/<model>/<tag>    one manifest per name
-//   <root>/blobs/sha256-<64 hex>                         weights, templates, parameters ... by content
+//   <root>/blobs/sha256-<64 hex>                         weights, templates, parameters ... by
+//   content
 // Thread-safe but for mount_file(): it holds only paths, and every call looks at the files.
 #pragma once
 
@@ -18,23 +20,23 @@ namespace engine {
 
 // A model as the store knows it. Texts are empty where the model has none.
 struct ModelRecord {
-  ModelName name;            // spelled as in the store
-  std::string digest;        // 64 hex: SHA-256 of the manifest file; equal manifests have equal digests
-  int64_t size = 0;          // bytes of all layers and the config
-  int64_t modified = 0;      // seconds since 1970
-  int64_t modified_ns = 0;   // and the nanoseconds of that second
+  ModelName name;        // spelled as in the store
+  std::string digest;    // 64 hex: SHA-256 of the manifest file; equal manifests have equal digests
+  int64_t size = 0;      // bytes of all layers and the config
+  int64_t modified = 0;  // seconds since 1970
+  int64_t modified_ns = 0;  // and the nanoseconds of that second
   Manifest manifest;
   ModelConfig config;
-  std::string model_path;    // blob of the weights (the last model layer); "" for hosted models
+  std::string model_path;  // blob of the weights (the last model layer); "" for hosted models
   std::vector<std::string> projector_paths, adapter_paths;
-  std::string parent;        // where the weights came from: `from` of the model layer
+  std::string parent;  // where the weights came from: `from` of the model layer
   std::string template_text, system;
-  std::string params;        // JSON object of options, "" for none
-  std::string messages;      // JSON list of {"role", "content"}, "" for none
+  std::string params;    // JSON object of options, "" for none
+  std::string messages;  // JSON list of {"role", "content"}, "" for none
   std::vector<std::string> licenses;
 };
 
-struct ListedModel {         // what a listing needs; read without the text blobs
+struct ListedModel {  // what a listing needs; read without the text blobs
   ModelName name;
   std::string digest;
   int64_t size = 0, modified = 0, modified_ns = 0;
@@ -45,16 +47,16 @@ struct ListedModel {         // what a listing needs; read without the text blob
 struct CreateSpec {
   std::string gguf_path;
   std::string template_text, system;
-  std::string params;        // JSON object
+  std::string params;  // JSON object
   std::vector<std::string> licenses;
 };
 
 // What a command line calls MODEL: a file, or a name in the store.
 struct LocatedModel {
-  std::string path;          // of the GGUF file
-  std::string shown;         // the text the user gave
+  std::string path;   // of the GGUF file
+  std::string shown;  // the text the user gave
   bool in_store = false;
-  ModelRecord record;        // Requires: in_store
+  ModelRecord record;  // Requires: in_store
 };
 
 class ModelStore {
@@ -66,31 +68,38 @@ class ModelStore {
   const std::string& root() const { return root_; }
   const BlobFolder& blobs() const { return blobs_; }
 
-  // The name as an existing manifest spells it: an exact match, else the whole name up to case, else part by part.
+  // The name as an existing manifest spells it: an exact match, else the whole name up to case,
+  // else part by part.
   ModelName spelling(const ModelName& name) const;
   bool has(const ModelName& name) const;
-  // Errc::not_found "model '<short form>' not found"; corrupt names the manifest or the missing blob.
+  // Errc::not_found "model '<short form>' not found"; corrupt names the manifest or the missing
+  // blob.
   Result<ModelRecord> find(const ModelName& name) const;
   // Newest first. Broken manifests are skipped with a warning.
   std::vector<ListedModel> list() const;
 
-  // A GGUF file outside of the store under a name made from its file name; known to this object only. Nothing is written.
+  // A GGUF file outside of the store under a name made from its file name; known to this object
+  // only. Nothing is written.
   Result<ModelName> mount_file(const std::string& path);
 
-  // Copies the bytes of the manifest: both names have the same digest then. The same name twice is a no-op.
+  // Copies the bytes of the manifest: both names have the same digest then. The same name twice is
+  // a no-op.
   Status copy(const ModelName& from, const ModelName& to) const;
   // Removes the manifest, empty folders, and every blob that no other manifest names.
   Status remove(const ModelName& name) const;
 
-  Result<BlobInfo> put_blob(std::string_view digest, const ByteSource& source) const { return blobs_.put(digest, source); }
+  Result<BlobInfo> put_blob(std::string_view digest, const ByteSource& source) const {
+    return blobs_.put(digest, source);
+  }
   // A layer of the given type from text.
   Result<Layer> put_layer(std::string_view media_type, std::string_view text) const;
   Status write(const ModelName& name, const Manifest& manifest) const;
-  // Checks the file by parsing it, copies it into the store, writes config and manifest, drops blobs only the old version used.
+  // Checks the file by parsing it, copies it into the store, writes config and manifest, drops
+  // blobs only the old version used.
   Result<ModelRecord> create(const ModelName& name, const CreateSpec& spec) const;
 
-  // At the start of a server: removes blobs and left-overs that are older than one hour and that no manifest names. Does nothing when
-  // OLLAMA_NOPRUNE is set or a manifest is broken.
+  // At the start of a server: removes blobs and left-overs that are older than one hour and that no
+  // manifest names. Does nothing when OLLAMA_NOPRUNE is set or a manifest is broken.
   void prune() const;
 
  private:
@@ -104,7 +113,8 @@ class ModelStore {
   std::vector<ModelRecord> mounts_;
 };
 
-// text names an existing GGUF file, or else a model of the store. Errors say which of the two was tried.
+// text names an existing GGUF file, or else a model of the store. Errors say which of the two was
+// tried.
 Result<LocatedModel> locate_model(const ModelStore& store, std::string_view text);
 
 }  // namespace engine

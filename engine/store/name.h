@@ -1,5 +1,5 @@
-// ModelName: the four parts of a model's name, as Ollama's store and registry read them (`host/namespace/model:tag`).
-// Digests ("sha256:...") are not part of a name.
+// ModelName: the four parts of a model's name, as Ollama's store and registry read them
+// (`host/namespace/model:tag`). Digests ("sha256:...") are not part of a name.
 #pragma once
 
 #include <string>
@@ -9,7 +9,8 @@
 
 namespace engine {
 
-// The host an unqualified name belongs to: the folder under manifests/ of every existing store that has a child "library".
+// The host an unqualified name belongs to: the folder under manifests/ of every existing store that
+// has a child "library".
 inline constexpr std::string_view kDefaultHost = "registry.ollama.ai";
 inline constexpr std::string_view kDefaultNamespace = "library";
 inline constexpr std::string_view kDefaultTag = "latest";
@@ -30,8 +31,9 @@ struct ModelName {
 // Missing parts are filled from the defaults. Errc::invalid_argument: "invalid model name".
 Result<ModelName> parse_model_name(std::string_view text);
 
-// A name as a user writes it: the suffix ":local" is removed. Errors of kind invalid_argument ("model is required", both suffixes at
-// once) and unsupported (names of hosted models: ":cloud" and tags that end in "-cloud").
+// A name as a user writes it: the suffix ":local" is removed. Errors of kind invalid_argument
+// ("model is required", both suffixes at once) and unsupported (names of hosted models: ":cloud"
+// and tags that end in "-cloud").
 Result<ModelName> parse_user_name(std::string_view text);
 
 // "sha256:<64 hex>" or "sha256-<64 hex>".

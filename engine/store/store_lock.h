@@ -1,5 +1,6 @@
-// A lock between processes of ours over one store: shared while blobs are added, exclusive while unused ones are removed. Where the
-// file cannot be made (read-only store) there is nothing to protect and the lock is none.
+// A lock between processes of ours over one store: shared while blobs are added, exclusive while
+// unused ones are removed. Where the file cannot be made (read-only store) there is nothing to
+// protect and the lock is none.
 #pragma once
 
 #include <string>

@@ -49,7 +49,8 @@ double stddev(const std::vector<double>& v) {
 class TokenSource {
  public:
   TokenSource(const Model& model) : n_vocab_(model.info().n_vocab) {
-    if (const Tokenizer* t = model.tokenizer(); t != nullptr && t->vocabulary().rules().add_bos) bos_ = t->ids().bos;
+    if (const Tokenizer* t = model.tokenizer(); t != nullptr && t->vocabulary().rules().add_bos)
+      bos_ = t->ids().bos;
   }
   std::vector<Token> take(int n, bool begins) {
     std::vector<Token> tokens(static_cast<size_t>(n));
@@ -87,14 +88,16 @@ class Runner {
   }
   Status prompt(int n) { return feed(tokens_.take(n, test_.n_depth == 0)); }
   Status generate(int n) {
-    for (int i = 0; i < n; ++i) ENGINE_TRY_STATUS(feed(tokens_.take(1, test_.n_depth == 0 && test_.n_prompt == 0 && i == 0)));
+    for (int i = 0; i < n; ++i)
+      ENGINE_TRY_STATUS(feed(tokens_.take(1, test_.n_depth == 0 && test_.n_prompt == 0 && i == 0)));
     return ok;
   }
 
  private:
   // Logits of the last token of each batch, as a program that goes on with them would ask.
   Status feed(const std::vector<Token>& tokens) {
-    const size_t step = static_cast<size_t>(std::max(1, std::min({model_.max_rows(), test_.n_ubatch, test_.n_batch})));
+    const size_t step = static_cast<size_t>(
+        std::max(1, std::min({model_.max_rows(), test_.n_ubatch, test_.n_batch})));
     const size_t batch = static_cast<size_t>(test_.n_batch);
     for (size_t at = 0; at < tokens.size();) {
       const size_t batch_end = std::min(tokens.size(), (at / batch + 1) * batch);
@@ -140,8 +143,8 @@ std::vector<BenchCase> cases_of(const BenchGrid& g) {
 }
 
 bool same_load(const BenchCase& a, const BenchCase& b) {
-  return a.model.path == b.model.path && a.model.synth == b.model.synth && a.n_ubatch == b.n_ubatch && a.kv_type == b.kv_type &&
-         a.n_threads == b.n_threads;
+  return a.model.path == b.model.path && a.model.synth == b.model.synth &&
+         a.n_ubatch == b.n_ubatch && a.kv_type == b.kv_type && a.n_threads == b.n_threads;
 }
 
 void describe_model(const Model& model, BenchRow& row) {
@@ -155,21 +158,26 @@ void describe_model(const Model& model, BenchRow& row) {
     file_type = facts.file_type_long;
     row.model_size = facts.tensor_bytes;
     row.n_params = facts.n_params;
-    if (const auto n = file->u32(info.architecture + ".expert_count", 0)) n_expert = static_cast<int>(*n);
+    if (const auto n = file->u32(info.architecture + ".expert_count", 0))
+      n_expert = static_cast<int>(*n);
   }
   row.bytes_per_token = static_cast<int64_t>(info.weight_bytes);
-  row.model_type = fmt::format("{} {} {}", info.architecture, model_size_label(info.architecture, info.n_layer, info.n_embd, info.n_vocab, n_expert),
-                               file_type);
+  row.model_type = fmt::format(
+      "{} {} {}", info.architecture,
+      model_size_label(info.architecture, info.n_layer, info.n_embd, info.n_vocab, n_expert),
+      file_type);
 }
 
-Result<BenchRow> measure(Model& model, const BenchCase& test, const BenchGrid& grid, const std::function<void(std::string_view)>& progress) {
+Result<BenchRow> measure(Model& model, const BenchCase& test, const BenchGrid& grid,
+                         const std::function<void(std::string_view)>& progress) {
   BenchRow row;
   row.test = test;
   describe_model(model, row);
   row.test_time = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
   const int need = test.n_prompt + test.n_gen + test.n_depth;
   if (need > model.info().n_ctx) {
-    return Error{Errc::invalid_argument, fmt::format("{} tokens do not fit into the context of {}", need, model.info().n_ctx)};
+    return Error{Errc::invalid_argument, fmt::format("{} tokens do not fit into the context of {}",
+                                                     need, model.info().n_ctx)};
   }
   Runner runner(model, test);
   if (grid.warmup) {
@@ -191,7 +199,8 @@ Result<BenchRow> measure(Model& model, const BenchCase& test, const BenchGrid& g
     const auto start = Clock::now();
     if (test.n_prompt > 0) ENGINE_TRY_STATUS(runner.prompt(test.n_prompt));
     if (test.n_gen > 0) ENGINE_TRY_STATUS(runner.generate(test.n_gen));
-    row.samples_ns.push_back(std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count());
+    row.samples_ns.push_back(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count());
   }
   return row;
 }
@@ -200,13 +209,23 @@ Result<BenchRow> measure(Model& model, const BenchCase& test, const BenchGrid& g
 
 std::vector<double> BenchRow::samples_ts() const {
   std::vector<double> out;
-  for (const int64_t ns : samples_ns) out.push_back(1e9 * (test.n_prompt + test.n_gen) / static_cast<double>(std::max<int64_t>(ns, 1)));
+  for (const int64_t ns : samples_ns)
+    out.push_back(1e9 * (test.n_prompt + test.n_gen) /
+                  static_cast<double>(std::max<int64_t>(ns, 1)));
   return out;
 }
-double BenchRow::avg_ns() const { return mean({samples_ns.begin(), samples_ns.end()}); }
-double BenchRow::stddev_ns() const { return stddev({samples_ns.begin(), samples_ns.end()}); }
-double BenchRow::avg_ts() const { return mean(samples_ts()); }
-double BenchRow::stddev_ts() const { return stddev(samples_ts()); }
+double BenchRow::avg_ns() const {
+  return mean({samples_ns.begin(), samples_ns.end()});
+}
+double BenchRow::stddev_ns() const {
+  return stddev({samples_ns.begin(), samples_ns.end()});
+}
+double BenchRow::avg_ts() const {
+  return mean(samples_ts());
+}
+double BenchRow::stddev_ts() const {
+  return stddev(samples_ts());
+}
 
 std::string BenchRow::test_name() const {
   std::string s;
@@ -216,9 +235,13 @@ std::string BenchRow::test_name() const {
   return s;
 }
 
-double BenchRow::gb_per_s() const { return test.n_prompt > 0 ? 0 : avg_ts() * static_cast<double>(bytes_per_token) / 1e9; }
+double BenchRow::gb_per_s() const {
+  return test.n_prompt > 0 ? 0 : avg_ts() * static_cast<double>(bytes_per_token) / 1e9;
+}
 
-Status run_bench(const BenchGrid& grid, ThreadPool& pool, const std::function<void(const BenchRow&)>& on_row, const BenchProgress& progress) {
+Status run_bench(const BenchGrid& grid, ThreadPool& pool,
+                 const std::function<void(const BenchRow&)>& on_row,
+                 const BenchProgress& progress) {
   const std::vector<BenchCase> cases = cases_of(grid);
   int longest = 0;
   for (const BenchCase& c : cases) longest = std::max(longest, c.n_prompt + c.n_gen + c.n_depth);
@@ -236,7 +259,8 @@ Status run_bench(const BenchGrid& grid, ThreadPool& pool, const std::function<vo
       options.max_rows = std::min(test.n_ubatch, test.n_batch);
       options.threads = test.n_threads;
       options.kv_type = test.kv_type == "q8_0" ? DType::q8_0 : DType::f16;
-      auto loaded = test.model.synth.empty() ? Model::load(test.model.path, options, pool) : load_synth(test.model.synth, options, pool);
+      auto loaded = test.model.synth.empty() ? Model::load(test.model.path, options, pool)
+                                             : load_synth(test.model.synth, options, pool);
       if (!loaded) return loaded.error();
       model = std::move(*loaded);
     }
@@ -246,17 +270,24 @@ Status run_bench(const BenchGrid& grid, ThreadPool& pool, const std::function<vo
   return ok;
 }
 
-std::string model_size_label(std::string_view arch, int n_layer, int n_embd, int n_vocab, int n_expert) {
-  if (arch == "llama" && n_expert == 8) return n_layer == 32 ? "8x7B" : n_layer == 56 ? "8x22B" : "?B";
-  if (arch == "llama" && n_layer == 32) return n_vocab == 49152 ? "3B" : n_vocab < 40000 ? "7B" : "8B";
+std::string model_size_label(std::string_view arch, int n_layer, int n_embd, int n_vocab,
+                             int n_expert) {
+  if (arch == "llama" && n_expert == 8)
+    return n_layer == 32 ? "8x7B" : n_layer == 56 ? "8x22B" : "?B";
+  if (arch == "llama" && n_layer == 32)
+    return n_vocab == 49152 ? "3B" : n_vocab < 40000 ? "7B" : "8B";
   for (const SizeLabel& s : kSizes) {
-    if (s.arch == arch && s.n_layer == n_layer && (s.n_embd == 0 || s.n_embd == n_embd)) return s.label;
+    if (s.arch == arch && s.n_layer == n_layer && (s.n_embd == 0 || s.n_embd == n_embd))
+      return s.label;
   }
   return "?B";
 }
 
 Status parse_bench_ints(std::string_view text, std::vector<int>& out) {
-  const Error bad{Errc::invalid_argument, fmt::format("not a list of numbers: \"{}\" (like 512, 1,2,8, 1-4, 128-512+128 or 1-64*2)", text)};
+  const Error bad{
+      Errc::invalid_argument,
+      fmt::format("not a list of numbers: \"{}\" (like 512, 1,2,8, 1-4, 128-512+128 or 1-64*2)",
+                  text)};
   const auto number = [](std::string_view& s, int& value) {
     const auto [end, code] = std::from_chars(s.data(), s.data() + s.size(), value);
     if (code != std::errc() || value < 0) return false;
@@ -274,7 +305,8 @@ Status parse_bench_ints(std::string_view text, std::vector<int>& out) {
       if (!text.empty() && (text.front() == '+' || text.front() == '*')) {
         how = text.front();
         text.remove_prefix(1);
-        if (!number(text, amount) || amount < (how == '*' ? 2 : 1) || (how == '*' && first == 0)) return bad;
+        if (!number(text, amount) || amount < (how == '*' ? 2 : 1) || (how == '*' && first == 0))
+          return bad;
       }
     }
     for (int64_t v = first; v <= last; v = how == '+' ? v + amount : v * amount) {

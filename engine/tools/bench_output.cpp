@@ -20,24 +20,55 @@ struct Field {
   std::string value;
 };
 
-std::string number(double v) { return fmt::format("{}", static_cast<int64_t>(std::llround(v))); }
+std::string number(double v) {
+  return fmt::format("{}", static_cast<int64_t>(std::llround(v)));
+}
 
 std::vector<Field> fields_of(const BenchRow& r, const BenchContext& c) {
   const BenchCase& t = r.test;
   const auto n = [](int64_t v) { return fmt::format("{}", v); };
   using enum Kind;
-  return {{"build_commit", text, c.build_commit}, {"build_number", integer, n(c.build_number)}, {"cpu_info", text, c.cpu_info},
-          {"gpu_info", text, ""}, {"backends", text, "CPU"}, {"model_filename", text, t.model.shown}, {"model_type", text, r.model_type},
-          {"model_size", integer, n(r.model_size)}, {"model_n_params", integer, n(r.n_params)}, {"n_batch", integer, n(t.n_batch)},
-          {"n_ubatch", integer, n(t.n_ubatch)}, {"n_threads", integer, n(t.n_threads)}, {"cpu_mask", text, "0x0"},
-          {"cpu_strict", boolean, "0"}, {"poll", integer, "50"}, {"type_k", text, t.kv_type}, {"type_v", text, t.kv_type},
-          {"n_gpu_layers", integer, "-1"}, {"n_cpu_moe", integer, "0"}, {"split_mode", text, "layer"}, {"main_gpu", integer, "0"},
-          {"no_kv_offload", boolean, "0"}, {"flash_attn", integer, "-1"}, {"devices", text, "auto"}, {"tensor_split", text, "0.00"},
-          {"tensor_buft_overrides", text, "none"}, {"load_mode", text, "auto"}, {"lazy_mode", text, "auto"}, {"embeddings", boolean, "0"},
-          {"no_op_offload", integer, "0"}, {"no_host", boolean, "0"}, {"repack", boolean, "1"}, {"fit_target", integer, "0"},
-          {"fit_min_ctx", integer, "0"}, {"n_prompt", integer, n(t.n_prompt)}, {"n_gen", integer, n(t.n_gen)},
-          {"n_depth", integer, n(t.n_depth)}, {"test_time", text, r.test_time}, {"avg_ns", integer, number(r.avg_ns())},
-          {"stddev_ns", integer, number(r.stddev_ns())}, {"avg_ts", real, fmt::format("{:.6f}", r.avg_ts())},
+  return {{"build_commit", text, c.build_commit},
+          {"build_number", integer, n(c.build_number)},
+          {"cpu_info", text, c.cpu_info},
+          {"gpu_info", text, ""},
+          {"backends", text, "CPU"},
+          {"model_filename", text, t.model.shown},
+          {"model_type", text, r.model_type},
+          {"model_size", integer, n(r.model_size)},
+          {"model_n_params", integer, n(r.n_params)},
+          {"n_batch", integer, n(t.n_batch)},
+          {"n_ubatch", integer, n(t.n_ubatch)},
+          {"n_threads", integer, n(t.n_threads)},
+          {"cpu_mask", text, "0x0"},
+          {"cpu_strict", boolean, "0"},
+          {"poll", integer, "50"},
+          {"type_k", text, t.kv_type},
+          {"type_v", text, t.kv_type},
+          {"n_gpu_layers", integer, "-1"},
+          {"n_cpu_moe", integer, "0"},
+          {"split_mode", text, "layer"},
+          {"main_gpu", integer, "0"},
+          {"no_kv_offload", boolean, "0"},
+          {"flash_attn", integer, "-1"},
+          {"devices", text, "auto"},
+          {"tensor_split", text, "0.00"},
+          {"tensor_buft_overrides", text, "none"},
+          {"load_mode", text, "auto"},
+          {"lazy_mode", text, "auto"},
+          {"embeddings", boolean, "0"},
+          {"no_op_offload", integer, "0"},
+          {"no_host", boolean, "0"},
+          {"repack", boolean, "1"},
+          {"fit_target", integer, "0"},
+          {"fit_min_ctx", integer, "0"},
+          {"n_prompt", integer, n(t.n_prompt)},
+          {"n_gen", integer, n(t.n_gen)},
+          {"n_depth", integer, n(t.n_depth)},
+          {"test_time", text, r.test_time},
+          {"avg_ns", integer, number(r.avg_ns())},
+          {"stddev_ns", integer, number(r.stddev_ns())},
+          {"avg_ts", real, fmt::format("{:.6f}", r.avg_ts())},
           {"stddev_ts", real, fmt::format("{:.6f}", r.stddev_ts())}};
 }
 
@@ -46,7 +77,10 @@ std::vector<std::string> json_pairs(const BenchRow& r, const BenchContext& c) {
   std::vector<std::string> out;
   const auto quoted = [](const std::string& s) { return dump_json(Json(s)); };
   for (const Field& f : fields_of(r, c)) {
-    out.push_back(fmt::format("\"{}\": {}", f.name, f.kind == Kind::text ? quoted(f.value) : f.kind == Kind::boolean ? (f.value == "1" ? "true" : "false") : f.value));
+    out.push_back(fmt::format("\"{}\": {}", f.name,
+                              f.kind == Kind::text      ? quoted(f.value)
+                              : f.kind == Kind::boolean ? (f.value == "1" ? "true" : "false")
+                                                        : f.value));
   }
   std::string ns, ts;
   for (const int64_t v : r.samples_ns) ns += fmt::format("{}{}", ns.empty() ? "" : ", ", v);
@@ -64,11 +98,14 @@ class Markdown : public BenchPrinter {
  public:
   explicit Markdown(const BenchContext& c) : c_(c) {}
   std::string header() const override {
-    std::string line = fmt::format("| {:<30} | {:>10} | {:>10} | {:<10} | {:>7} |", "model", "size", "params", "backend", "threads");
-    std::string rule = fmt::format("| {:-<30} | {:->9}: | {:->9}: | {:-<10} | {:->6}: |", "", "", "", "", "");
+    std::string line = fmt::format("| {:<30} | {:>10} | {:>10} | {:<10} | {:>7} |", "model", "size",
+                                   "params", "backend", "threads");
+    std::string rule =
+        fmt::format("| {:-<30} | {:->9}: | {:->9}: | {:-<10} | {:->6}: |", "", "", "", "", "");
     const auto column = [&](const char* name, int width, bool left) {
       line += left ? fmt::format(" {:<{}} |", name, width) : fmt::format(" {:>{}} |", name, width);
-      rule += left ? fmt::format(" {:-<{}} |", "", width) : fmt::format(" {:->{}}: |", "", width - 1);
+      rule +=
+          left ? fmt::format(" {:-<{}} |", "", width) : fmt::format(" {:->{}}: |", "", width - 1);
     };
     if (c_.batch_column) column("n_batch", 7, false);
     if (c_.ubatch_column) column("n_ubatch", 8, false);
@@ -80,16 +117,22 @@ class Markdown : public BenchPrinter {
   std::string row(const BenchRow& r) override {
     const BenchCase& t = r.test;
     const double size = static_cast<double>(r.model_size), params = static_cast<double>(r.n_params);
-    std::string line = fmt::format("| {:<30} | {:>10} | {:>10} | {:<10} | {:>7} |", r.model_type,
-                                   r.model_size < (int64_t{1} << 30) ? fmt::format("{:.2f} MiB", size / (1 << 20)) : fmt::format("{:.2f} GiB", size / (1 << 30)),
-                                   r.n_params < 1'000'000'000 ? fmt::format("{:.2f} M", params / 1e6) : fmt::format("{:.2f} B", params / 1e9), "CPU",
-                                   t.n_threads);
+    std::string line =
+        fmt::format("| {:<30} | {:>10} | {:>10} | {:<10} | {:>7} |", r.model_type,
+                    r.model_size < (int64_t{1} << 30) ? fmt::format("{:.2f} MiB", size / (1 << 20))
+                                                      : fmt::format("{:.2f} GiB", size / (1 << 30)),
+                    r.n_params < 1'000'000'000 ? fmt::format("{:.2f} M", params / 1e6)
+                                               : fmt::format("{:.2f} B", params / 1e9),
+                    "CPU", t.n_threads);
     if (c_.batch_column) line += fmt::format(" {:>7} |", t.n_batch);
     if (c_.ubatch_column) line += fmt::format(" {:>8} |", t.n_ubatch);
     if (c_.kv_type_column) line += fmt::format(" {:<6} | {:<6} |", t.kv_type, t.kv_type);
-    return line + fmt::format(" {:>15} | {:>20} |\n", r.test_name(), fmt::format("{:.2f} ± {:.2f}", r.avg_ts(), r.stddev_ts()));
+    return line + fmt::format(" {:>15} | {:>20} |\n", r.test_name(),
+                              fmt::format("{:.2f} ± {:.2f}", r.avg_ts(), r.stddev_ts()));
   }
-  std::string footer() const override { return fmt::format("\nbuild: {} ({})\n", c_.build_commit, c_.build_number); }
+  std::string footer() const override {
+    return fmt::format("\nbuild: {} ({})\n", c_.build_commit, c_.build_number);
+  }
 
  private:
   BenchContext c_;
@@ -100,7 +143,8 @@ class Csv : public BenchPrinter {
   explicit Csv(const BenchContext& c) : c_(c) {}
   std::string header() const override {
     std::string line;
-    for (const Field& f : fields_of(BenchRow{}, c_)) line += (line.empty() ? "" : ",") + std::string(f.name);
+    for (const Field& f : fields_of(BenchRow{}, c_))
+      line += (line.empty() ? "" : ",") + std::string(f.name);
     return line + "\n";
   }
   std::string row(const BenchRow& r) override {
@@ -126,7 +170,8 @@ class JsonList : public BenchPrinter {
     std::string out = first_ ? "  {\n" : ",\n  {\n";
     first_ = false;
     const std::vector<std::string> pairs = json_pairs(r, c_);
-    for (size_t i = 0; i < pairs.size(); ++i) out += "    " + pairs[i] + (i + 1 < pairs.size() ? ",\n" : "\n");
+    for (size_t i = 0; i < pairs.size(); ++i)
+      out += "    " + pairs[i] + (i + 1 < pairs.size() ? ",\n" : "\n");
     return out + "  }";
   }
   std::string footer() const override { return "\n]\n"; }
@@ -177,13 +222,16 @@ class Sql : public BenchPrinter {
 
 }  // namespace
 
-Result<std::unique_ptr<BenchPrinter>> make_bench_printer(std::string_view format, const BenchContext& c) {
+Result<std::unique_ptr<BenchPrinter>> make_bench_printer(std::string_view format,
+                                                         const BenchContext& c) {
   if (format == "md") return std::unique_ptr<BenchPrinter>(new Markdown(c));
   if (format == "csv") return std::unique_ptr<BenchPrinter>(new Csv(c));
   if (format == "json") return std::unique_ptr<BenchPrinter>(new JsonList(c));
   if (format == "jsonl") return std::unique_ptr<BenchPrinter>(new JsonLines(c));
   if (format == "sql") return std::unique_ptr<BenchPrinter>(new Sql(c));
-  return Error{Errc::invalid_argument, fmt::format("unknown output format \"{}\" (known: md, csv, json, jsonl, sql)", format)};
+  return Error{
+      Errc::invalid_argument,
+      fmt::format("unknown output format \"{}\" (known: md, csv, json, jsonl, sql)", format)};
 }
 
 }  // namespace engine

@@ -1,4 +1,5 @@
-// The benchmark's rows as a Markdown table, CSV, JSON, JSON lines or SQL, in the columns of llama-bench.
+// The benchmark's rows as a Markdown table, CSV, JSON, JSON lines or SQL, in the columns of
+// llama-bench.
 #pragma once
 
 #include <memory>
@@ -14,8 +15,9 @@ namespace engine {
 struct BenchContext {
   std::string build_commit;
   int build_number = 0;
-  std::string cpu_info, isa;   // isa: instruction sets in use, an extra key of the JSON forms
-  bool kv_type_column = false, batch_column = false, ubatch_column = false;  // Markdown: shown when several or not the default
+  std::string cpu_info, isa;  // isa: instruction sets in use, an extra key of the JSON forms
+  bool kv_type_column = false, batch_column = false,
+       ubatch_column = false;  // Markdown: shown when several or not the default
 };
 
 class BenchPrinter {
@@ -27,6 +29,7 @@ class BenchPrinter {
 };
 
 // format: md, csv, json, jsonl, sql. Errc::invalid_argument.
-Result<std::unique_ptr<BenchPrinter>> make_bench_printer(std::string_view format, const BenchContext& context);
+Result<std::unique_ptr<BenchPrinter>> make_bench_printer(std::string_view format,
+                                                         const BenchContext& context);
 
 }  // namespace engine

@@ -1,5 +1,6 @@
-// The file of recorded log-probabilities: header "_logits_", i32 n_ctx, n_vocab, n_chunk, the tokens, then per scored position
-// f32 scale, f32 lowest log-probability and n_vocab u16 codes: log p = scale * code + lowest.
+// The file of recorded log-probabilities: header "_logits_", i32 n_ctx, n_vocab, n_chunk, the
+// tokens, then per scored position f32 scale, f32 lowest log-probability and n_vocab u16 codes: log
+// p = scale * code + lowest.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,8 @@ namespace engine {
 
 class LogitsWriter {
  public:
-  static Result<LogitsWriter> create(const std::string& path, int n_ctx, int n_vocab, std::span<const Token> tokens);
+  static Result<LogitsWriter> create(const std::string& path, int n_ctx, int n_vocab,
+                                     std::span<const Token> tokens);
   Status row(std::span<const float> logits, double log_sum_exp);
   Status finish();  // flushes and closes
 
@@ -38,7 +40,8 @@ class LogitsReader {
   int n_vocab() const { return n_vocab_; }
   int n_chunk() const { return n_chunk_; }
   std::span<const Token> tokens() const { return tokens_; }
-  // Log-probabilities of scored position `index` (counted over all chunks) into out [n_vocab]. Requires: index < rows().
+  // Log-probabilities of scored position `index` (counted over all chunks) into out [n_vocab].
+  // Requires: index < rows().
   void row(int64_t index, std::span<float> out) const;
   int64_t rows() const { return int64_t{n_chunk_} * (n_ctx_ - 1 - n_ctx_ / 2); }
 

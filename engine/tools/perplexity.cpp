@@ -63,7 +63,8 @@ double log_sum_exp(std::span<const float> logits) {
   return static_cast<double>(highest) + std::log(sum);
 }
 
-TokenDivergence compare_row(std::span<const float> base_logprobs, std::span<const float> logits, Token next) {
+TokenDivergence compare_row(std::span<const float> base_logprobs, std::span<const float> logits,
+                            Token next) {
   const double lse = log_sum_exp(logits);
   TokenDivergence d;
   size_t top = 0, base_top = 0;
@@ -76,7 +77,8 @@ TokenDivergence compare_row(std::span<const float> base_logprobs, std::span<cons
     }
   }
   const size_t n = static_cast<size_t>(next);
-  d.dp = std::exp(static_cast<double>(logits[n]) - lse) - std::exp(static_cast<double>(base_logprobs[n]));
+  d.dp = std::exp(static_cast<double>(logits[n]) - lse) -
+         std::exp(static_cast<double>(base_logprobs[n]));
   d.same_top = top == base_top;
   return d;
 }
@@ -91,7 +93,8 @@ double percentile(std::span<const double> sorted, double q) {
   return i + 1 < sorted.size() ? sorted[i] * (1 - part) + sorted[i + 1] * part : sorted[i];
 }
 
-Result<PerplexityResult> measure_perplexity(Model& model, std::span<const Token> text, Token bos, const PerplexityOptions& options,
+Result<PerplexityResult> measure_perplexity(Model& model, std::span<const Token> text, Token bos,
+                                            const PerplexityOptions& options,
                                             const PerplexityProgress& progress) {
   const int n_vocab = model.info().n_vocab;
   int n_ctx = options.n_ctx;
@@ -99,19 +102,26 @@ Result<PerplexityResult> measure_perplexity(Model& model, std::span<const Token>
   if (!options.base_path.empty()) {
     ENGINE_TRY(reader, LogitsReader::open(options.base_path));
     if (reader.n_vocab() != n_vocab) {
-      return Error{Errc::corrupt, fmt::format("{} was recorded with a vocabulary of {}, the model has {}", options.base_path, reader.n_vocab(), n_vocab)};
+      return Error{Errc::corrupt,
+                   fmt::format("{} was recorded with a vocabulary of {}, the model has {}",
+                               options.base_path, reader.n_vocab(), n_vocab)};
     }
     base = std::move(reader);
     n_ctx = base->n_ctx();
   }
-  if (n_ctx < 4) return Error{Errc::invalid_argument, fmt::format("a context of {} is too small", n_ctx)};
+  if (n_ctx < 4)
+    return Error{Errc::invalid_argument, fmt::format("a context of {} is too small", n_ctx)};
   if (n_ctx > model.info().n_ctx) {
-    return Error{Errc::invalid_argument, fmt::format("chunks of {} tokens do not fit into the context of {}", n_ctx, model.info().n_ctx)};
+    return Error{Errc::invalid_argument,
+                 fmt::format("chunks of {} tokens do not fit into the context of {}", n_ctx,
+                             model.info().n_ctx)};
   }
   if (base) text = base->tokens();
   if (!base && text.size() < 2 * static_cast<size_t>(n_ctx)) {
-    return Error{Errc::invalid_argument, fmt::format("the text has {} tokens, but at least {} (two chunks) are needed; use a longer text or a "
-                                                     "smaller context (-c)", text.size(), 2 * n_ctx)};
+    return Error{Errc::invalid_argument, fmt::format("the text has {} tokens, but at least {} (two "
+                                                     "chunks) are needed; use a longer text or a "
+                                                     "smaller context (-c)",
+                                                     text.size(), 2 * n_ctx)};
   }
   int n_chunks = static_cast<int>(text.size() / static_cast<size_t>(n_ctx));
   if (options.chunks > 0) n_chunks = std::min(n_chunks, options.chunks);
@@ -130,32 +140,34 @@ Result<PerplexityResult> measure_perplexity(Model& model, std::span<const Token>
   int64_t scored = 0;
   const int first = n_ctx / 2;
   for (int c = 0; c < n_chunks; ++c) {
-    const auto chunk = text.subspan(static_cast<size_t>(c) * static_cast<size_t>(n_ctx), static_cast<size_t>(n_ctx));
+    const auto chunk = text.subspan(static_cast<size_t>(c) * static_cast<size_t>(n_ctx),
+                                    static_cast<size_t>(n_ctx));
     std::vector<Token> tokens(chunk.begin(), chunk.end());
     if (bos >= 0) tokens[0] = bos;
     tokens.pop_back();  // the last token is only predicted
-    ENGINE_TRY_STATUS(compute_logits(model, tokens, 0, first, [&](int index, std::span<float> logits) -> Status {
-      const Token next = chunk[static_cast<size_t>(index) + 1];
-      const double lse = log_sum_exp(logits);
-      const double nll = lse - static_cast<double>(logits[static_cast<size_t>(next)]);
-      totals.nll.add(nll);
-      if (writer) ENGINE_TRY_STATUS(writer->row(logits, lse));
-      if (base) {
-        base->row(scored, base_row);
-        const TokenDivergence d = compare_row(base_row, logits, next);
-        const double base_nll = -static_cast<double>(base_row[static_cast<size_t>(next)]);
-        totals.base_nll.add(base_nll);
-        totals.ratio.add(nll - base_nll);
-        totals.kld.add(d.kld);
-        totals.dp.add(d.dp);
-        totals.dp_squared.add(d.dp * d.dp);
-        totals.same.add(d.same_top ? 1 : 0);
-        totals.klds.push_back(d.kld);
-        totals.dps.push_back(d.dp);
-      }
-      ++scored;
-      return ok;
-    }));
+    ENGINE_TRY_STATUS(
+        compute_logits(model, tokens, 0, first, [&](int index, std::span<float> logits) -> Status {
+          const Token next = chunk[static_cast<size_t>(index) + 1];
+          const double lse = log_sum_exp(logits);
+          const double nll = lse - static_cast<double>(logits[static_cast<size_t>(next)]);
+          totals.nll.add(nll);
+          if (writer) ENGINE_TRY_STATUS(writer->row(logits, lse));
+          if (base) {
+            base->row(scored, base_row);
+            const TokenDivergence d = compare_row(base_row, logits, next);
+            const double base_nll = -static_cast<double>(base_row[static_cast<size_t>(next)]);
+            totals.base_nll.add(base_nll);
+            totals.ratio.add(nll - base_nll);
+            totals.kld.add(d.kld);
+            totals.dp.add(d.dp);
+            totals.dp_squared.add(d.dp * d.dp);
+            totals.same.add(d.same_top ? 1 : 0);
+            totals.klds.push_back(d.kld);
+            totals.dps.push_back(d.dp);
+          }
+          ++scored;
+          return ok;
+        }));
     result.chunks = c + 1;
     totals.fill(result);
     if (progress) progress(result, c + 1, n_chunks);

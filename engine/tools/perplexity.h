@@ -1,5 +1,6 @@
-// Perplexity of a text, and the Kullback-Leibler divergence of a model from recorded logits of another (the same model before
-// quantization, or our own float reference). Method and file format are those of the common perplexity tool, so numbers compare.
+// Perplexity of a text, and the Kullback-Leibler divergence of a model from recorded logits of
+// another (the same model before quantization, or our own float reference). Method and file format
+// are those of the common perplexity tool, so numbers compare.
 #pragma once
 
 #include <cstdint>
@@ -20,38 +21,42 @@ struct Estimate {
 
 // Per scored token of a comparison.
 struct TokenDivergence {
-  double kld = 0;      // sum of p_base (ln p_base - ln p)
-  double dp = 0;       // p - p_base of the token that follows
+  double kld = 0;  // sum of p_base (ln p_base - ln p)
+  double dp = 0;   // p - p_base of the token that follows
   bool same_top = false;
 };
 
 // Both rows [n_vocab]: log-probabilities of the base, raw logits of the model under test.
-TokenDivergence compare_row(std::span<const float> base_logprobs, std::span<const float> logits, Token next);
+TokenDivergence compare_row(std::span<const float> base_logprobs, std::span<const float> logits,
+                            Token next);
 
 // ln(sum(exp(logits))), with the maximum taken out; double sum.
 double log_sum_exp(std::span<const float> logits);
 
 struct PerplexityOptions {
   int n_ctx = 512;
-  int chunks = -1;         // -1: all
-  std::string save_path;   // write the logits here
-  std::string base_path;   // compare with these logits; their tokens replace the text
+  int chunks = -1;        // -1: all
+  std::string save_path;  // write the logits here
+  std::string base_path;  // compare with these logits; their tokens replace the text
 };
 
 struct PerplexityResult {
-  int chunks = 0, tokens = 0;                // scored tokens
+  int chunks = 0, tokens = 0;  // scored tokens
   Estimate perplexity;
   bool compared = false;
-  Estimate base_perplexity, log_ratio, kld, dp, dp_rms, same_top;  // dp, dp_rms, same_top as fractions
+  Estimate base_perplexity, log_ratio, kld, dp, dp_rms,
+      same_top;  // dp, dp_rms, same_top as fractions
   std::vector<double> kld_sorted, dp_sorted;
 };
 
 // Called after every chunk with the state so far.
 using PerplexityProgress = std::function<void(const PerplexityResult&, int chunk, int n_chunks)>;
 
-// tokens: of the text, with the begin token if the model wants one. bos: replaces the first token of every chunk, -1: does not.
-// Errc::invalid_argument: fewer than two chunks of tokens; corrupt: a base file that does not fit the model.
-Result<PerplexityResult> measure_perplexity(Model& model, std::span<const Token> tokens, Token bos, const PerplexityOptions& options,
+// tokens: of the text, with the begin token if the model wants one. bos: replaces the first token
+// of every chunk, -1: does not. Errc::invalid_argument: fewer than two chunks of tokens; corrupt: a
+// base file that does not fit the model.
+Result<PerplexityResult> measure_perplexity(Model& model, std::span<const Token> tokens, Token bos,
+                                            const PerplexityOptions& options,
                                             const PerplexityProgress& progress);
 
 // Value below which the fraction q of sorted lies.

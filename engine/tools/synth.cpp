@@ -22,42 +22,55 @@ namespace {
 
 using Sizes = std::map<std::string, std::string, std::less<>>;
 
-// Where the scales of a block lie, as halves, and what they are multiplied with to make weights of about +-0.05.
+// Where the scales of a block lie, as halves, and what they are multiplied with to make weights of
+// about +-0.05.
 struct ScaleFields {
   DType type;
   int scale_at;
   float scale;
-  int min_at;   // -1: none
+  int min_at;  // -1: none
   float min;
 };
 constexpr ScaleFields kScales[] = {
-    {DType::q4_0, 0, 6e-3f, -1, 0},     {DType::q4_1, 0, 6e-3f, 2, -0.05f},  {DType::q5_0, 0, 3e-3f, -1, 0},   {DType::q5_1, 0, 3e-3f, 2, -0.05f},
-    {DType::q8_0, 0, 4e-4f, -1, 0},     {DType::q2_k, 80, 2e-3f, 82, 3e-3f}, {DType::q3_k, 108, 5e-4f, -1, 0}, {DType::q4_k, 0, 1e-4f, 2, 8e-4f},
-    {DType::q5_k, 0, 5e-5f, 2, 8e-4f},  {DType::q6_k, 208, 2e-5f, -1, 0},    {DType::iq4_nl, 0, 5e-4f, -1, 0}, {DType::iq4_xs, 0, 2e-5f, -1, 0},
+    {DType::q4_0, 0, 6e-3f, -1, 0},    {DType::q4_1, 0, 6e-3f, 2, -0.05f},
+    {DType::q5_0, 0, 3e-3f, -1, 0},    {DType::q5_1, 0, 3e-3f, 2, -0.05f},
+    {DType::q8_0, 0, 4e-4f, -1, 0},    {DType::q2_k, 80, 2e-3f, 82, 3e-3f},
+    {DType::q3_k, 108, 5e-4f, -1, 0},  {DType::q4_k, 0, 1e-4f, 2, 8e-4f},
+    {DType::q5_k, 0, 5e-5f, 2, 8e-4f}, {DType::q6_k, 208, 2e-5f, -1, 0},
+    {DType::iq4_nl, 0, 5e-4f, -1, 0},  {DType::iq4_xs, 0, 2e-5f, -1, 0},
 };
 
 // TYPE of the specification: the type of most matrices, and the better ones of some.
 struct Mix {
   const char* name;
   DType base, output;
-  DType value_more, down_more;   // the same as base: no better layers
+  DType value_more, down_more;  // the same as base: no better layers
   uint32_t file_type;
 };
 constexpr Mix kMixes[] = {
-    {"F32", DType::f32, DType::f32, DType::f32, DType::f32, 0},          {"F16", DType::f16, DType::f16, DType::f16, DType::f16, 1},
-    {"BF16", DType::bf16, DType::bf16, DType::bf16, DType::bf16, 32},    {"Q4_0", DType::q4_0, DType::q6_k, DType::q4_0, DType::q4_0, 2},
-    {"Q4_1", DType::q4_1, DType::q6_k, DType::q4_1, DType::q4_1, 3},     {"Q5_0", DType::q5_0, DType::q6_k, DType::q5_0, DType::q5_0, 8},
-    {"Q5_1", DType::q5_1, DType::q6_k, DType::q5_1, DType::q5_1, 9},     {"Q8_0", DType::q8_0, DType::q8_0, DType::q8_0, DType::q8_0, 7},
-    {"Q2_K", DType::q2_k, DType::q6_k, DType::q4_k, DType::q3_k, 10},    {"Q3_K_M", DType::q3_k, DType::q6_k, DType::q4_k, DType::q4_k, 12},
-    {"Q4_K_S", DType::q4_k, DType::q6_k, DType::q5_k, DType::q5_k, 14},  {"Q4_K_M", DType::q4_k, DType::q6_k, DType::q6_k, DType::q6_k, 15},
-    {"Q5_K_S", DType::q5_k, DType::q6_k, DType::q5_k, DType::q5_k, 16},  {"Q5_K_M", DType::q5_k, DType::q6_k, DType::q6_k, DType::q6_k, 17},
-    {"Q6_K", DType::q6_k, DType::q6_k, DType::q6_k, DType::q6_k, 18},    {"IQ4_NL", DType::iq4_nl, DType::q6_k, DType::q5_k, DType::q5_k, 25},
+    {"F32", DType::f32, DType::f32, DType::f32, DType::f32, 0},
+    {"F16", DType::f16, DType::f16, DType::f16, DType::f16, 1},
+    {"BF16", DType::bf16, DType::bf16, DType::bf16, DType::bf16, 32},
+    {"Q4_0", DType::q4_0, DType::q6_k, DType::q4_0, DType::q4_0, 2},
+    {"Q4_1", DType::q4_1, DType::q6_k, DType::q4_1, DType::q4_1, 3},
+    {"Q5_0", DType::q5_0, DType::q6_k, DType::q5_0, DType::q5_0, 8},
+    {"Q5_1", DType::q5_1, DType::q6_k, DType::q5_1, DType::q5_1, 9},
+    {"Q8_0", DType::q8_0, DType::q8_0, DType::q8_0, DType::q8_0, 7},
+    {"Q2_K", DType::q2_k, DType::q6_k, DType::q4_k, DType::q3_k, 10},
+    {"Q3_K_M", DType::q3_k, DType::q6_k, DType::q4_k, DType::q4_k, 12},
+    {"Q4_K_S", DType::q4_k, DType::q6_k, DType::q5_k, DType::q5_k, 14},
+    {"Q4_K_M", DType::q4_k, DType::q6_k, DType::q6_k, DType::q6_k, 15},
+    {"Q5_K_S", DType::q5_k, DType::q6_k, DType::q5_k, DType::q5_k, 16},
+    {"Q5_K_M", DType::q5_k, DType::q6_k, DType::q6_k, DType::q6_k, 17},
+    {"Q6_K", DType::q6_k, DType::q6_k, DType::q6_k, DType::q6_k, 18},
+    {"IQ4_NL", DType::iq4_nl, DType::q6_k, DType::q5_k, DType::q5_k, 25},
     {"IQ4_XS", DType::iq4_xs, DType::q6_k, DType::q5_k, DType::q5_k, 30},
 };
 
 // Which layers of n get the better type.
 bool more(std::string_view mix, bool value, int i, int n) {
-  if (mix == "Q4_K_M" || mix == "Q5_K_M") return i < n / 8 || i >= 7 * n / 8 || (i - n / 8) % 3 == 2;
+  if (mix == "Q4_K_M" || mix == "Q5_K_M")
+    return i < n / 8 || i >= 7 * n / 8 || (i - n / 8) % 3 == 2;
   if (mix == "Q4_K_S") return value ? i < 4 : i < n / 8;
   if (mix == "IQ4_NL" || mix == "IQ4_XS") return value || i < n / 8;
   return mix == "Q2_K" || mix == "Q3_K_M";
@@ -69,12 +82,18 @@ DType fitting(DType type, int64_t k) {
   const auto smaller = [](DType t) {
     switch (t) {
       case DType::q2_k:
-      case DType::q3_k: return DType::q4_0;
-      case DType::q4_k: return DType::q5_0;
-      case DType::q5_k: return DType::q5_1;
-      case DType::q6_k: return DType::q8_0;
-      case DType::iq4_xs: return DType::iq4_nl;
-      default: return DType::f16;
+      case DType::q3_k:
+        return DType::q4_0;
+      case DType::q4_k:
+        return DType::q5_0;
+      case DType::q5_k:
+        return DType::q5_1;
+      case DType::q6_k:
+        return DType::q8_0;
+      case DType::iq4_xs:
+        return DType::iq4_nl;
+      default:
+        return DType::f16;
     }
   };
   const DType next = smaller(type);
@@ -87,9 +106,12 @@ Sizes parse_shape(std::string_view text) {
     const size_t end = std::min(text.find('\n'), text.size());
     std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(text.size(), end + 1));
-    if (line.empty() || !std::isalpha(static_cast<unsigned char>(line[0]))) continue;  // comments, and the lines of matrix shapes
+    if (line.empty() || !std::isalpha(static_cast<unsigned char>(line[0])))
+      continue;  // comments, and the lines of matrix shapes
     const size_t blank = line.find(' ');
-    if (blank != std::string_view::npos) sizes[std::string(line.substr(0, blank))] = std::string(line.substr(line.find_first_not_of(' ', blank)));
+    if (blank != std::string_view::npos)
+      sizes[std::string(line.substr(0, blank))] =
+          std::string(line.substr(line.find_first_not_of(' ', blank)));
   }
   return sizes;
 }
@@ -97,7 +119,8 @@ Sizes parse_shape(std::string_view text) {
 int number(const Sizes& sizes, std::string_view key, int fallback = 0) {
   const auto it = sizes.find(key);
   int value = fallback;
-  if (it != sizes.end()) std::from_chars(it->second.data(), it->second.data() + it->second.size(), value);
+  if (it != sizes.end())
+    std::from_chars(it->second.data(), it->second.data() + it->second.size(), value);
   return value;
 }
 
@@ -105,18 +128,24 @@ struct Planned {
   std::string name;
   DType type;
   std::vector<int64_t> ne;
-  bool ones = false;   // a norm
+  bool ones = false;  // a norm
 };
 
 // The tensors of the families that share the plain layer: llama, qwen2, qwen3, gemma3.
 std::vector<Planned> plan_tensors(const Sizes& s, const Mix& mix) {
   const std::string arch = s.at("arch");
-  const int n_layer = number(s, "n_layer"), n_embd = number(s, "n_embd"), n_ff = number(s, "n_ff"), n_vocab = number(s, "n_vocab");
-  const int n_head = number(s, "n_head"), n_head_kv = number(s, "n_head_kv", n_head), d = number(s, "head_dim", n_embd / std::max(1, n_head));
+  const int n_layer = number(s, "n_layer"), n_embd = number(s, "n_embd"), n_ff = number(s, "n_ff"),
+            n_vocab = number(s, "n_vocab");
+  const int n_head = number(s, "n_head"), n_head_kv = number(s, "n_head_kv", n_head),
+            d = number(s, "head_dim", n_embd / std::max(1, n_head));
   const int q = n_head * d, kv = n_head_kv * d;
   std::vector<Planned> out;
-  const auto matrix = [&](const std::string& name, DType type, int64_t k, int64_t rows) { out.push_back({name, fitting(type, k), {k, rows}}); };
-  const auto norm = [&](const std::string& name, int64_t n) { out.push_back({name, DType::f32, {n}, true}); };
+  const auto matrix = [&](const std::string& name, DType type, int64_t k, int64_t rows) {
+    out.push_back({name, fitting(type, k), {k, rows}});
+  };
+  const auto norm = [&](const std::string& name, int64_t n) {
+    out.push_back({name, DType::f32, {n}, true});
+  };
   const bool tied = number(s, "tied") != 0;
   matrix("token_embd.weight", tied ? mix.output : mix.base, n_embd, n_vocab);
   norm("output_norm.weight", n_embd);
@@ -126,9 +155,13 @@ std::vector<Planned> plan_tensors(const Sizes& s, const Mix& mix) {
     norm(b + "attn_norm.weight", n_embd);
     matrix(b + "attn_q.weight", mix.base, n_embd, q);
     matrix(b + "attn_k.weight", mix.base, n_embd, kv);
-    matrix(b + "attn_v.weight", more(mix.name, true, i, n_layer) ? mix.value_more : mix.base, n_embd, kv);
+    matrix(b + "attn_v.weight", more(mix.name, true, i, n_layer) ? mix.value_more : mix.base,
+           n_embd, kv);
     if (arch == "qwen2") {
-      for (const auto& [name, n] : {std::pair<const char*, int>{"attn_q.bias", q}, {"attn_k.bias", kv}, {"attn_v.bias", kv}}) norm(b + name, n);
+      for (const auto& [name, n] : {std::pair<const char*, int>{"attn_q.bias", q},
+                                    {"attn_k.bias", kv},
+                                    {"attn_v.bias", kv}})
+        norm(b + name, n);
     }
     if (arch == "qwen3" || arch == "gemma3") {
       norm(b + "attn_q_norm.weight", d);
@@ -142,15 +175,19 @@ std::vector<Planned> plan_tensors(const Sizes& s, const Mix& mix) {
     norm(b + "ffn_norm.weight", n_embd);
     matrix(b + "ffn_gate.weight", mix.base, n_embd, n_ff);
     matrix(b + "ffn_up.weight", mix.base, n_embd, n_ff);
-    matrix(b + "ffn_down.weight", more(mix.name, false, i, n_layer) ? mix.down_more : mix.base, n_ff, n_embd);
+    matrix(b + "ffn_down.weight", more(mix.name, false, i, n_layer) ? mix.down_more : mix.base,
+           n_ff, n_embd);
   }
   return out;
 }
 
 void set_keys(const Sizes& s, const Mix& mix, gguf::Writer& w) {
   const std::string arch = s.at("arch");
-  const auto u32 = [&](const char* key, int v) { w.set(arch + "." + key, static_cast<uint32_t>(v)); };
-  const int n_head = number(s, "n_head"), d = number(s, "head_dim", number(s, "n_embd") / std::max(1, n_head));
+  const auto u32 = [&](const char* key, int v) {
+    w.set(arch + "." + key, static_cast<uint32_t>(v));
+  };
+  const int n_head = number(s, "n_head"),
+            d = number(s, "head_dim", number(s, "n_embd") / std::max(1, n_head));
   w.set("general.architecture", arch);
   w.set("general.name", "synthetic");
   w.set("general.file_type", mix.file_type);
@@ -196,7 +233,10 @@ class WeightSource {
     if (t.type == DType::f32 || t.type == DType::f16 || t.type == DType::bf16) {
       const size_t size = static_cast<size_t>(traits(t.type).block_bytes);
       for (size_t i = 0; i * size < bytes.size(); ++i) {
-        const float v = t.ones ? 1.0f : 0.05f * (static_cast<float>(noise_[i % noise_.size()] & 0xffff) / 32768.0f - 1.0f);
+        const float v =
+            t.ones ? 1.0f
+                   : 0.05f *
+                         (static_cast<float>(noise_[i % noise_.size()] & 0xffff) / 32768.0f - 1.0f);
         uint32_t bits;
         std::memcpy(&bits, &v, 4);
         if (t.type == DType::f16) bits = float_to_half(v);
@@ -205,8 +245,10 @@ class WeightSource {
       }
       return;
     }
-    for (size_t at = 0; at < bytes.size(); at += sizeof noise_) std::memcpy(bytes.data() + at, noise_.data(), std::min(sizeof noise_, bytes.size() - at));
-    const auto fields = std::find_if(std::begin(kScales), std::end(kScales), [&](const ScaleFields& f) { return f.type == t.type; });
+    for (size_t at = 0; at < bytes.size(); at += sizeof noise_)
+      std::memcpy(bytes.data() + at, noise_.data(), std::min(sizeof noise_, bytes.size() - at));
+    const auto fields = std::find_if(std::begin(kScales), std::end(kScales),
+                                     [&](const ScaleFields& f) { return f.type == t.type; });
     ENGINE_CHECK(fields != std::end(kScales), "every type of a mix has its scales");
     const size_t size = static_cast<size_t>(traits(t.type).block_bytes);
     const uint16_t scale = float_to_half(fields->scale), min = float_to_half(fields->min);
@@ -216,7 +258,8 @@ class WeightSource {
     }
   }
 
-  std::array<uint64_t, 8191> noise_;  // a prime number of words: blocks do not repeat in step with the rows
+  std::array<uint64_t, 8191>
+      noise_;  // a prime number of words: blocks do not repeat in step with the rows
 };
 
 }  // namespace
@@ -227,7 +270,8 @@ std::vector<std::string> synth_shapes() {
   return out;
 }
 
-Result<std::unique_ptr<Model>> load_synth(std::string_view spec, const LoadOptions& options, ThreadPool& pool) {
+Result<std::unique_ptr<Model>> load_synth(std::string_view spec, const LoadOptions& options,
+                                          ThreadPool& pool) {
   const size_t colon = spec.rfind(':');
   const std::string_view shape = spec.substr(0, colon);
   std::string type(colon == std::string_view::npos ? "Q4_K_M" : spec.substr(colon + 1));
@@ -237,14 +281,17 @@ Result<std::unique_ptr<Model>> load_synth(std::string_view spec, const LoadOptio
   for (const ShapeText& s : shape_texts()) {
     if (s.name == shape) text = &s;
   }
-  if (text == nullptr) return Error{Errc::invalid_argument, fmt::format("unknown shape '{}' (known: {})", shape, fmt::join(synth_shapes(), ", "))};
+  if (text == nullptr)
+    return Error{Errc::invalid_argument, fmt::format("unknown shape '{}' (known: {})", shape,
+                                                     fmt::join(synth_shapes(), ", "))};
   const Mix* mix = nullptr;
   std::string known;
   for (const Mix& m : kMixes) {
     known += (known.empty() ? "" : ", ") + std::string(m.name);
     if (type == m.name) mix = &m;
   }
-  if (mix == nullptr) return Error{Errc::invalid_argument, fmt::format("unknown type '{}' (known: {})", type, known)};
+  if (mix == nullptr)
+    return Error{Errc::invalid_argument, fmt::format("unknown type '{}' (known: {})", type, known)};
 
   const Sizes sizes = parse_shape(text->text);
   const std::vector<Planned> tensors = plan_tensors(sizes, *mix);
@@ -252,7 +299,8 @@ Result<std::unique_ptr<Model>> load_synth(std::string_view spec, const LoadOptio
   set_keys(sizes, *mix, writer);
   const auto source = std::make_shared<WeightSource>();
   for (const Planned& t : tensors) {
-    writer.add_tensor(t.name, t.type, t.ne, [source, &t](const gguf::Emit& out) { return source->emit(t, out); });
+    writer.add_tensor(t.name, t.type, t.ne,
+                      [source, &t](const gguf::Emit& out) { return source->emit(t, out); });
   }
   auto bytes = writer.to_bytes();
   if (!bytes) return bytes.error();

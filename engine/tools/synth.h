@@ -1,4 +1,5 @@
-// Models of published shapes with random weights, made in memory: a machine without model files can be measured.
+// Models of published shapes with random weights, made in memory: a machine without model files can
+// be measured.
 #pragma once
 
 #include <memory>
@@ -14,8 +15,9 @@ namespace engine {
 // Names of the shapes: the files of bench/shapes, built in.
 std::vector<std::string> synth_shapes();
 
-// spec: "SHAPE:TYPE", like "llama-3.1-8b:Q4_K_M"; the weights get the types that the quantizer would pick for TYPE.
-// Errc::invalid_argument: an unknown shape or type, with the known ones.
-Result<std::unique_ptr<Model>> load_synth(std::string_view spec, const LoadOptions& options, ThreadPool& pool);
+// spec: "SHAPE:TYPE", like "llama-3.1-8b:Q4_K_M"; the weights get the types that the quantizer
+// would pick for TYPE. Errc::invalid_argument: an unknown shape or type, with the known ones.
+Result<std::unique_ptr<Model>> load_synth(std::string_view spec, const LoadOptions& options,
+                                          ThreadPool& pool);
 
 }  // namespace engine

@@ -16,13 +16,17 @@ void quantize_row(const float* x, std::byte* row, int64_t n) {
 }
 
 template <class B>
-void codes_block(const std::byte* block, uint8_t* code, float* scale, float* min) { B::codes(block, code, scale, min); }
+void codes_block(const std::byte* block, uint8_t* code, float* scale, float* min) {
+  B::codes(block, code, scale, min);
+}
 
 template <class B>
 constexpr Codec make_codec() {
   Codec c{B::kSub, dequant_row<B>, nullptr, nullptr};
-  if constexpr (requires(const std::byte* b, uint8_t* q, float* s) { B::codes(b, q, s, s); }) c.codes_block = codes_block<B>;
-  if constexpr (requires(const float* x, std::byte* b) { B::quantize(x, b); }) c.quantize_row = quantize_row<B>;
+  if constexpr (requires(const std::byte* b, uint8_t* q, float* s) { B::codes(b, q, s, s); })
+    c.codes_block = codes_block<B>;
+  if constexpr (requires(const float* x, std::byte* b) { B::quantize(x, b); })
+    c.quantize_row = quantize_row<B>;
   return c;
 }
 

@@ -1,4 +1,5 @@
-// Codec: Block<T> behind function pointers, for code that learns the type at run time (embedding look-up, export, tests, tools).
+// Codec: Block<T> behind function pointers, for code that learns the type at run time (embedding
+// look-up, export, tests, tools).
 #pragma once
 
 #include <cstddef>
@@ -9,11 +10,13 @@
 namespace engine {
 
 struct Codec {
-  int sub;                                                                       // elements that share one scale (1: float formats)
-  void (*dequant_row)(const std::byte* row, float* y, int64_t n);                // Requires: n is a multiple of the block
+  int sub;  // elements that share one scale (1: float formats)
+  void (*dequant_row)(const std::byte* row, float* y,
+                      int64_t n);  // Requires: n is a multiple of the block
   // One block in the canonical form of kernels/types/block.h; nullptr for float formats.
   void (*codes_block)(const std::byte* block, uint8_t* code, float* scale, float* min);
-  void (*quantize_row)(const float* x, std::byte* row, int64_t n);               // nullptr where the engine does not write the format
+  void (*quantize_row)(const float* x, std::byte* row,
+                       int64_t n);  // nullptr where the engine does not write the format
 };
 
 // nullptr when the engine does not compute with the type.

@@ -5,7 +5,8 @@
 
 namespace engine {
 
-template <> struct Block<DType::f16> {
+template <>
+struct Block<DType::f16> {
   static constexpr int kElems = 1, kBytes = 2, kSub = 1;
 
   ENGINE_BLOCK_FN void dequant(const std::byte* b, float* y) { *y = bits::half(b, 0); }

@@ -5,7 +5,8 @@
 
 namespace engine {
 
-template <> struct Block<DType::f32> {
+template <>
+struct Block<DType::f32> {
   static constexpr int kElems = 1, kBytes = 4, kSub = 1;
 
   ENGINE_BLOCK_FN void dequant(const std::byte* b, float* y) { std::memcpy(y, b, 4); }

@@ -8,7 +8,8 @@
 
 namespace engine {
 
-template <> struct Block<DType::q2_k> {
+template <>
+struct Block<DType::q2_k> {
   static constexpr int kElems = 256, kBytes = 84, kSub = 16;
 
   ENGINE_BLOCK_FN void dequant(const std::byte* b, float* y) {

@@ -1,6 +1,7 @@
 // q3_k: 256 elements in 16 groups of 16: 3-bit codes, 6-bit signed scales, one half scale.
-//   0 hmask[32]: bit p of byte k = high bit of element 32 p + k | 32 qs[64]: low bits in two-bit planes (bits::plane2)
-//   96 scales[12]: bytes 0..7: low four bits of scales j (low nibble) and j + 8 (high nibble);
+//   0 hmask[32]: bit p of byte k = high bit of element 32 p + k | 32 qs[64]: low bits in two-bit
+//   planes (bits::plane2) 96 scales[12]: bytes 0..7: low four bits of scales j (low nibble) and j +
+//   8 (high nibble);
 //                  bytes 8..11: high two bits of scales j, j + 4, j + 8, j + 12, from bit 0 up
 //   108 f16 d
 //   y = (d * (scale - 32)) * (q - 4), q with its high bit
@@ -10,7 +11,8 @@
 
 namespace engine {
 
-template <> struct Block<DType::q3_k> {
+template <>
+struct Block<DType::q3_k> {
   static constexpr int kElems = 256, kBytes = 110, kSub = 16;
 
   ENGINE_BLOCK_FN int scale_at(const std::byte* b, int j) {
@@ -26,7 +28,8 @@ template <> struct Block<DType::q3_k> {
     const float d = bits::half(b, 108);
     for (int j = 0; j < 16; ++j) {
       const float scale = d * static_cast<float>(scale_at(b, j));
-      for (int i = 16 * j; i < 16 * j + 16; ++i) y[i] = scale * static_cast<float>(code_at(b, i) - 4);
+      for (int i = 16 * j; i < 16 * j + 16; ++i)
+        y[i] = scale * static_cast<float>(code_at(b, i) - 4);
     }
   }
 

@@ -8,7 +8,8 @@
 
 namespace engine {
 
-template <> struct Block<DType::q4_0> {
+template <>
+struct Block<DType::q4_0> {
   static constexpr int kElems = 32, kBytes = 18, kSub = 32;
 
   ENGINE_BLOCK_FN void dequant(const std::byte* b, float* y) {

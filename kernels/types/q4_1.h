@@ -8,7 +8,8 @@
 
 namespace engine {
 
-template <> struct Block<DType::q4_1> {
+template <>
+struct Block<DType::q4_1> {
   static constexpr int kElems = 32, kBytes = 20, kSub = 32;
 
   ENGINE_BLOCK_FN void dequant(const std::byte* b, float* y) {

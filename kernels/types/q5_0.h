@@ -8,7 +8,8 @@
 
 namespace engine {
 
-template <> struct Block<DType::q5_0> {
+template <>
+struct Block<DType::q5_0> {
   static constexpr int kElems = 32, kBytes = 22, kSub = 32;
 
   ENGINE_BLOCK_FN int code_at(const std::byte* b, uint32_t high, int i) {

@@ -8,7 +8,8 @@
 
 namespace engine {
 
-template <> struct Block<DType::q5_k> {
+template <>
+struct Block<DType::q5_k> {
   static constexpr int kElems = 256, kBytes = 176, kSub = 32;
 
   ENGINE_BLOCK_FN int code_at(const std::byte* b, int i) {
@@ -21,7 +22,8 @@ template <> struct Block<DType::q5_k> {
     for (int j = 0; j < 8; ++j) {
       const bits::ScaleMin s = bits::scale_min_6(b, 4, j);
       const float scale = d * static_cast<float>(s.scale), min = dmin * static_cast<float>(s.min);
-      for (int i = 32 * j; i < 32 * j + 32; ++i) y[i] = scale * static_cast<float>(code_at(b, i)) - min;
+      for (int i = 32 * j; i < 32 * j + 32; ++i)
+        y[i] = scale * static_cast<float>(code_at(b, i)) - min;
     }
   }
 

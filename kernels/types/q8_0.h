@@ -8,7 +8,8 @@
 
 namespace engine {
 
-template <> struct Block<DType::q8_0> {
+template <>
+struct Block<DType::q8_0> {
   static constexpr int kElems = 32, kBytes = 34, kSub = 32;
 
   ENGINE_BLOCK_FN void dequant(const std::byte* b, float* y) {
@@ -24,11 +25,13 @@ template <> struct Block<DType::q8_0> {
 
   ENGINE_BLOCK_FN void quantize(const float* x, std::byte* b) {
     float largest = 0;
-    for (int i = 0; i < kElems; ++i) largest = std::fabs(x[i]) > largest ? std::fabs(x[i]) : largest;
+    for (int i = 0; i < kElems; ++i)
+      largest = std::fabs(x[i]) > largest ? std::fabs(x[i]) : largest;
     const float d = largest / 127.0f;
     const float inverse = inverse_or_zero(d);
     bits::put_half(b, 0, d);
-    for (int i = 0; i < kElems; ++i) b[2 + i] = static_cast<std::byte>(static_cast<int8_t>(round_to(x[i] * inverse, 127)));
+    for (int i = 0; i < kElems; ++i)
+      b[2 + i] = static_cast<std::byte>(static_cast<int8_t>(round_to(x[i] * inverse, 127)));
   }
 };
 ENGINE_BLOCK_SIZES(q8_0)

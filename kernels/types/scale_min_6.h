@@ -14,7 +14,8 @@ struct ScaleMin {
 
 [[gnu::always_inline]] inline ScaleMin scale_min_6(const std::byte* b, int at, int j) {
   if (j < 4) return {u8(b, at + j) & 63, u8(b, at + j + 4) & 63};
-  return {(u8(b, at + j + 4) & 15) | u8(b, at + j - 4) >> 6 << 4, u8(b, at + j + 4) >> 4 | u8(b, at + j) >> 6 << 4};
+  return {(u8(b, at + j + 4) & 15) | u8(b, at + j - 4) >> 6 << 4,
+          u8(b, at + j + 4) >> 4 | u8(b, at + j) >> 6 << 4};
 }
 
 }  // namespace engine::bits

@@ -51,7 +51,8 @@ struct Reader {
       const auto function = call.is_object() ? call.find("function") : call.end();
       if (!call.is_object() || function == call.end() || !function->is_object()) continue;
       const auto arguments = function->find("arguments");
-      piece("", fmt::format("  Model called a non-existent function '{}()' with arguments: {}\n", text_of(*function, "name"),
+      piece("", fmt::format("  Model called a non-existent function '{}()' with arguments: {}\n",
+                            text_of(*function, "name"),
                             arguments == function->end() ? "{}" : dump_json(*arguments)));
     }
   }
@@ -73,19 +74,25 @@ std::string statistics_text(const Json& last) {
     const auto it = last.find(key);
     return it != last.end() && it->is_number() ? it->get<int64_t>() : 0;
   };
-  const auto line = [&out](const char* label, const std::string& value) { out += fmt::format("{:<22}{}\n", label, value); };
+  const auto line = [&out](const char* label, const std::string& value) {
+    out += fmt::format("{:<22}{}\n", label, value);
+  };
   const auto duration = [&](const char* label, const char* key) {
     if (number(key) > 0) line(label, go_duration(number(key)));
   };
-  const auto count = [&](const char* label, const char* rate_label, const char* duration_label, const char* count_key, const char* duration_key) {
+  const auto count = [&](const char* label, const char* rate_label, const char* duration_label,
+                         const char* count_key, const char* duration_key) {
     const int64_t n = number(count_key), ns = number(duration_key);
     if (n > 0) line(label, fmt::format("{} token(s)", n));
     duration(duration_label, duration_key);
-    if (n > 0 && ns > 0) line(rate_label, fmt::format("{:.2f} tokens/s", static_cast<double>(n) * 1e9 / static_cast<double>(ns)));
+    if (n > 0 && ns > 0)
+      line(rate_label,
+           fmt::format("{:.2f} tokens/s", static_cast<double>(n) * 1e9 / static_cast<double>(ns)));
   };
   duration("total duration:", "total_duration");
   duration("load duration:", "load_duration");
-  count("prompt eval count:", "prompt eval rate:", "prompt eval duration:", "prompt_eval_count", "prompt_eval_duration");
+  count("prompt eval count:", "prompt eval rate:", "prompt eval duration:", "prompt_eval_count",
+        "prompt_eval_duration");
   count("eval count:", "eval rate:", "eval duration:", "eval_count", "eval_duration");
   return out;
 }
@@ -115,9 +122,11 @@ Status ask_chat(Client& client, const AskSettings& settings, const Json& message
   request["messages"] = messages;
   Reader reader(settings);
   const Status status = client.call("POST", "/api/chat", &request, [&](const Json& object) {
-    if (const auto message = object.find("message"); message != object.end() && message->is_object()) {
+    if (const auto message = object.find("message");
+        message != object.end() && message->is_object()) {
       reader.piece(text_of(*message, "thinking"), text_of(*message, "content"));
-      if (const auto calls = message->find("tool_calls"); calls != message->end()) reader.tool_calls(*calls);
+      if (const auto calls = message->find("tool_calls"); calls != message->end())
+        reader.tool_calls(*calls);
     }
     if (is_done(object)) reader.last = object;
   });

@@ -10,9 +10,9 @@
 namespace engine::cli {
 
 struct AskSettings {
-  std::string model;        // as the API knows it
+  std::string model;  // as the API knows it
   Json options = Json::object();
-  Json think, format;       // null: not given
+  Json think, format;  // null: not given
   std::string keep_alive, system;
   bool verbose = false, wrap = true, hide_thinking = false;
 };

@@ -36,7 +36,9 @@ size_t on_bytes(char* data, size_t, size_t n, void* self) {
   return n;
 }
 
-int on_progress(void*, curl_off_t, curl_off_t, curl_off_t, curl_off_t) { return interrupted() ? 1 : 0; }
+int on_progress(void*, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return interrupted() ? 1 : 0;
+}
 
 class HttpClient : public Client {
  public:
@@ -46,7 +48,8 @@ class HttpClient : public Client {
   ~HttpClient() override { curl_easy_cleanup(curl_); }
   bool in_process() const override { return false; }
 
-  Status call(std::string_view method, const std::string& path, const Json* body, const OnObject& object) override {
+  Status call(std::string_view method, const std::string& path, const Json* body,
+              const OnObject& object) override {
     ObjectStream objects(object);
     Transfer transfer{curl_, &objects, {}};
     const std::string url = base_ + path, text = body ? dump_json(*body) : std::string();
@@ -67,17 +70,21 @@ class HttpClient : public Client {
     } else if (body != nullptr) {
       curl_easy_setopt(curl_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(text.size()));
       curl_easy_setopt(curl_, CURLOPT_POSTFIELDS, text.c_str());
-      if (method != "POST") curl_easy_setopt(curl_, CURLOPT_CUSTOMREQUEST, std::string(method).c_str());
+      if (method != "POST")
+        curl_easy_setopt(curl_, CURLOPT_CUSTOMREQUEST, std::string(method).c_str());
     }
     const CURLcode code = curl_easy_perform(curl_);
     curl_slist_free_all(headers);
     long status = 0;
     curl_easy_getinfo(curl_, CURLINFO_RESPONSE_CODE, &status);
     if (code == CURLE_ABORTED_BY_CALLBACK) return Error{Errc::cancelled, "interrupted"};
-    if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_OPERATION_TIMEDOUT) {
-      return Error{Errc::io, "could not connect to the engine server, run 'engine serve' to start it"};
+    if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
+        code == CURLE_OPERATION_TIMEDOUT) {
+      return Error{Errc::io,
+                   "could not connect to the engine server, run 'engine serve' to start it"};
     }
-    if (code != CURLE_OK) return Error{Errc::io, fmt::format("{}: {}", url, curl_easy_strerror(code))};
+    if (code != CURLE_OK)
+      return Error{Errc::io, fmt::format("{}: {}", url, curl_easy_strerror(code))};
     if (status >= 400) return answer_error(static_cast<int>(status), transfer.error_body);
     if (method != "HEAD") objects.finish();
     return objects.status();
@@ -90,8 +97,10 @@ class HttpClient : public Client {
 
 std::unique_ptr<Client> make_http_client() {
   HostUrl url = parse_host_url(env(Env::OLLAMA_HOST));
-  if (url.bad_port) log_warn("OLLAMA_HOST=\"{}\" has no usable port; using {}", env(Env::OLLAMA_HOST), url.port);
-  if (url.host.empty() || url.host == "0.0.0.0") url.host = "127.0.0.1";  // where a server of every interface is to be reached
+  if (url.bad_port)
+    log_warn("OLLAMA_HOST=\"{}\" has no usable port; using {}", env(Env::OLLAMA_HOST), url.port);
+  if (url.host.empty() || url.host == "0.0.0.0")
+    url.host = "127.0.0.1";  // where a server of every interface is to be reached
   if (url.host == "::") url.host = "::1";
   return std::make_unique<HttpClient>(url.scheme + "://" + url.authority() + url.path);
 }
@@ -120,7 +129,8 @@ void ObjectStream::line(std::string_view text) {
   if (!status_ || text.find_first_not_of(" \t\r") == std::string_view::npos) return;
   auto json = parse_json(text);
   if (!json || !json->is_object()) {
-    status_ = Error{Errc::corrupt, fmt::format("the server sent something unexpected: {}", text.substr(0, 100))};
+    status_ = Error{Errc::corrupt,
+                    fmt::format("the server sent something unexpected: {}", text.substr(0, 100))};
     return;
   }
   if (const auto it = json->find("error"); it != json->end() && it->is_string()) {
@@ -131,9 +141,12 @@ void ObjectStream::line(std::string_view text) {
 }
 
 Error answer_error(int status, const std::string& body) {
-  const Errc code = status == 404 ? Errc::not_found : status < 500 ? Errc::invalid_argument : Errc::internal;
+  const Errc code = status == 404  ? Errc::not_found
+                    : status < 500 ? Errc::invalid_argument
+                                   : Errc::internal;
   if (auto json = parse_json(body); json && json->is_object()) {
-    if (const auto it = json->find("error"); it != json->end() && it->is_string()) return {code, it->get<std::string>()};
+    if (const auto it = json->find("error"); it != json->end() && it->is_string())
+      return {code, it->get<std::string>()};
   }
   return {code, fmt::format("the server answered with status {}: {}", status, body.substr(0, 200))};
 }

@@ -1,5 +1,5 @@
-// Client: the API of the engine as verbs use it, through a server that listens or inside this process. Both ways run the same
-// handlers, so the output does not differ.
+// Client: the API of the engine as verbs use it, through a server that listens or inside this
+// process. Both ways run the same handlers, so the output does not differ.
 #pragma once
 
 #include <functional>
@@ -22,21 +22,24 @@ class Client {
   virtual ~Client() = default;
   virtual bool in_process() const = 0;
 
-  // body: nullptr for GET. Answers of several objects (NDJSON) are handed out one by one as they come. An answer with a status of
-  // 400 or more, or an object with an "error", is an Error with the server's text; not_found for 404.
-  virtual Status call(std::string_view method, const std::string& path, const Json* body, const OnObject& object) = 0;
+  // body: nullptr for GET. Answers of several objects (NDJSON) are handed out one by one as they
+  // come. An answer with a status of 400 or more, or an object with an "error", is an Error with
+  // the server's text; not_found for 404.
+  virtual Status call(std::string_view method, const std::string& path, const Json* body,
+                      const OnObject& object) = 0;
 
   // A call with one object as the answer.
   Result<Json> get(const std::string& path);
   Result<Json> post(const std::string& path, const Json& body);
 };
 
-// The server at OLLAMA_HOST. Errc::io when none listens: "could not connect to the engine server, run 'engine serve' to start it".
+// The server at OLLAMA_HOST. Errc::io when none listens: "could not connect to the engine server,
+// run 'engine serve' to start it".
 Result<std::unique_ptr<Client>> connect_client();
 // The server at OLLAMA_HOST, or else this process.
 Result<std::unique_ptr<Client>> connect_or_local_client();
-// This process; nothing is loaded before the first request that needs it. file: a GGUF file to be known too, "" for none; `name` gets
-// the name it is known by.
+// This process; nothing is loaded before the first request that needs it. file: a GGUF file to be
+// known too, "" for none; `name` gets the name it is known by.
 Result<std::unique_ptr<Client>> make_local_client(const std::string& file, std::string* name);
 
 // Cuts a stream of bytes into lines and the lines into objects; shared by both clients.
@@ -44,7 +47,7 @@ class ObjectStream {
  public:
   explicit ObjectStream(const OnObject& object) : object_(object) {}
   void push(std::string_view bytes);
-  void finish();                     // the last line may lack its end
+  void finish();  // the last line may lack its end
   const Status& status() const { return status_; }
 
  private:

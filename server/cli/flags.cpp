@@ -1,9 +1,9 @@
 // Flags by CLI11: our data in, its exceptions turned into our messages.
 #include "server/cli/flags.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 
@@ -34,19 +34,29 @@ std::vector<std::string> names_of(const Flag& flag) {
   return out;
 }
 
-std::string key_of(const Flag& flag) { return names_of(flag).back(); }
-bool is_switch(const Flag& flag) { return *flag.value == 0; }
+std::string key_of(const Flag& flag) {
+  return names_of(flag).back();
+}
+bool is_switch(const Flag& flag) {
+  return *flag.value == 0;
+}
 
-bool is_false(std::string_view s) { return s == "false" || s == "0" || s == "f" || s == "F" || s == "False" || s == "FALSE"; }
+bool is_false(std::string_view s) {
+  return s == "false" || s == "0" || s == "f" || s == "F" || s == "False" || s == "FALSE";
+}
 
-Error wrong(std::string text) { return {Errc::invalid_argument, std::move(text)}; }
+Error wrong(std::string text) {
+  return {Errc::invalid_argument, std::move(text)};
+}
 
 Error unknown_flag(const std::string& word) {
   if (word.starts_with("--")) return wrong("unknown flag: " + word.substr(0, word.find('=')));
-  return wrong(fmt::format("unknown shorthand flag: '{}' in {}", word.size() > 1 ? word[1] : '-', word));
+  return wrong(
+      fmt::format("unknown shorthand flag: '{}' in {}", word.size() > 1 ? word[1] : '-', word));
 }
 
-// llama-bench and its relatives spell long flags with one dash (-pg, -ngl); the parsing library knows only one-letter short flags.
+// llama-bench and its relatives spell long flags with one dash (-pg, -ngl); the parsing library
+// knows only one-letter short flags.
 std::vector<std::string> with_two_dashes(const Verb& verb, std::span<const char* const> words) {
   std::vector<std::string> out;
   bool flags_end = false;
@@ -103,12 +113,16 @@ Result<int> Args::number(std::string_view flag, int fallback, int lowest) const 
   int value = 0;
   const auto [end, code] = std::from_chars(s.data(), s.data() + s.size(), value);
   if (code != std::errc() || end != s.data() + s.size() || value < lowest) {
-    return wrong(fmt::format("invalid argument \"{}\" for \"{}\" flag: a whole number of at least {} is needed", s, flag, lowest));
+    return wrong(fmt::format(
+        "invalid argument \"{}\" for \"{}\" flag: a whole number of at least {} is needed", s, flag,
+        lowest));
   }
   return value;
 }
 
-std::span<const Verb* const> verbs() { return kVerbs; }
+std::span<const Verb* const> verbs() {
+  return kVerbs;
+}
 
 const Verb* find_verb(std::string_view name) {
   for (const Verb* verb : kVerbs) {
@@ -138,7 +152,9 @@ Result<Args> parse_flags(const Verb& verb, std::span<const char* const> words) {
   std::vector<CLI::Option*> options;
   for (size_t i = 0; i < flags.size(); ++i) {
     const bool optional = flags[i].value[0] == '[';
-    CLI::Option* option = is_switch(flags[i]) || optional ? app.add_flag(flags[i].names, found[i]) : app.add_option(flags[i].names, found[i]);
+    CLI::Option* option = is_switch(flags[i]) || optional
+                              ? app.add_flag(flags[i].names, found[i])
+                              : app.add_option(flags[i].names, found[i]);
     if (!is_switch(flags[i]) && !optional) option->allow_extra_args(false);
     option->take_all();
     options.push_back(option);
@@ -162,15 +178,19 @@ Result<Args> parse_flags(const Verb& verb, std::span<const char* const> words) {
   }
   if (args.has("--help")) return args;
   const int n = static_cast<int>(args.words.size());
-  if (verb.min_words == verb.max_words && n != verb.min_words) return wrong(fmt::format("accepts {} arg(s), received {}", verb.min_words, n));
-  if (n < verb.min_words) return wrong(fmt::format("requires at least {} arg(s), only received {}", verb.min_words, n));
-  if (verb.max_words >= 0 && n > verb.max_words) return wrong(fmt::format("accepts at most {} arg(s), received {}", verb.max_words, n));
+  if (verb.min_words == verb.max_words && n != verb.min_words)
+    return wrong(fmt::format("accepts {} arg(s), received {}", verb.min_words, n));
+  if (n < verb.min_words)
+    return wrong(fmt::format("requires at least {} arg(s), only received {}", verb.min_words, n));
+  if (verb.max_words >= 0 && n > verb.max_words)
+    return wrong(fmt::format("accepts at most {} arg(s), received {}", verb.max_words, n));
   return args;
 }
 
 std::string help_text(const Verb& verb) {
-  std::string out = fmt::format("{}\n\nUsage:\n  engine {}{}{}{}\n", verb.summary, verb.name, *verb.arguments ? " " : "", verb.arguments,
-                                verb.flags.empty() ? "" : " [flags]");
+  std::string out =
+      fmt::format("{}\n\nUsage:\n  engine {}{}{}{}\n", verb.summary, verb.name,
+                  *verb.arguments ? " " : "", verb.arguments, verb.flags.empty() ? "" : " [flags]");
   if (*verb.alias) out += fmt::format("\nAliases:\n  {}, {}\n", verb.name, verb.alias);
   if (*verb.details) out += fmt::format("\n{}\n", verb.details);
   out += "\nFlags:\n";
@@ -178,7 +198,9 @@ std::string help_text(const Verb& verb) {
     if (flag.help == nullptr) continue;
     std::string names;
     for (const std::string& name : names_of(flag)) names += (names.empty() ? "" : ", ") + name;
-    if (!is_switch(flag)) names += flag.value[0] == '[' ? fmt::format("[={}", flag.value + 1) : fmt::format(" {}", flag.value);
+    if (!is_switch(flag))
+      names += flag.value[0] == '[' ? fmt::format("[={}", flag.value + 1)
+                                    : fmt::format(" {}", flag.value);
     out += fmt::format("  {:<32} {}\n", names, flag.help);
   }
   out += fmt::format("  {:<32} {}\n", "-h, --help", "show this help");
@@ -186,16 +208,22 @@ std::string help_text(const Verb& verb) {
     out += "\nEnvironment:\n";
     for (const Env e : verb.environment) {
       const EnvInfo& info = env_list()[static_cast<size_t>(e)];
-      out += fmt::format("  {:<26} {}{}\n", info.name, info.help, *info.fallback ? fmt::format(" (default {})", info.fallback) : "");
+      out += fmt::format("  {:<26} {}{}\n", info.name, info.help,
+                         *info.fallback ? fmt::format(" (default {})", info.fallback) : "");
     }
   }
   return out;
 }
 
 std::string help_text() {
-  std::string out = fmt::format("engine {}: runs large language models on this machine\n\nUsage:\n  engine VERB [arguments] [flags]\n\nVerbs:\n", kEngineVersion);
+  std::string out = fmt::format(
+      "engine {}: runs large language models on this machine\n\nUsage:\n  engine VERB [arguments] "
+      "[flags]\n\nVerbs:\n",
+      kEngineVersion);
   for (const Verb* verb : kVerbs) out += fmt::format("  {:<12} {}\n", verb->name, verb->summary);
-  return out + "\nMODEL is a name that `engine list` shows, or the path of a GGUF file.\n`engine help VERB` says more about a verb.\n";
+  return out +
+         "\nMODEL is a name that `engine list` shows, or the path of a GGUF file.\n`engine help "
+         "VERB` says more about a verb.\n";
 }
 
 }  // namespace engine::cli

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ctime>
 #include <cstdio>
+#include <ctime>
 
 #include "server/cli/text_width.h"
 
@@ -46,7 +46,8 @@ std::string ago_text(int64_t seconds, int64_t now, const std::string& zero) {
   if (seconds <= 0) return zero;
   constexpr int64_t kForever = int64_t{21} * 365 * 24 * 3600;
   if (seconds - now >= kForever) return "Forever";
-  return seconds > now ? duration_words(seconds - now) + " from now" : duration_words(now - seconds) + " ago";
+  return seconds > now ? duration_words(seconds - now) + " from now"
+                       : duration_words(now - seconds) + " ago";
 }
 
 std::string go_duration(int64_t ns) {
@@ -72,11 +73,15 @@ int64_t parse_time(const std::string& text) {
   std::tm tm = {};
   int offset_hours = 0, offset_minutes = 0;
   char sign = 'Z';
-  if (std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6) return 0;
+  if (std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
+                  &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
+    return 0;
   const size_t zone = text.find_first_of("Z+-", 19);
   if (zone != std::string::npos) {
     sign = text[zone];
-    if (sign != 'Z' && std::sscanf(text.c_str() + zone + 1, "%2d:%2d", &offset_hours, &offset_minutes) != 2) return 0;
+    if (sign != 'Z' &&
+        std::sscanf(text.c_str() + zone + 1, "%2d:%2d", &offset_hours, &offset_minutes) != 2)
+      return 0;
   }
   tm.tm_year -= 1900;
   tm.tm_mon -= 1;
@@ -89,7 +94,8 @@ std::string Table::text() const {
   std::vector<size_t> widths;
   const auto measure = [&widths](const std::vector<std::string>& cells) {
     if (widths.size() < cells.size()) widths.resize(cells.size());
-    for (size_t i = 0; i < cells.size(); ++i) widths[i] = std::max(widths[i], static_cast<size_t>(display_width(cells[i])));
+    for (size_t i = 0; i < cells.size(); ++i)
+      widths[i] = std::max(widths[i], static_cast<size_t>(display_width(cells[i])));
   };
   measure(header_);
   for (const auto& row : rows_) measure(row);

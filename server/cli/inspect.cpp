@@ -1,4 +1,5 @@
-// `engine explain`, `gguf-dump`, `devices`, `env`, `health`, `version`, `help`: looks at a plan, a file, the machine, the program.
+// `engine explain`, `gguf-dump`, `devices`, `env`, `health`, `version`, `help`: looks at a plan, a
+// file, the machine, the program.
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -39,8 +40,14 @@ Status explain(const Args& args) {
     lines.push_back(plan.substr(begin, end - begin));
     begin = end + 1;
   }
-  fmt::print("{}\n", dump_json({{"architecture", info.architecture}, {"parameters", info.n_params}, {"weight_bytes", info.weight_bytes},
-                                {"cache_bytes", info.cache_bytes}, {"scratch_bytes", info.scratch_bytes}, {"n_ctx", info.n_ctx}, {"plan", lines}}, 2));
+  fmt::print("{}\n", dump_json({{"architecture", info.architecture},
+                                {"parameters", info.n_params},
+                                {"weight_bytes", info.weight_bytes},
+                                {"cache_bytes", info.cache_bytes},
+                                {"scratch_bytes", info.scratch_bytes},
+                                {"n_ctx", info.n_ctx},
+                                {"plan", lines}},
+                               2));
   return ok;
 }
 
@@ -56,28 +63,35 @@ Status devices(const Args& args) {
   const uint64_t have = cpu_features();
   ENGINE_TRY(used, cap_features(have, env(Env::ENGINE_ISA)));
   if (args.has("--json")) {
-    fmt::print("{}\n", dump_json(Json::array({{{"backend", "cpu"}, {"name", cpu_model_name()}, {"cores", usable_cores()},
-                                               {"features", feature_names(have)}, {"features_in_use", feature_names(used)}}}), 2));
+    fmt::print("{}\n", dump_json(Json::array({{{"backend", "cpu"},
+                                               {"name", cpu_model_name()},
+                                               {"cores", usable_cores()},
+                                               {"features", feature_names(have)},
+                                               {"features_in_use", feature_names(used)}}}),
+                                 2));
     return ok;
   }
   Table table({"BACKEND", "DEVICE", "CORES", "FEATURES IN USE"});
   table.row({"cpu", cpu_model_name(), fmt::format("{}", usable_cores()), feature_names(used)});
   fmt::print("{}", table.text());
-  if (used != have) fmt::print("ENGINE_ISA={} leaves out: {}\n", env(Env::ENGINE_ISA), feature_names(have & ~used));
+  if (used != have)
+    fmt::print("ENGINE_ISA={} leaves out: {}\n", env(Env::ENGINE_ISA), feature_names(have & ~used));
   return ok;
 }
 
 Status print_env(const Args& args) {
   if (args.has("--json")) {
     Json out = Json::object();
-    for (size_t i = 0; i < env_list().size(); ++i) out[env_list()[i].name] = engine::env(static_cast<Env>(i));
+    for (size_t i = 0; i < env_list().size(); ++i)
+      out[env_list()[i].name] = engine::env(static_cast<Env>(i));
     fmt::print("{}\n", dump_json(out, 2));
     return ok;
   }
   for (size_t i = 0; i < env_list().size(); ++i) {
     const EnvInfo& info = env_list()[i];
     const std::string value = engine::env(static_cast<Env>(i));
-    fmt::print("{:<26} {:<20} {}{}\n", info.name, value.empty() ? "-" : value, info.help, env_set(static_cast<Env>(i)) ? "  (set)" : "");
+    fmt::print("{:<26} {:<20} {}{}\n", info.name, value.empty() ? "-" : value, info.help,
+               env_set(static_cast<Env>(i)) ? "  (set)" : "");
   }
   return ok;
 }
@@ -100,7 +114,10 @@ Status help(const Args& args) {
     return ok;
   }
   const Verb* verb = find_verb(args.words[0]);
-  if (!verb) return Error{Errc::invalid_argument, fmt::format("unknown command \"{}\" for \"engine\"; `engine help` lists them", args.words[0])};
+  if (!verb)
+    return Error{Errc::invalid_argument,
+                 fmt::format("unknown command \"{}\" for \"engine\"; `engine help` lists them",
+                             args.words[0])};
   fmt::print("{}", help_text(*verb));
   return ok;
 }
@@ -110,20 +127,30 @@ constexpr Flag kExplainFlags[] = {{"--json", "", "print JSON"},
                                   {"--reference", "", "the plan of the float32 reference"},
                                   {"-c,--ctx-size", "N", "context length"},
                                   {"-t,--threads", "N", "threads"}};
-constexpr Env kCompute[] = {Env::OLLAMA_MODELS, Env::ENGINE_THREADS, Env::ENGINE_ISA, Env::ENGINE_KERNELS};
+constexpr Env kCompute[] = {Env::OLLAMA_MODELS, Env::ENGINE_THREADS, Env::ENGINE_ISA,
+                            Env::ENGINE_KERNELS};
 constexpr Env kStore[] = {Env::OLLAMA_MODELS};
 constexpr Env kIsa[] = {Env::ENGINE_ISA};
 constexpr Env kHost[] = {Env::OLLAMA_HOST};
 
 }  // namespace
 
-extern const Verb verb_explain, verb_gguf_dump, verb_devices, verb_env, verb_health, verb_version, verb_help;
-const Verb verb_explain = {"explain", "", "MODEL", "Show the compiled plan: steps, kernels, bytes", 1, 1, kExplainFlags, kCompute, explain};
-const Verb verb_gguf_dump = {"gguf-dump", "", "FILE", "Show metadata and tensors of a GGUF file", 1, 1, kJson, kStore, dump};
-const Verb verb_devices = {"devices", "", "", "List what this machine computes with", 0, 0, kJson, kIsa, devices};
-const Verb verb_env = {"env", "", "", "List the environment variables and their values", 0, 0, kJson, {}, print_env};
-const Verb verb_health = {"health", "", "", "Exit code 0 if the server answers", 0, 0, {}, kHost, health};
-const Verb verb_version = {"version", "", "", "Show version, commit, compiler, backends and CPU features", 0, 0, {}, {}, version};
+extern const Verb verb_explain, verb_gguf_dump, verb_devices, verb_env, verb_health, verb_version,
+    verb_help;
+const Verb verb_explain = {
+    "explain",     "",       "MODEL", "Show the compiled plan: steps, kernels, bytes", 1, 1,
+    kExplainFlags, kCompute, explain};
+const Verb verb_gguf_dump = {
+    "gguf-dump", "", "FILE", "Show metadata and tensors of a GGUF file", 1, 1, kJson, kStore, dump};
+const Verb verb_devices = {"devices", "",   "",     "List what this machine computes with", 0, 0,
+                           kJson,     kIsa, devices};
+const Verb verb_env = {"env", "", "",       "List the environment variables and their values", 0, 0,
+                       kJson, {}, print_env};
+const Verb verb_health = {"health", "",    "",    "Exit code 0 if the server answers", 0, 0,
+                          {},       kHost, health};
+const Verb verb_version = {
+    "version", "", "",     "Show version, commit, compiler, backends and CPU features", 0, 0,
+    {},        {}, version};
 const Verb verb_help = {"help", "", "[VERB]", "Help for a verb", 0, 1, {}, {}, help};
 
 }  // namespace engine::cli

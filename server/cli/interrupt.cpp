@@ -25,7 +25,11 @@ void catch_interrupts() {
   ::sigaction(SIGINT, &action, nullptr);
 }
 
-bool interrupted() { return g_interrupts.load() > 0; }
-void clear_interrupt() { g_interrupts.store(0); }
+bool interrupted() {
+  return g_interrupts.load() > 0;
+}
+void clear_interrupt() {
+  g_interrupts.store(0);
+}
 
 }  // namespace engine::cli

@@ -1,4 +1,5 @@
-// Line editing by libedit, with our own reading of keys: it tells Ctrl-J from Enter and sees the marks around pasted text.
+// Line editing by libedit, with our own reading of keys: it tells Ctrl-J from Enter and sees the
+// marks around pasted text.
 #include "server/cli/line_editor.h"
 
 #include <histedit.h>
@@ -29,9 +30,11 @@ constexpr const char* kPasteEnd = "[201~";
 Rune next_rune(std::string_view text, size_t& at) {
   utf8proc_int32_t code = -1;
   const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data()) + at;
-  const utf8proc_ssize_t n = utf8proc_iterate(bytes, static_cast<utf8proc_ssize_t>(text.size() - at), &code);
+  const utf8proc_ssize_t n =
+      utf8proc_iterate(bytes, static_cast<utf8proc_ssize_t>(text.size() - at), &code);
   if (n <= 0) return {text.substr(at++, 1), 1, 0xFFFD};
-  const Rune rune{text.substr(at, static_cast<size_t>(n)), utf8proc_charwidth(code), static_cast<char32_t>(code)};
+  const Rune rune{text.substr(at, static_cast<size_t>(n)), utf8proc_charwidth(code),
+                  static_cast<char32_t>(code)};
   at += static_cast<size_t>(n);
   return rune;
 }
@@ -54,7 +57,8 @@ struct LineEditor::Impl {
     return static_cast<Impl*>(data);
   }
 
-  // The next byte; -1 at the end, on Ctrl-C, or when nothing comes within timeout_ms (-1: for ever).
+  // The next byte; -1 at the end, on Ctrl-C, or when nothing comes within timeout_ms (-1: for
+  // ever).
   int next_byte(int timeout_ms) {
     if (!unread.empty()) {
       const int c = unread.front();
@@ -96,9 +100,12 @@ struct LineEditor::Impl {
       const int c = next_byte(-1);
       if (c < 0) return was_interrupted ? -1 : 0;
       if (c == 0x1b) {
-        if (!pasting && follows(kPasteBegin)) pasting = true;
-        else if (pasting && follows(kPasteEnd)) pasting = false;
-        else return *out = L'\x1b', 1;
+        if (!pasting && follows(kPasteBegin))
+          pasting = true;
+        else if (pasting && follows(kPasteEnd))
+          pasting = false;
+        else
+          return *out = L'\x1b', 1;
         continue;
       }
       if (c == '\n' || (c == '\r' && pasting)) {
@@ -199,6 +206,8 @@ void LineEditor::remember(const std::string& entry) {
   (void)std::rename(temp.c_str(), m.history_path.c_str());
 }
 
-void LineEditor::save_history(bool on) { impl_->save = on; }
+void LineEditor::save_history(bool on) {
+  impl_->save = on;
+}
 
 }  // namespace engine::cli

@@ -21,7 +21,7 @@ class LineEditor {
   ~LineEditor();
 
   End read(const std::string& prompt, std::string& line);
-  void remember(const std::string& entry);     // into the history, and into its file
+  void remember(const std::string& entry);  // into the history, and into its file
   void save_history(bool on);
 
  private:

@@ -18,7 +18,8 @@ namespace {
 
 std::string text_of(const Json& object, const char* key) {
   const auto it = object.is_object() ? object.find(key) : object.end();
-  return object.is_object() && it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
+  return object.is_object() && it != object.end() && it->is_string() ? it->get<std::string>()
+                                                                     : std::string();
 }
 
 int64_t number_of(const Json& object, const std::string& key) {
@@ -37,13 +38,15 @@ std::vector<std::string> wrapped(const std::string& text, int width) {
   std::vector<std::string> lines(1);
   std::istringstream words(text);
   for (std::string word; words >> word;) {
-    if (!lines.back().empty() && display_width(lines.back()) + 1 + display_width(word) > width) lines.emplace_back();
+    if (!lines.back().empty() && display_width(lines.back()) + 1 + display_width(word) > width)
+      lines.emplace_back();
     lines.back() += (lines.back().empty() ? "" : " ") + word;
   }
   return lines;
 }
 
-std::string section(const char* title, const std::vector<std::vector<std::string>>& rows, int wrap = 30) {
+std::string section(const char* title, const std::vector<std::vector<std::string>>& rows,
+                    int wrap = 30) {
   Table table({});
   for (const auto& cells : rows) {
     std::vector<std::string> first = {""};
@@ -74,7 +77,8 @@ std::string value_text(const Json& value) {
     out += next;
     ++shown;
   }
-  return shown == value.size() ? out + "]" : out + fmt::format(" ...+{} more]", value.size() - shown);
+  return shown == value.size() ? out + "]"
+                               : out + fmt::format(" ...+{} more]", value.size() - shown);
 }
 
 }  // namespace
@@ -85,7 +89,8 @@ Status print_models(Client& client, const std::string& prefix) {
   for (const Json& m : part_of(tags, "models")) {
     const std::string name = text_of(m, "name");
     if (!equal_ignoring_case(std::string_view(name).substr(0, prefix.size()), prefix)) continue;
-    table.row({name, text_of(m, "digest").substr(0, 12), text_of(m, "remote_model").empty() ? bytes_text(number_of(m, "size")) : "-",
+    table.row({name, text_of(m, "digest").substr(0, 12),
+               text_of(m, "remote_model").empty() ? bytes_text(number_of(m, "size")) : "-",
                ago_text(parse_time(text_of(m, "modified_at")), std::time(nullptr), "Never")});
   }
   fmt::print("{}", table.text());
@@ -98,11 +103,16 @@ std::string model_info_text(const Json& shown, bool verbose) {
   std::string arch = text_of(info, "general.architecture");
   if (arch.empty()) arch = text_of(details, "family");
   std::vector<std::vector<std::string>> rows = {{"architecture", arch}};
-  if (const int64_t n = number_of(info, "general.parameter_count"); n > 0) rows.push_back({"parameters", parameter_text(n)});
-  else if (const std::string s = text_of(details, "parameter_size"); !s.empty()) rows.push_back({"parameters", s});
-  if (const int64_t n = number_of(info, arch + ".context_length"); n > 0) rows.push_back({"context length", fmt::format("{}", n)});
-  if (const int64_t n = number_of(info, arch + ".embedding_length"); n > 0) rows.push_back({"embedding length", fmt::format("{}", n)});
-  if (const std::string q = text_of(details, "quantization_level"); !q.empty()) rows.push_back({"quantization", q});
+  if (const int64_t n = number_of(info, "general.parameter_count"); n > 0)
+    rows.push_back({"parameters", parameter_text(n)});
+  else if (const std::string s = text_of(details, "parameter_size"); !s.empty())
+    rows.push_back({"parameters", s});
+  if (const int64_t n = number_of(info, arch + ".context_length"); n > 0)
+    rows.push_back({"context length", fmt::format("{}", n)});
+  if (const int64_t n = number_of(info, arch + ".embedding_length"); n > 0)
+    rows.push_back({"embedding length", fmt::format("{}", n)});
+  if (const std::string q = text_of(details, "quantization_level"); !q.empty())
+    rows.push_back({"quantization", q});
   if (const std::string r = text_of(shown, "requires"); !r.empty()) rows.push_back({"requires", r});
   std::string out = section("Model", rows);
 

@@ -1,4 +1,5 @@
-// The client without a server: requests go straight to the handlers, answers come back through the same queues and formatters.
+// The client without a server: requests go straight to the handlers, answers come back through the
+// same queues and formatters.
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -36,12 +37,16 @@ class LocalClient : public Client {
       : compute_(make_thread_pool(o.load.threads)),
         runtime_(1, 1),
         pool_(o.pool, *compute_),
-        app_{std::move(store), std::move(cors), HostCheck(o.host), o.load, o.n_ctx_fixed, {}, runtime_, pool_} {}
+        app_{std::move(store),  std::move(cors),
+             HostCheck(o.host), o.load,
+             o.n_ctx_fixed,     {},
+             runtime_,          pool_} {}
   ~LocalClient() override { pool_.close(); }
   bool in_process() const override { return true; }
   ModelStore& store() { return app_.store; }
 
-  Status call(std::string_view method, const std::string& path, const Json* body, const OnObject& object) override {
+  Status call(std::string_view method, const std::string& path, const Json* body,
+              const OnObject& object) override {
     HttpRequest request;
     request.method = method;
     request.path = path;
@@ -57,7 +62,8 @@ class LocalClient : public Client {
       answer->response = std::move(r);
       answer->signal();
     };
-    port.stream = [answer](std::shared_ptr<EventQueue> events, std::unique_ptr<Formatter> formatter) {
+    port.stream = [answer](std::shared_ptr<EventQueue> events,
+                           std::unique_ptr<Formatter> formatter) {
       {
         const std::lock_guard lock(answer->mutex);
         answer->events = events;
@@ -86,7 +92,8 @@ class LocalClient : public Client {
 
  private:
   // Waits for what comes next, looking for Ctrl-C ten times a second.
-  static Status wait(Answer& answer, std::unique_lock<std::mutex>& lock, const std::function<bool()>& done) {
+  static Status wait(Answer& answer, std::unique_lock<std::mutex>& lock,
+                     const std::function<bool()>& done) {
     while (!answer.changed.wait_for(lock, std::chrono::milliseconds(100), done)) {
       if (!interrupted()) continue;
       const auto events = answer.events;
@@ -104,7 +111,8 @@ class LocalClient : public Client {
     std::unique_lock lock(answer.mutex);
     ENGINE_TRY_STATUS(wait(answer, lock, [&] { return answer.response || answer.events; }));
     if (answer.response) {
-      if (answer.response->status >= 400) return answer_error(answer.response->status, answer.response->body);
+      if (answer.response->status >= 400)
+        return answer_error(answer.response->status, answer.response->body);
       objects.push(answer.response->body);
       objects.finish();
       return objects.status();

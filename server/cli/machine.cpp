@@ -30,7 +30,8 @@ int default_threads() {
   int n = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), n);
   if (code == std::errc() && end == text.data() + text.size() && n > 0 && n <= 1024) return n;
-  if (!text.empty()) log_warn("ENGINE_THREADS=\"{}\" is no number of threads; using {}", text, usable_cores());
+  if (!text.empty())
+    log_warn("ENGINE_THREADS=\"{}\" is no number of threads; using {}", text, usable_cores());
   return usable_cores();
 }
 
@@ -44,7 +45,9 @@ void quiet_log() {
   if (debug.empty() || debug == "0" || debug == "false") set_log_level(LogLevel::warn);
 }
 
-std::string build_commit() { return ENGINE_COMMIT; }
+std::string build_commit() {
+  return ENGINE_COMMIT;
+}
 
 std::string features_in_use() {
   const auto mask = cap_features(cpu_features(), env(Env::ENGINE_ISA));
@@ -52,8 +55,11 @@ std::string features_in_use() {
 }
 
 std::string version_text() {
-  return fmt::format("engine version is {}\nollama compatible API {}\ncommit {}, {}\nbackends: CPU\nprocessor: {}, features: {}\n", kEngineVersion,
-                     kCompatVersion, build_commit(), kCompiler, cpu_model_name(), feature_names(cpu_features()));
+  return fmt::format(
+      "engine version is {}\nollama compatible API {}\ncommit {}, {}\nbackends: CPU\nprocessor: "
+      "{}, features: {}\n",
+      kEngineVersion, kCompatVersion, build_commit(), kCompiler, cpu_model_name(),
+      feature_names(cpu_features()));
 }
 
 }  // namespace engine::cli

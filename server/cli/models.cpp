@@ -31,7 +31,8 @@ Status list(const Args& args) {
     ENGINE_TRY(tags, client->get("/api/tags"));
     for (const Json& m : tags["models"]) {
       const std::string name = text_of(m, "name");
-      if (equal_ignoring_case(std::string_view(name).substr(0, prefix.size()), prefix)) fmt::print("{}\n", name);
+      if (equal_ignoring_case(std::string_view(name).substr(0, prefix.size()), prefix))
+        fmt::print("{}\n", name);
     }
     return ok;
   }
@@ -43,7 +44,9 @@ Status show(const Args& args) {
   for (const char* part : {"--license", "--modelfile", "--parameters", "--system", "--template"}) {
     if (!args.has(part)) continue;
     if (chosen) {
-      return Error{Errc::invalid_argument, "only one of '--license', '--modelfile', '--parameters', '--system', or '--template' can be specified"};
+      return Error{Errc::invalid_argument,
+                   "only one of '--license', '--modelfile', '--parameters', '--system', or "
+                   "'--template' can be specified"};
     }
     chosen = part;
   }
@@ -54,13 +57,15 @@ Status show(const Args& args) {
   auto client = is_file ? make_local_client(located->path, &name) : connect_or_local_client();
   if (!client) return client.error();
   if (!located && (*client)->in_process()) return located.error();
-  ENGINE_TRY(shown, (*client)->post("/api/show", {{"model", name}, {"verbose", args.has("--verbose")}}));
+  ENGINE_TRY(shown,
+             (*client)->post("/api/show", {{"model", name}, {"verbose", args.has("--verbose")}}));
   if (!chosen) {
     fmt::print("{}", model_info_text(shown, args.has("--verbose")));
     return ok;
   }
   const std::string text = text_of(shown, chosen + 2);
-  const bool bare = std::string_view(chosen) == "--system" || std::string_view(chosen) == "--template";
+  const bool bare =
+      std::string_view(chosen) == "--system" || std::string_view(chosen) == "--template";
   fmt::print("{}{}", text, bare || text.empty() || text.back() == '\n' ? "" : "\n");
   return ok;
 }
@@ -87,13 +92,16 @@ Status ps(const Args& args) {
     return it != m.end() && it->is_number() ? it->get<int64_t>() : int64_t{0};
   };
   const auto models = answer.find("models");
-  if (models == answer.end() || !models->is_array()) return Error{Errc::corrupt, "the server sent no list of models"};
+  if (models == answer.end() || !models->is_array())
+    return Error{Errc::corrupt, "the server sent no list of models"};
   for (const Json& m : *models) {
     const std::string name = text_of(m, "name");
     if (!args.words.empty() && !name.starts_with(args.words[0])) continue;
     const int64_t until = parse_time(text_of(m, "expires_at"));
-    table.row({name, text_of(m, "digest").substr(0, 12), bytes_text(number(m, "size")), processor_text(number(m, "size"), number(m, "size_vram")),
-               fmt::format("{}", number(m, "context_length")), until > 0 && until < now ? "Stopping..." : ago_text(until, now, "Never")});
+    table.row({name, text_of(m, "digest").substr(0, 12), bytes_text(number(m, "size")),
+               processor_text(number(m, "size"), number(m, "size_vram")),
+               fmt::format("{}", number(m, "context_length")),
+               until > 0 && until < now ? "Stopping..." : ago_text(until, now, "Never")});
   }
   fmt::print("{}", table.text());
   return ok;
@@ -115,11 +123,13 @@ Status import(const Args& args) {
     spec.template_text = text;
   }
   ENGINE_TRY(record, store.create(name, spec));
-  fmt::print("added '{}' ({}) to {}\n", record.name.short_form(), bytes_text(record.size), store.root());
+  fmt::print("added '{}' ({}) to {}\n", record.name.short_form(), bytes_text(record.size),
+             store.root());
   return ok;
 }
 
-constexpr Flag kListFlags[] = {{"--json", "", "print JSON"}, {"-q,--quiet", "", "print names only"}};
+constexpr Flag kListFlags[] = {{"--json", "", "print JSON"},
+                               {"-q,--quiet", "", "print names only"}};
 constexpr Flag kPsFlags[] = {{"--json", "", "print JSON"}};
 constexpr Flag kShowFlags[] = {{"--license", "", "show the license"},
                                {"--modelfile", "", "show the Modelfile"},
@@ -127,19 +137,26 @@ constexpr Flag kShowFlags[] = {{"--license", "", "show the license"},
                                {"--template", "", "show the template"},
                                {"--system", "", "show the system message"},
                                {"-v,--verbose", "", "show metadata and tensors too"}};
-constexpr Flag kImportFlags[] = {{"--params", "JSON", "default parameters, like {\"temperature\":0.2}"},
-                                 {"--system", "TEXT", "default system message"},
-                                 {"--template", "FILE", "Go template of the prompt"},
-                                 {"--license", "FILE", "license text; may be given several times"}};
+constexpr Flag kImportFlags[] = {
+    {"--params", "JSON", "default parameters, like {\"temperature\":0.2}"},
+    {"--system", "TEXT", "default system message"},
+    {"--template", "FILE", "Go template of the prompt"},
+    {"--license", "FILE", "license text; may be given several times"}};
 constexpr Env kEnvironment[] = {Env::OLLAMA_HOST, Env::OLLAMA_MODELS};
 constexpr Env kStoreOnly[] = {Env::OLLAMA_MODELS};
 
 }  // namespace
 
 extern const Verb verb_list, verb_show, verb_ps, verb_import;
-const Verb verb_list = {"list", "ls", "[PREFIX]", "List the models of this machine", 0, 1, kListFlags, kEnvironment, list};
-const Verb verb_show = {"show", "", "MODEL", "Show what a model is", 1, 1, kShowFlags, kEnvironment, show};
-const Verb verb_ps = {"ps", "", "[PREFIX]", "List the loaded models of the server", 0, 1, kPsFlags, kEnvironment, ps};
-const Verb verb_import = {"import", "", "FILE NAME", "Put a GGUF file into the model store", 2, 2, kImportFlags, kStoreOnly, import};
+const Verb verb_list = {"list", "ls", "[PREFIX]", "List the models of this machine",
+                        0,      1,    kListFlags, kEnvironment,
+                        list};
+const Verb verb_show = {"show",     "",           "MODEL", "Show what a model is", 1, 1,
+                        kShowFlags, kEnvironment, show};
+const Verb verb_ps = {
+    "ps", "", "[PREFIX]", "List the loaded models of the server", 0, 1, kPsFlags, kEnvironment, ps};
+const Verb verb_import = {"import", "", "FILE NAME",  "Put a GGUF file into the model store",
+                          2,        2,  kImportFlags, kStoreOnly,
+                          import};
 
 }  // namespace engine::cli

@@ -18,14 +18,20 @@ namespace {
 constexpr const char* kGrey = "\x1b[90m";
 constexpr const char* kPlain = "\x1b[0m";
 constexpr const char* kEraseLine = "\x1b[K";
-constexpr int kRightMargin = 5;   // a word that reaches into it moves to the next line
-constexpr int kLongWord = 10;     // words of the width less this are cut
+constexpr int kRightMargin = 5;  // a word that reaches into it moves to the next line
+constexpr int kLongWord = 10;    // words of the width less this are cut
 
 }  // namespace
 
-bool stdin_is_terminal() { return ::isatty(STDIN_FILENO) == 1; }
-bool stdout_is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
-bool stderr_is_terminal() { return ::isatty(STDERR_FILENO) == 1; }
+bool stdin_is_terminal() {
+  return ::isatty(STDIN_FILENO) == 1;
+}
+bool stdout_is_terminal() {
+  return ::isatty(STDOUT_FILENO) == 1;
+}
+bool stderr_is_terminal() {
+  return ::isatty(STDERR_FILENO) == 1;
+}
 
 int terminal_width() {
   winsize size = {};
@@ -72,7 +78,9 @@ void WordWrap::write(std::string_view text, std::string& out) {
 }
 
 AnswerPrinter::AnswerPrinter(bool wrap, bool hide_thinking)
-    : terminal_(stdout_is_terminal()), hide_thinking_(hide_thinking), thinking_wrap_(terminal_width(), wrap && terminal_),
+    : terminal_(stdout_is_terminal()),
+      hide_thinking_(hide_thinking),
+      thinking_wrap_(terminal_width(), wrap && terminal_),
       content_wrap_(terminal_width(), wrap && terminal_) {}
 
 void AnswerPrinter::write(std::string_view text) {
@@ -104,7 +112,8 @@ void AnswerPrinter::content(std::string_view text) {
 void AnswerPrinter::finish() {
   if (!in_thinking_) return;
   in_thinking_ = false;
-  write(std::string(thinking_ended_line_ ? "" : "\n") + "...done thinking.\n\n" + (terminal_ ? kPlain : ""));
+  write(std::string(thinking_ended_line_ ? "" : "\n") + "...done thinking.\n\n" +
+        (terminal_ ? kPlain : ""));
 }
 
 struct Spinner::Impl {
@@ -116,7 +125,8 @@ struct Spinner::Impl {
   void turn() {
     constexpr const char* kFrames[] = {"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"};
     std::unique_lock lock(mutex);
-    for (size_t i = 0; !stopped.wait_for(lock, std::chrono::milliseconds(100), [this] { return stop; }); ++i) {
+    for (size_t i = 0;
+         !stopped.wait_for(lock, std::chrono::milliseconds(100), [this] { return stop; }); ++i) {
       std::fprintf(stderr, "\r\x1b[?25l%s ", kFrames[i % std::size(kFrames)]);
       std::fflush(stderr);
     }
@@ -131,7 +141,9 @@ Spinner::Spinner() {
   impl_->thread = std::thread([impl = impl_.get()] { impl->turn(); });
 }
 
-Spinner::~Spinner() { stop(); }
+Spinner::~Spinner() {
+  stop();
+}
 
 void Spinner::stop() {
   if (!impl_) return;

@@ -1,4 +1,5 @@
-// An answer on its way to the terminal: wrapped at words, reasoning in grey; untouched when stdout is no terminal.
+// An answer on its way to the terminal: wrapped at words, reasoning in grey; untouched when stdout
+// is no terminal.
 #pragma once
 
 #include <memory>
@@ -7,7 +8,7 @@
 
 namespace engine::cli {
 
-int terminal_width();     // of stdout; 80 when it is unknown
+int terminal_width();  // of stdout; 80 when it is unknown
 bool stdin_is_terminal();
 bool stdout_is_terminal();
 bool stderr_is_terminal();
@@ -29,12 +30,13 @@ class AnswerPrinter {
   AnswerPrinter(bool wrap, bool hide_thinking);
   void thinking(std::string_view text);
   void content(std::string_view text);
-  void finish();          // ends an open block of reasoning
+  void finish();  // ends an open block of reasoning
   bool empty() const { return !printed_; }
 
  private:
   void write(std::string_view text);
-  bool terminal_, hide_thinking_, printed_ = false, in_thinking_ = false, thinking_ended_line_ = true;
+  bool terminal_, hide_thinking_, printed_ = false, in_thinking_ = false,
+                                  thinking_ended_line_ = true;
   WordWrap thinking_wrap_, content_wrap_;
 };
 

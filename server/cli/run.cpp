@@ -24,13 +24,18 @@ Result<Json> think_of(const Args& args) {
   for (const char* level : {"high", "medium", "low", "max"}) {
     if (value == level) return Json(value);
   }
-  return Error{Errc::invalid_argument, fmt::format("invalid value for --think: \"{}\" (must be true, false, high, medium, low, or max)", value)};
+  return Error{
+      Errc::invalid_argument,
+      fmt::format(
+          "invalid value for --think: \"{}\" (must be true, false, high, medium, low, or max)",
+          value)};
 }
 
 Result<Json> format_of(const std::string& text) {
   if (text == "json") return Json(text);
   auto schema = parse_json(text);
-  if (!schema || !schema->is_object()) return Error{Errc::invalid_argument, "--format takes json or a JSON schema"};
+  if (!schema || !schema->is_object())
+    return Error{Errc::invalid_argument, "--format takes json or a JSON schema"};
   return schema;
 }
 
@@ -53,7 +58,8 @@ Status run(const Args& args) {
   settings.wrap = !args.has("--nowordwrap");
   settings.keep_alive = args.text("--keepalive");
   if (!settings.keep_alive.empty() && !parse_duration_or_seconds(settings.keep_alive)) {
-    return Error{Errc::invalid_argument, fmt::format("time: invalid duration \"{}\"", settings.keep_alive)};
+    return Error{Errc::invalid_argument,
+                 fmt::format("time: invalid duration \"{}\"", settings.keep_alive)};
   }
   if (!args.text("--format").empty()) {
     ENGINE_TRY(format, format_of(args.text("--format")));
@@ -64,7 +70,8 @@ Status run(const Args& args) {
     ENGINE_TRY(text, read_stdin_text());
     prompt = std::move(text);
   }
-  for (size_t i = 1; i < args.words.size(); ++i) prompt += (prompt.empty() ? "" : " ") + args.words[i];
+  for (size_t i = 1; i < args.words.size(); ++i)
+    prompt += (prompt.empty() ? "" : " ") + args.words[i];
 
   catch_interrupts();
   ENGINE_TRY(client, client_for(args.words[0], settings.model));
@@ -75,7 +82,8 @@ Status run(const Args& args) {
   } else {
     settings.think = think_default(shown);
   }
-  if (prompt.empty() && stdin_is_terminal() && stdout_is_terminal()) return run_session(*client, std::move(settings), std::move(shown));
+  if (prompt.empty() && stdin_is_terminal() && stdout_is_terminal())
+    return run_session(*client, std::move(settings), std::move(shown));
   return ask_once(*client, settings, prompt);
 }
 
@@ -88,13 +96,24 @@ constexpr Flag kFlags[] = {
     {"--nowordwrap", "", "do not wrap lines at words"},
     {"--insecure", "", nullptr},
 };
-constexpr Env kEnvironment[] = {Env::OLLAMA_HOST, Env::OLLAMA_MODELS, Env::OLLAMA_NOHISTORY, Env::OLLAMA_CONTEXT_LENGTH, Env::ENGINE_THREADS, Env::ENGINE_ISA};
+constexpr Env kEnvironment[] = {Env::OLLAMA_HOST,      Env::OLLAMA_MODELS,
+                                Env::OLLAMA_NOHISTORY, Env::OLLAMA_CONTEXT_LENGTH,
+                                Env::ENGINE_THREADS,   Env::ENGINE_ISA};
 
 }  // namespace
 
 extern const Verb verb_run;
-const Verb verb_run = {"run", "", "MODEL [PROMPT...]", "Answer a prompt, or chat", 1, -1, kFlags, kEnvironment, run,
-                       "MODEL is a name that `engine list` shows, or the path of a GGUF file. Without a prompt, on a terminal, a session\n"
+const Verb verb_run = {"run",
+                       "",
+                       "MODEL [PROMPT...]",
+                       "Answer a prompt, or chat",
+                       1,
+                       -1,
+                       kFlags,
+                       kEnvironment,
+                       run,
+                       "MODEL is a name that `engine list` shows, or the path of a GGUF file. "
+                       "Without a prompt, on a terminal, a session\n"
                        "begins. What is piped in is the prompt. Works without a server."};
 
 }  // namespace engine::cli

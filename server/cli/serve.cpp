@@ -12,13 +12,18 @@ Status run_serve(const Args&) {
   return serve(options);
 }
 
-constexpr Env kEnvironment[] = {Env::OLLAMA_HOST, Env::OLLAMA_MODELS, Env::OLLAMA_KEEP_ALIVE, Env::OLLAMA_CONTEXT_LENGTH, Env::OLLAMA_KV_CACHE_TYPE,
-                                Env::OLLAMA_ORIGINS, Env::OLLAMA_NUM_PARALLEL, Env::OLLAMA_MAX_LOADED_MODELS, Env::OLLAMA_MAX_QUEUE,
-                                Env::OLLAMA_NOPRUNE, Env::OLLAMA_DEBUG, Env::ENGINE_THREADS, Env::ENGINE_ISA, Env::ENGINE_POOL};
+constexpr Env kEnvironment[] = {Env::OLLAMA_HOST,          Env::OLLAMA_MODELS,
+                                Env::OLLAMA_KEEP_ALIVE,    Env::OLLAMA_CONTEXT_LENGTH,
+                                Env::OLLAMA_KV_CACHE_TYPE, Env::OLLAMA_ORIGINS,
+                                Env::OLLAMA_NUM_PARALLEL,  Env::OLLAMA_MAX_LOADED_MODELS,
+                                Env::OLLAMA_MAX_QUEUE,     Env::OLLAMA_NOPRUNE,
+                                Env::OLLAMA_DEBUG,         Env::ENGINE_THREADS,
+                                Env::ENGINE_ISA,           Env::ENGINE_POOL};
 
 }  // namespace
 
 extern const Verb verb_serve;
-const Verb verb_serve = {"serve", "start", "", "Start the server", 0, 0, {}, kEnvironment, run_serve};
+const Verb verb_serve = {"serve", "start", "",           "Start the server", 0,
+                         0,       {},      kEnvironment, run_serve};
 
 }  // namespace engine::cli

@@ -67,7 +67,10 @@ constexpr const char* kHelpKeys =
 class Session {
  public:
   Session(Client& client, AskSettings settings, Json shown)
-      : client_(client), settings_(std::move(settings)), shown_(std::move(shown)), editor_(history_file()) {}
+      : client_(client),
+        settings_(std::move(settings)),
+        shown_(std::move(shown)),
+        editor_(history_file()) {}
 
   Status run();
 
@@ -99,7 +102,9 @@ LineEditor::End Session::read_message(std::string& text) {
     if (first) {
       // `/set system """...` opens a block too.
       const bool set_system = line.starts_with("/set system \"\"\"");
-      const size_t open = set_system ? line.find(kQuotes) : line.starts_with(kQuotes) ? 0 : std::string::npos;
+      const size_t open = set_system                  ? line.find(kQuotes)
+                          : line.starts_with(kQuotes) ? 0
+                                                      : std::string::npos;
       if (open != std::string::npos) {
         line.erase(open, kQuotes.size());
         quoted = true;
@@ -118,7 +123,8 @@ LineEditor::End Session::read_message(std::string& text) {
 }
 
 Status Session::run() {
-  // The model is loaded before the first prompt appears, so that the first answer does not wait for it.
+  // The model is loaded before the first prompt appears, so that the first answer does not wait for
+  // it.
   {
     AskSettings load = settings_;
     load.verbose = false;
@@ -126,7 +132,9 @@ Status Session::run() {
   }
   if (const auto preset = shown_.find("messages"); preset != shown_.end() && preset->is_array()) {
     for (const Json& m : *preset) {
-      if (!m.is_object() || !m.contains("role") || !m.contains("content") || !m["content"].is_string()) continue;
+      if (!m.is_object() || !m.contains("role") || !m.contains("content") ||
+          !m["content"].is_string())
+        continue;
       if (m["role"] == "user") fmt::print(">>> {}\n", m["content"].get<std::string>());
       if (m["role"] == "assistant") fmt::print("{}\n\n", m["content"].get<std::string>());
     }
@@ -134,9 +142,14 @@ Status Session::run() {
   while (true) {
     std::string text;
     switch (read_message(text)) {
-      case LineEditor::End::closed: std::puts(""); return ok;
-      case LineEditor::End::interrupted: std::puts("\nUse Ctrl + d or /bye to exit."); continue;
-      default: break;
+      case LineEditor::End::closed:
+        std::puts("");
+        return ok;
+      case LineEditor::End::interrupted:
+        std::puts("\nUse Ctrl + d or /bye to exit.");
+        continue;
+      default:
+        break;
     }
     if (text.find_first_not_of(" \t\n") == std::string::npos) continue;
     editor_.remember(text);
@@ -158,7 +171,8 @@ void Session::ask(const std::string& text) {
     messages_.push_back(std::move(answer));
   } else if (status.error().code != Errc::cancelled) {
     fmt::print(stderr, "error: {}\n", status.error().message);
-    messages_.erase(messages_.size() - 1);  // a question that failed is not asked again with the next one
+    messages_.erase(messages_.size() -
+                    1);  // a question that failed is not asked again with the next one
   }
 }
 
@@ -179,10 +193,12 @@ bool Session::command(const std::string& line) {
   if (name.starts_with("/bye") || name.starts_with("/exit")) return false;
   if (name.starts_with("/clear")) {
     messages_ = Json::array();
-    if (!settings_.system.empty()) messages_.push_back({{"role", "system"}, {"content", settings_.system}});
+    if (!settings_.system.empty())
+      messages_.push_back({{"role", "system"}, {"content", settings_.system}});
     std::puts("Cleared session context");
   } else if (name.starts_with("/list")) {
-    if (const Status status = print_models(client_, words.size() > 1 ? words[1] : ""); !status) fmt::print(stderr, "error: {}\n", status.error().message);
+    if (const Status status = print_models(client_, words.size() > 1 ? words[1] : ""); !status)
+      fmt::print(stderr, "error: {}\n", status.error().message);
   } else if (name.starts_with("/load")) {
     load(words);
   } else if (name.starts_with("/set")) {
@@ -197,7 +213,10 @@ bool Session::command(const std::string& line) {
     show(words);
   } else if (name.starts_with("/?") || name.starts_with("/help")) {
     const std::string topic = words.size() > 1 ? words[1] : "";
-    std::fputs(topic == "set" || topic == "/set" ? set_help() : topic == "show" || topic == "/show" ? kHelpShow : topic == "shortcuts" ? kHelpKeys : kHelp,
+    std::fputs(topic == "set" || topic == "/set"     ? set_help()
+               : topic == "show" || topic == "/show" ? kHelpShow
+               : topic == "shortcuts"                ? kHelpKeys
+                                                     : kHelp,
                stderr);
   } else {
     fmt::print("Unknown command '{}'. Type /? for help\n", name);
@@ -214,8 +233,10 @@ void Session::load(const std::vector<std::string>& words) {
   fmt::print("Loading model '{}'\n", words[1]);
   auto shown = client_.post("/api/show", {{"model", words[1]}});
   if (!shown) {
-    if (shown.error().code == Errc::not_found) fmt::print("Couldn't find model '{}'\n", words[1]);
-    else fmt::print(stderr, "error: {}\n", shown.error().message);
+    if (shown.error().code == Errc::not_found)
+      fmt::print("Couldn't find model '{}'\n", words[1]);
+    else
+      fmt::print(stderr, "error: {}\n", shown.error().message);
     return;
   }
   AskSettings next = settings_;
@@ -249,8 +270,10 @@ void Session::show(const std::vector<std::string>& words) {
   } else if (what == "modelfile") {
     print("modelfile", "");
   } else if (what == "system") {
-    if (settings_.system.empty()) print("system", "No system message was specified for this model.");
-    else std::puts(settings_.system.c_str());
+    if (settings_.system.empty())
+      print("system", "No system message was specified for this model.");
+    else
+      std::puts(settings_.system.c_str());
   } else if (what == "template") {
     print("template", "No prompt template was specified for this model.");
   } else if (what == "parameters") {
@@ -260,7 +283,8 @@ void Session::show(const std::vector<std::string>& words) {
     for (std::string line; std::getline(lines, line); any = true) fmt::print("  {}\n", line);
     if (!any) std::puts("  No additional parameters were specified for this model.");
     if (!settings_.options.empty()) std::puts("\nUser defined parameters:");
-    for (const auto& [key, value] : settings_.options.items()) fmt::print("  {:<30} {}\n", key, dump_json(value));
+    for (const auto& [key, value] : settings_.options.items())
+      fmt::print("  {:<30} {}\n", key, dump_json(value));
     std::puts("");
   } else {
     std::fputs(kHelpShow, stderr);

@@ -56,7 +56,12 @@ constexpr const char* kHelp =
 void parameter_help() {
   std::string text = "Available Parameters:\n";
   for (const Parameter& p : kParameters) {
-    if (p.help) text += fmt::format("  /set parameter {:<16} {:<9} {}\n", p.name, p.kind == Kind::integer ? "<int>" : p.kind == Kind::real ? "<float>" : "<string>", p.help);
+    if (p.help)
+      text += fmt::format("  /set parameter {:<16} {:<9} {}\n", p.name,
+                          p.kind == Kind::integer ? "<int>"
+                          : p.kind == Kind::real  ? "<float>"
+                                                  : "<string>",
+                          p.help);
   }
   std::fputs((text + "\n").c_str(), stderr);
 }
@@ -73,13 +78,15 @@ std::string set_parameter(const std::vector<std::string>& words, AskSettings& se
     if (p.kind == Kind::integer) {
       int64_t n = 0;
       const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), n);
-      if (code != std::errc() || end != value.data() + value.size()) return fmt::format("invalid int value [{}]", value);
+      if (code != std::errc() || end != value.data() + value.size())
+        return fmt::format("invalid int value [{}]", value);
       settings.options[name] = n;
       return "";
     }
     double x = 0;
     const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), x);
-    if (code != std::errc() || end != value.data() + value.size()) return fmt::format("invalid float value [{}]", value);
+    if (code != std::errc() || end != value.data() + value.size())
+      return fmt::format("invalid float value [{}]", value);
     settings.options[name] = x;
     return "";
   }
@@ -88,7 +95,9 @@ std::string set_parameter(const std::vector<std::string>& words, AskSettings& se
 
 }  // namespace
 
-const char* set_help() { return kHelp; }
+const char* set_help() {
+  return kHelp;
+}
 
 bool can_think(const Json& shown) {
   const auto list = shown.find("capabilities");
@@ -99,7 +108,9 @@ bool can_think(const Json& shown) {
   return false;
 }
 
-Json think_default(const Json& shown) { return can_think(shown) ? Json(true) : Json(); }
+Json think_default(const Json& shown) {
+  return can_think(shown) ? Json(true) : Json();
+}
 
 void set_command(const std::vector<std::string>& words, const Json& shown, AskSettings& s) {
   const std::string what = words.size() > 1 ? words[1] : "";
@@ -109,7 +120,8 @@ void set_command(const std::vector<std::string>& words, const Json& shown, AskSe
     std::fputs(kHelp, stderr);
   } else if (what == "parameter") {
     if (words.size() < 4) return parameter_help();
-    if (const std::string wrong = set_parameter(words, s); !wrong.empty()) return say(fmt::format("Couldn't set parameter: \"{}\"", wrong));
+    if (const std::string wrong = set_parameter(words, s); !wrong.empty())
+      return say(fmt::format("Couldn't set parameter: \"{}\"", wrong));
     std::string values;
     for (size_t i = 3; i < words.size(); ++i) values += (values.empty() ? "" : ", ") + words[i];
     say(fmt::format("Set parameter '{}' to '{}'", words[2], values));
@@ -120,13 +132,19 @@ void set_command(const std::vector<std::string>& words, const Json& shown, AskSe
     s.verbose = what == "verbose";
     say(fmt::format("Set '{}' mode.", what));
   } else if (what == "think" || what == "nothink") {
-    if (what == "nothink") s.think = false;
-    else if (value.empty()) s.think = true;
-    else s.think = value;
-    if (!can_think(shown)) fmt::print(stderr, "warning: model \"{}\" does not support thinking output\n", s.model);
-    say(value.empty() ? fmt::format("Set '{}' mode.", what) : fmt::format("Set 'think' mode to '{}'.", value));
+    if (what == "nothink")
+      s.think = false;
+    else if (value.empty())
+      s.think = true;
+    else
+      s.think = value;
+    if (!can_think(shown))
+      fmt::print(stderr, "warning: model \"{}\" does not support thinking output\n", s.model);
+    say(value.empty() ? fmt::format("Set '{}' mode.", what)
+                      : fmt::format("Set 'think' mode to '{}'.", value));
   } else if (what == "format") {
-    if (value != "json") return say("Invalid or missing format. For 'json' mode use '/set format json'");
+    if (value != "json")
+      return say("Invalid or missing format. For 'json' mode use '/set format json'");
     s.format = "json";
     say("Set format to 'json' mode.");
   } else if (what == "noformat") {

@@ -16,10 +16,13 @@ Result<std::string> read_stdin_text() {
   while (true) {
     const ssize_t n = ::read(STDIN_FILENO, buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) return Error{Errc::cancelled, "interrupted"};
-    if (n < 0) return Error{Errc::io, fmt::format("cannot read the standard input: {}", std::strerror(errno))};
+    if (n < 0)
+      return Error{Errc::io,
+                   fmt::format("cannot read the standard input: {}", std::strerror(errno))};
     if (n == 0) return text;
     text.append(buffer, static_cast<size_t>(n));
-    if (text.size() > kMost) return Error{Errc::invalid_argument, "the standard input is larger than 256 MiB"};
+    if (text.size() > kMost)
+      return Error{Errc::invalid_argument, "the standard input is larger than 256 MiB"};
   }
 }
 

@@ -49,8 +49,11 @@ Status detokenize(const Args& args) {
 }
 
 Status logits(const Args& args) {
-  if (!args.has("--tokens")) return Error{Errc::invalid_argument, "give the prompt as ids: --tokens 1,2,3 (`engine tokenize` makes them)"};
-  if (!args.has("--output")) return Error{Errc::invalid_argument, "give the file to write: -o FILE"};
+  if (!args.has("--tokens"))
+    return Error{Errc::invalid_argument,
+                 "give the prompt as ids: --tokens 1,2,3 (`engine tokenize` makes them)"};
+  if (!args.has("--output"))
+    return Error{Errc::invalid_argument, "give the file to write: -o FILE"};
   ENGINE_TRY(tokens, parse_tokens(args.text("--tokens")));
   ENGINE_TRY(chunk, args.number("--chunk", 0, 1));
   ENGINE_TRY(threads, args.number("--threads", default_threads(), 1));
@@ -64,33 +67,48 @@ Status logits(const Args& args) {
   ENGINE_TRY(model, Model::load(located.path, options, *pool));
 
   const std::string path = args.text("--output");
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "wb"), &std::fclose);
-  const auto cannot_write = [&path] { return Error{Errc::io, fmt::format("cannot write {}: {}", path, std::strerror(errno))}; };
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "wb"),
+                                                             &std::fclose);
+  const auto cannot_write = [&path] {
+    return Error{Errc::io, fmt::format("cannot write {}: {}", path, std::strerror(errno))};
+  };
   if (!file) return cannot_write();
-  ENGINE_TRY_STATUS(compute_logits(*model, tokens, chunk, 0, [&](int, std::span<float> row) -> Status {
-    if (std::fwrite(row.data(), sizeof(float), row.size(), file.get()) != row.size()) return cannot_write();
-    return ok;
-  }));
+  ENGINE_TRY_STATUS(
+      compute_logits(*model, tokens, chunk, 0, [&](int, std::span<float> row) -> Status {
+        if (std::fwrite(row.data(), sizeof(float), row.size(), file.get()) != row.size())
+          return cannot_write();
+        return ok;
+      }));
   if (std::fflush(file.get()) != 0) return cannot_write();
   fmt::print(stderr, "wrote [{}, {}] float32 to {}\n", tokens.size(), model->info().n_vocab, path);
   return ok;
 }
 
-constexpr Flag kTokenizeFlags[] = {{"--no-specials", "", "texts of special tokens are plain text"}, {"--bos", "", "add the begin and end tokens the model asks for"}};
+constexpr Flag kTokenizeFlags[] = {
+    {"--no-specials", "", "texts of special tokens are plain text"},
+    {"--bos", "", "add the begin and end tokens the model asks for"}};
 constexpr Flag kDetokenizeFlags[] = {{"--no-specials", "", "leave special tokens out"}};
-constexpr Flag kLogitsFlags[] = {{"--tokens", "IDS", "the prompt: 1,2,3"},
-                                 {"--chunk", "N", "feed the prompt N tokens at a time"},
-                                 {"--reference", "", "weights as float32, no quantized activations"},
-                                 {"-t,--threads", "N", "threads"},
-                                 {"-o,--output", "FILE", "raw little-endian float32 [tokens, vocabulary]"}};
+constexpr Flag kLogitsFlags[] = {
+    {"--tokens", "IDS", "the prompt: 1,2,3"},
+    {"--chunk", "N", "feed the prompt N tokens at a time"},
+    {"--reference", "", "weights as float32, no quantized activations"},
+    {"-t,--threads", "N", "threads"},
+    {"-o,--output", "FILE", "raw little-endian float32 [tokens, vocabulary]"}};
 constexpr Env kEnvironment[] = {Env::OLLAMA_MODELS};
-constexpr Env kCompute[] = {Env::OLLAMA_MODELS, Env::ENGINE_THREADS, Env::ENGINE_ISA, Env::ENGINE_KERNELS, Env::ENGINE_VERIFY};
+constexpr Env kCompute[] = {Env::OLLAMA_MODELS, Env::ENGINE_THREADS, Env::ENGINE_ISA,
+                            Env::ENGINE_KERNELS, Env::ENGINE_VERIFY};
 
 }  // namespace
 
 extern const Verb verb_tokenize, verb_detokenize, verb_logits;
-const Verb verb_tokenize = {"tokenize", "", "MODEL", "Text on stdin to a JSON list of token ids", 1, 1, kTokenizeFlags, kEnvironment, tokenize};
-const Verb verb_detokenize = {"detokenize", "", "MODEL", "A list of token ids on stdin to text", 1, 1, kDetokenizeFlags, kEnvironment, detokenize};
-const Verb verb_logits = {"logits", "", "MODEL", "Write the logits of a token sequence", 1, 1, kLogitsFlags, kCompute, logits};
+const Verb verb_tokenize = {
+    "tokenize",     "",           "MODEL", "Text on stdin to a JSON list of token ids", 1, 1,
+    kTokenizeFlags, kEnvironment, tokenize};
+const Verb verb_detokenize = {
+    "detokenize",     "",           "MODEL",   "A list of token ids on stdin to text", 1, 1,
+    kDetokenizeFlags, kEnvironment, detokenize};
+const Verb verb_logits = {"logits", "", "MODEL",      "Write the logits of a token sequence",
+                          1,        1,  kLogitsFlags, kCompute,
+                          logits};
 
 }  // namespace engine::cli

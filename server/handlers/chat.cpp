@@ -24,7 +24,8 @@ Result<bool> has_images(const Json* list) {
 }
 
 Status check(const FoundModel& model, const AnswerFields& answer, const Json& tools) {
-  if (!model.card->can("completion")) return Error{Errc::invalid_argument, "\"" + answer.model + "\" does not support chat"};
+  if (!model.card->can("completion"))
+    return Error{Errc::invalid_argument, "\"" + answer.model + "\" does not support chat"};
   if (!tools.empty()) return require_capability(model, "tools");
   return ok;
 }
@@ -35,7 +36,8 @@ bool drops_old_thinking(const FoundModel& model) {
 }
 
 void strip_old_thinking(std::vector<ChatMessage>& messages) {
-  const auto last_user = std::find_if(messages.rbegin(), messages.rend(), [](const ChatMessage& m) { return m.role == "user"; });
+  const auto last_user = std::find_if(messages.rbegin(), messages.rend(),
+                                      [](const ChatMessage& m) { return m.role == "user"; });
   for (auto it = messages.begin(); it != last_user.base() && it != messages.end(); ++it) {
     if (it->role != "assistant") continue;
     const size_t open = it->content.find("<think>"), close = it->content.find("</think>");
@@ -45,7 +47,8 @@ void strip_old_thinking(std::vector<ChatMessage>& messages) {
   }
 }
 
-Result<Prompt> build_prompt(const Model& model, std::vector<ChatMessage> messages, const Json& tools, const AnswerFields& answer) {
+Result<Prompt> build_prompt(const Model& model, std::vector<ChatMessage> messages,
+                            const Json& tools, const AnswerFields& answer) {
   ChatInput input;
   input.messages = std::move(messages);
   input.tools = tools.empty() ? nullptr : &tools;
@@ -94,11 +97,13 @@ Status chat(App& app, const HttpRequest& request, const std::shared_ptr<Reply>& 
   job.keep_alive = answer.keep_alive;
   job.debug_render = answer.debug_render;
   job.shift = answer.limits.shift;
-  job.info.split_thinking = answer.think.think.value_or(false) && !messages.empty() && messages.back().role != "assistant";
+  job.info.split_thinking = answer.think.think.value_or(false) && !messages.empty() &&
+                            messages.back().role != "assistant";
   messages = with_presets(std::move(messages), found->record.system, found->record.messages);
   if (drops_old_thinking(*found)) strip_old_thinking(messages);
   job.model = std::move(*found);
-  job.prompt = [messages = std::move(messages), tools = std::move(tools), answer = std::move(answer)](const Model& model) {
+  job.prompt = [messages = std::move(messages), tools = std::move(tools),
+                answer = std::move(answer)](const Model& model) {
     return build_prompt(model, messages, tools, answer);
   };
   run_answer(app, reply, std::move(job));

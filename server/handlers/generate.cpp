@@ -45,28 +45,35 @@ Result<GenerateFields> read_fields(const JsonFields& fields) {
 Status check(const FoundModel& model, const AnswerFields& answer, const GenerateFields& own) {
   if (own.raw && (!own.template_text.empty() || !own.system.empty() || own.has_context))
     return Error{Errc::invalid_argument, "raw mode does not support template, system, or context"};
-  if (!model.card->can("completion")) return Error{Errc::invalid_argument, "\"" + answer.model + "\" does not support generate"};
+  if (!model.card->can("completion"))
+    return Error{Errc::invalid_argument, "\"" + answer.model + "\" does not support generate"};
   if (!own.suffix.empty()) {
     ENGINE_TRY_STATUS(require_capability(model, "insert"));
     return Error{Errc::unsupported, "\"suffix\" is not supported by this server"};
   }
-  if (!own.template_text.empty()) return Error{Errc::unsupported, "\"template\" is not supported by this server: only the model's own template is"};
+  if (!own.template_text.empty())
+    return Error{Errc::unsupported,
+                 "\"template\" is not supported by this server: only the model's own template is"};
   return ok;
 }
 
 // The rendered conversation, behind the text of an earlier one.
-Result<Prompt> build_prompt(const Model& model, const FoundModel& found, const GenerateFields& own, const AnswerFields& answer) {
+Result<Prompt> build_prompt(const Model& model, const FoundModel& found, const GenerateFields& own,
+                            const AnswerFields& answer) {
   if (own.raw) return raw_prompt(model, own.prompt, answer.limits);
   ChatMessage user;
   user.role = "user";
   user.content = own.prompt;
   ChatInput input;
   const std::string& system = own.system.empty() ? found.record.system : own.system;
-  input.messages = with_presets({std::move(user)}, system, own.has_context ? std::string() : found.record.messages);
+  input.messages = with_presets({std::move(user)}, system,
+                                own.has_context ? std::string() : found.record.messages);
   input.think = answer.think.think;
   input.effort = answer.think.effort;
   std::string prefix;
-  if (own.has_context && model.tokenizer()) prefix = model.tokenizer()->detokenize(own.context, {.remove_special = true, .unparse_special = true});
+  if (own.has_context && model.tokenizer())
+    prefix = model.tokenizer()->detokenize(own.context,
+                                           {.remove_special = true, .unparse_special = true});
   return completion_prompt(model, prefix, input, answer.limits);
 }
 
@@ -108,9 +115,8 @@ Status generate(App& app, const HttpRequest& request, const std::shared_ptr<Repl
   job.info.with_context = !own.raw;
   job.info.split_thinking = !own.raw && answer.think.think.value_or(false);
   job.model = *found;
-  job.prompt = [found = std::move(*found), own = std::move(own), answer = std::move(answer)](const Model& model) {
-    return build_prompt(model, found, own, answer);
-  };
+  job.prompt = [found = std::move(*found), own = std::move(own), answer = std::move(answer)](
+                   const Model& model) { return build_prompt(model, found, own, answer); };
   run_answer(app, reply, std::move(job));
   return ok;
 }

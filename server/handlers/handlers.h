@@ -1,4 +1,5 @@
-// The handlers of routes.inc. A route may name one handler several times; declaring a function twice is harmless.
+// The handlers of routes.inc. A route may name one handler several times; declaring a function
+// twice is harmless.
 #pragma once
 
 #include <memory>
@@ -7,7 +8,8 @@
 
 namespace engine::handlers {
 
-#define ROUTE(method, path, handler) Status handler(App& app, const HttpRequest& request, const std::shared_ptr<Reply>& reply);
+#define ROUTE(method, path, handler) \
+  Status handler(App& app, const HttpRequest& request, const std::shared_ptr<Reply>& reply);
 #include "server/routes.inc"
 
 }  // namespace engine::handlers

@@ -13,10 +13,13 @@ namespace {
 
 // "For ever" is a date about 292 years away: clients print a word for it.
 std::string expires_at(std::chrono::nanoseconds remaining) {
-  const int64_t now = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  const int64_t now = std::chrono::duration_cast<std::chrono::nanoseconds>(
+                          std::chrono::system_clock::now().time_since_epoch())
+                          .count();
   constexpr int64_t kSecond = 1'000'000'000;
   const int64_t fraction = now % kSecond + remaining.count() % kSecond;
-  return local_time(now / kSecond + remaining.count() / kSecond + fraction / kSecond, fraction % kSecond);
+  return local_time(now / kSecond + remaining.count() / kSecond + fraction / kSecond,
+                    fraction % kSecond);
 }
 
 }  // namespace
@@ -35,7 +38,8 @@ Status ps(App& app, const HttpRequest&, const std::shared_ptr<Reply>& reply) {
     if (config.family.empty()) config.family = loaded.info.architecture;
     if (config.parameter_size.empty()) config.parameter_size = loaded.info.parameter_size;
     if (config.file_type.empty()) config.file_type = loaded.info.file_type;
-    const size_t size = loaded.info.weight_bytes + loaded.info.cache_bytes + loaded.info.scratch_bytes;
+    const size_t size =
+        loaded.info.weight_bytes + loaded.info.cache_bytes + loaded.info.scratch_bytes;
     models.push_back(Json{{"name", loaded.name},
                           {"model", loaded.name},
                           {"size", size},

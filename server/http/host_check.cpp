@@ -50,7 +50,8 @@ bool is_loopback(const Address& a) {
 bool is_local(const Address& a) {
   if (is_loopback(a) || all_zero(a.bytes, a.v6 ? 16 : 4)) return true;
   if (a.v6) return (a.bytes[0] & 0xfe) == 0xfc;  // fc00::/7
-  return a.bytes[0] == 10 || (a.bytes[0] == 172 && (a.bytes[1] & 0xf0) == 16) || (a.bytes[0] == 192 && a.bytes[1] == 168);
+  return a.bytes[0] == 10 || (a.bytes[0] == 172 && (a.bytes[1] & 0xf0) == 16) ||
+         (a.bytes[0] == 192 && a.bytes[1] == 168);
 }
 
 std::string lower(std::string_view s) {
@@ -62,8 +63,10 @@ std::string lower(std::string_view s) {
 
 // Without port and brackets, lower case, without the final dot of a fully qualified name.
 std::string bare_host(std::string_view header) {
-  if (header.starts_with('[')) header = header.substr(1, std::min(header.find(']'), header.size()) - 1);
-  else if (const size_t colon = header.find(':'); colon != std::string_view::npos && header.find(':', colon + 1) == std::string_view::npos)
+  if (header.starts_with('['))
+    header = header.substr(1, std::min(header.find(']'), header.size()) - 1);
+  else if (const size_t colon = header.find(':');
+           colon != std::string_view::npos && header.find(':', colon + 1) == std::string_view::npos)
     header = header.substr(0, colon);
   if (header.ends_with('.')) header.remove_suffix(1);
   return lower(header);
@@ -106,8 +109,9 @@ HostCheck::Verdict HostCheck::check(std::string_view host_header) const {
     const bool own = std::find(own_.begin(), own_.end(), canonical(*a)) != own_.end();
     return is_local(*a) || own ? Verdict::allow : Verdict::refuse;
   }
-  const bool known = host == "localhost" || (!machine_.empty() && host == machine_) || host.ends_with(".localhost") ||
-                     host.ends_with(".local") || host.ends_with(".internal");
+  const bool known = host == "localhost" || (!machine_.empty() && host == machine_) ||
+                     host.ends_with(".localhost") || host.ends_with(".local") ||
+                     host.ends_with(".internal");
   return known ? Verdict::allow_name : Verdict::refuse;
 }
 

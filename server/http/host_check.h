@@ -1,4 +1,5 @@
-// Defence against DNS rebinding: a server on a loopback address answers only to names that mean this machine or its network.
+// Defence against DNS rebinding: a server on a loopback address answers only to names that mean
+// this machine or its network.
 #pragma once
 
 #include <string>
@@ -20,8 +21,8 @@ class HostCheck {
 
  private:
   bool active_;
-  std::string machine_;                 // host name, lower case
-  std::vector<std::string> own_;        // addresses of own interfaces, in canonical text
+  std::string machine_;           // host name, lower case
+  std::vector<std::string> own_;  // addresses of own interfaces, in canonical text
 };
 
 }  // namespace engine

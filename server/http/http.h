@@ -16,13 +16,14 @@ struct HttpHeader {
 };
 
 struct HttpRequest {
-  std::string method;                // "GET", as sent
-  std::string path, query;           // target up to '?', and behind it; nothing is decoded
-  std::vector<HttpHeader> headers;   // in order of arrival
+  std::string method;               // "GET", as sent
+  std::string path, query;          // target up to '?', and behind it; nothing is decoded
+  std::vector<HttpHeader> headers;  // in order of arrival
   std::string body;
-  std::string peer;                  // address of the client
+  std::string peer;                                 // address of the client
   std::chrono::steady_clock::time_point arrival{};  // of the complete header
-  std::shared_ptr<void> hold;        // the share of the memory for bodies; free again when the request is gone
+  std::shared_ptr<void>
+      hold;  // the share of the memory for bodies; free again when the request is gone
 
   // "" when absent; names are compared without regard to case.
   std::string_view header(std::string_view name) const;
@@ -31,7 +32,7 @@ struct HttpRequest {
 
 struct HttpResponse {
   int status = 200;
-  std::string content_type;          // empty: no Content-Type header
+  std::string content_type;  // empty: no Content-Type header
   std::vector<HttpHeader> headers;
   std::string body;
 };
@@ -42,9 +43,10 @@ bool equal_no_case(std::string_view a, std::string_view b);
 enum class BodyForm : uint8_t { length, chunked, until_close };
 
 // Status line and headers up to the empty line. extra: headers of every reply (CORS).
-std::string response_head(const HttpResponse& response, const std::vector<HttpHeader>& extra, BodyForm form, int http_minor,
-                          bool keep_alive);
-// One chunk of a chunked body; an empty text gives nothing, since an empty chunk would end the body.
+std::string response_head(const HttpResponse& response, const std::vector<HttpHeader>& extra,
+                          BodyForm form, int http_minor, bool keep_alive);
+// One chunk of a chunked body; an empty text gives nothing, since an empty chunk would end the
+// body.
 std::string chunk(std::string_view text);
 inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
 

@@ -1,5 +1,8 @@
-// Accepting goes on for ever; when the process is out of descriptors it pauses and open connections go on.
+// Accepting goes on for ever; when the process is out of descriptors it pauses and open connections
+// go on.
 #include "server/http/listener.h"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <atomic>
@@ -9,8 +12,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
-
-#include <fmt/format.h>
 
 #include "engine/core/log.h"
 
@@ -26,7 +27,8 @@ constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 }  // namespace
 
 struct Listener::Impl : std::enable_shared_from_this<Listener::Impl> {
-  Impl(net::io_context& io, SessionSet& s) : acceptor(net::make_strand(io)), pause(acceptor.get_executor()), sessions(s) {}
+  Impl(net::io_context& io, SessionSet& s)
+      : acceptor(net::make_strand(io)), pause(acceptor.get_executor()), sessions(s) {}
 
   tcp::acceptor acceptor;
   net::steady_timer pause;
@@ -53,8 +55,11 @@ struct Listener::Impl : std::enable_shared_from_this<Listener::Impl> {
   }
 };
 
-Result<std::unique_ptr<Listener>> Listener::open(Runtime& runtime, const std::string& host, uint16_t port, SessionSet& sessions) {
-  const std::string shown = host.find(':') == std::string::npos ? fmt::format("{}:{}", host, port) : fmt::format("[{}]:{}", host, port);
+Result<std::unique_ptr<Listener>> Listener::open(Runtime& runtime, const std::string& host,
+                                                 uint16_t port, SessionSet& sessions) {
+  const std::string shown = host.find(':') == std::string::npos
+                                ? fmt::format("{}:{}", host, port)
+                                : fmt::format("[{}]:{}", host, port);
   auto impl = std::make_shared<Impl>(runtime.io(), sessions);
   error_code ec;
   tcp::endpoint endpoint(tcp::v6(), port);
@@ -65,15 +70,19 @@ Result<std::unique_ptr<Listener>> Listener::open(Runtime& runtime, const std::st
     } else {
       tcp::resolver resolver(runtime.io());
       const auto found = resolver.resolve(host, std::to_string(port), tcp::resolver::passive, ec);
-      if (ec || found.empty()) return Error{Errc::io, fmt::format("listen tcp {}: {}", shown, ec.message())};
+      if (ec || found.empty())
+        return Error{Errc::io, fmt::format("listen tcp {}: {}", shown, ec.message())};
       // "localhost" means the address that clients try first.
-      const auto v4 = std::find_if(found.begin(), found.end(), [](const auto& e) { return e.endpoint().protocol() == tcp::v4(); });
+      const auto v4 = std::find_if(found.begin(), found.end(), [](const auto& e) {
+        return e.endpoint().protocol() == tcp::v4();
+      });
       endpoint = v4 == found.end() ? found.begin()->endpoint() : v4->endpoint();
     }
   }
   const auto fail = [&](const char* step) {
     std::string reason = ec.message();
-    if (!reason.empty() && reason[0] >= 'A' && reason[0] <= 'Z') reason[0] = static_cast<char>(reason[0] - 'A' + 'a');
+    if (!reason.empty() && reason[0] >= 'A' && reason[0] <= 'Z')
+      reason[0] = static_cast<char>(reason[0] - 'A' + 'a');
     return Error{Errc::io, fmt::format("listen tcp {}: {}: {}", shown, step, reason)};
   };
   impl->acceptor.open(endpoint.protocol(), ec);
@@ -83,7 +92,8 @@ Result<std::unique_ptr<Listener>> Listener::open(Runtime& runtime, const std::st
   }
   if (ec) return fail("socket");
   impl->acceptor.set_option(tcp::acceptor::reuse_address(true), ec);
-  if (host.empty() && endpoint.protocol() == tcp::v6()) impl->acceptor.set_option(net::ip::v6_only(false), ec);
+  if (host.empty() && endpoint.protocol() == tcp::v6())
+    impl->acceptor.set_option(net::ip::v6_only(false), ec);
   impl->acceptor.bind(endpoint, ec);
   if (ec) return fail("bind");
   impl->acceptor.listen(net::socket_base::max_listen_connections, ec);
@@ -95,14 +105,19 @@ Result<std::unique_ptr<Listener>> Listener::open(Runtime& runtime, const std::st
 }
 
 Listener::Listener(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Listener::~Listener() { close(); }
+Listener::~Listener() {
+  close();
+}
 
 std::string Listener::address() const {
   const std::string host = impl_->bound.address().to_string();
-  return impl_->bound.address().is_v6() ? fmt::format("[{}]:{}", host, port()) : fmt::format("{}:{}", host, port());
+  return impl_->bound.address().is_v6() ? fmt::format("[{}]:{}", host, port())
+                                        : fmt::format("{}:{}", host, port());
 }
 
-uint16_t Listener::port() const { return impl_->bound.port(); }
+uint16_t Listener::port() const {
+  return impl_->bound.port();
+}
 
 void Listener::close() {
   if (impl_->closed.exchange(true)) return;

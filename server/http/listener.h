@@ -14,14 +14,15 @@ namespace engine {
 // Thread-safe.
 class Listener {
  public:
-  // host: an address, a name, or "" for every interface; port 0: any free one. sessions outlives the listener.
-  // Errc::io: "listen tcp HOST:PORT: bind: address already in use".
-  static Result<std::unique_ptr<Listener>> open(Runtime& runtime, const std::string& host, uint16_t port, SessionSet& sessions);
+  // host: an address, a name, or "" for every interface; port 0: any free one. sessions outlives
+  // the listener. Errc::io: "listen tcp HOST:PORT: bind: address already in use".
+  static Result<std::unique_ptr<Listener>> open(Runtime& runtime, const std::string& host,
+                                                uint16_t port, SessionSet& sessions);
   ~Listener();
 
   std::string address() const;  // as bound, "127.0.0.1:11434"
   uint16_t port() const;
-  void close();                 // no further connections
+  void close();  // no further connections
 
  private:
   struct Impl;

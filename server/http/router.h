@@ -12,8 +12,10 @@ namespace engine {
 
 struct App;
 class Reply;
-// Parses, checks and starts; returns without waiting for a model. An Error it returns becomes the reply.
-using Handler = Status (*)(App& app, const HttpRequest& request, const std::shared_ptr<Reply>& reply);
+// Parses, checks and starts; returns without waiting for a model. An Error it returns becomes the
+// reply.
+using Handler = Status (*)(App& app, const HttpRequest& request,
+                           const std::shared_ptr<Reply>& reply);
 
 struct RouteMatch {
   Handler handler = nullptr;  // nullptr: no such route

@@ -1,4 +1,5 @@
-// Thread entries of the server: exceptions that a library throws end here and never end the process.
+// Thread entries of the server: exceptions that a library throws end here and never end the
+// process.
 #include "server/http/runtime.h"
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -12,7 +13,8 @@ namespace engine {
 
 struct Runtime::Io {
   boost::asio::io_context context;
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard{context.get_executor()};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard{
+      context.get_executor()};
 };
 
 Runtime::Runtime(int io_threads, int workers) : io_(std::make_unique<Io>()) {
@@ -37,7 +39,9 @@ Runtime::~Runtime() {
   io_.reset();
 }
 
-boost::asio::io_context& Runtime::io() { return io_->context; }
+boost::asio::io_context& Runtime::io() {
+  return io_->context;
+}
 
 void Runtime::post_work(std::function<void()> fn) {
   {
@@ -80,7 +84,8 @@ void Runtime::stop() {
   io_->context.stop();
   for (std::thread& t : io_threads_)
     if (t.joinable()) t.join();
-  // What was posted last still runs, so that an answer that was about to start is cancelled instead of forgotten.
+  // What was posted last still runs, so that an answer that was about to start is cancelled instead
+  // of forgotten.
   io_->context.restart();
   io_->context.poll();
 }

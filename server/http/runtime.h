@@ -1,4 +1,5 @@
-// Runtime: the threads of the server. One io thread accepts, reads and writes, and never computes or waits; two workers run handlers.
+// Runtime: the threads of the server. One io thread accepts, reads and writes, and never computes
+// or waits; two workers run handlers.
 #pragma once
 
 #include <condition_variable>

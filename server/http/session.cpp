@@ -1,5 +1,6 @@
-// All state of a Session is touched on its strand only. A read is always pending while a request runs: that is how a client that
-// goes away is noticed, and what it sends meanwhile (pipelining) waits in the buffer. Beast parses; replies are written by hand.
+// All state of a Session is touched on its strand only. A read is always pending while a request
+// runs: that is how a client that goes away is noticed, and what it sends meanwhile (pipelining)
+// waits in the buffer. Beast parses; replies are written by hand.
 #include "server/http/session.h"
 
 #include <atomic>
@@ -14,8 +15,8 @@
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
-#include "engine/core/log.h"
 #include "engine/core/json_io.h"
+#include "engine/core/log.h"
 #include "server/error_map.h"
 
 namespace engine {
@@ -28,7 +29,8 @@ using tcp = net::ip::tcp;
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kReadBytes = size_t{64} << 10;
-constexpr auto kLinger = std::chrono::seconds(2);  // for a refused client to read the reason before the connection is reset
+constexpr auto kLinger = std::chrono::seconds(
+    2);  // for a refused client to read the reason before the connection is reset
 
 // Bytes of request bodies that all sessions hold together. Thread-safe.
 class BodyBudget {
@@ -52,7 +54,8 @@ class BodyBudget {
 class Session;
 
 struct SessionSet::State {
-  State(const HttpLimits& l, SessionHooks h) : limits(l), hooks(std::move(h)), budget(l.bodies_in_flight) {}
+  State(const HttpLimits& l, SessionHooks h)
+      : limits(l), hooks(std::move(h)), budget(l.bodies_in_flight) {}
 
   const HttpLimits limits;
   const SessionHooks hooks;
@@ -92,8 +95,12 @@ struct BodyHold {
 class Session : public std::enable_shared_from_this<Session> {
  public:
   Session(net::io_context& io, std::shared_ptr<SessionSet::State> set, uint64_t id)
-      : set_(std::move(set)), id_(id), socket_(net::make_strand(io)), read_timer_(socket_.get_executor()),
-        write_timer_(socket_.get_executor()), buffer_(set_->limits.header_bytes + 2 * kReadBytes) {}
+      : set_(std::move(set)),
+        id_(id),
+        socket_(net::make_strand(io)),
+        read_timer_(socket_.get_executor()),
+        write_timer_(socket_.get_executor()),
+        buffer_(set_->limits.header_bytes + 2 * kReadBytes) {}
   ~Session() { forget(); }
 
   void start(int socket, bool v6) {
@@ -121,7 +128,8 @@ class Session : public std::enable_shared_from_this<Session> {
 
   template <class F>
   void on_strand(F fn) {
-    net::post(socket_.get_executor(), [self = shared_from_this(), fn = std::move(fn)]() mutable { fn(*self); });
+    net::post(socket_.get_executor(),
+              [self = shared_from_this(), fn = std::move(fn)]() mutable { fn(*self); });
   }
 
   void arm(net::steady_timer& timer, std::chrono::milliseconds limit) {
@@ -142,7 +150,8 @@ class Session : public std::enable_shared_from_this<Session> {
       if (phase_ != Phase::running) close();
       return;
     }
-    // The read may be pending since the last request was answered; its time begins now all the same.
+    // The read may be pending since the last request was answered; its time begins now all the
+    // same.
     if (phase_ == Phase::head && !in_message_) arm(read_timer_, set_->limits.idle);
     if (phase_ == Phase::body) arm(read_timer_, set_->limits.body_stall);
     if (read_pending_) return;
@@ -150,8 +159,9 @@ class Session : public std::enable_shared_from_this<Session> {
     const size_t room = buffer_.max_size() - buffer_.size();
     if (room == 0) return;  // a flood of pipelined requests waits in the kernel
     read_pending_ = true;
-    socket_.async_read_some(buffer_.prepare(std::min(room, kReadBytes)),
-                            [self = shared_from_this()](error_code ec, size_t n) { self->on_read(ec, n); });
+    socket_.async_read_some(
+        buffer_.prepare(std::min(room, kReadBytes)),
+        [self = shared_from_this()](error_code ec, size_t n) { self->on_read(ec, n); });
   }
 
   void on_read(error_code ec, size_t n) {
@@ -159,13 +169,17 @@ class Session : public std::enable_shared_from_this<Session> {
     if (phase_ == Phase::closed) return;
     if (ec) {
       eof_ = true;
-      if (phase_ == Phase::running) client_gone();
-      else close();
+      if (phase_ == Phase::running)
+        client_gone();
+      else
+        close();
       return;
     }
     buffer_.commit(n);
-    if (phase_ == Phase::head || phase_ == Phase::body) feed();
-    else read_more();
+    if (phase_ == Phase::head || phase_ == Phase::body)
+      feed();
+    else
+      read_more();
   }
 
   // Parses what is in the buffer, as far as it goes.
@@ -184,7 +198,8 @@ class Session : public std::enable_shared_from_this<Session> {
       if (ec == http::error::need_more) break;
       if (ec) return refuse(ec);
       if (phase_ == Phase::head && parser_->is_header_done() && !on_head()) return;
-      if (!hold_->grow(parser_->get().body().size())) return refuse(503, "server busy: too many request bytes in flight");
+      if (!hold_->grow(parser_->get().body().size()))
+        return refuse(503, "server busy: too many request bytes in flight");
       if (parser_->is_done()) return on_message();
     }
     read_more();
@@ -218,7 +233,8 @@ class Session : public std::enable_shared_from_this<Session> {
     const size_t mark = target.find('?');
     request_.path = target.substr(0, mark);
     if (mark != std::string::npos) request_.query = target.substr(mark + 1);
-    for (const auto& field : message) request_.headers.push_back({std::string(field.name_string()), std::string(field.value())});
+    for (const auto& field : message)
+      request_.headers.push_back({std::string(field.name_string()), std::string(field.value())});
     request_.peer = peer_;
     request_.arrival = arrival_ = Clock::now();
     record_.method = request_.method;
@@ -236,7 +252,8 @@ class Session : public std::enable_shared_from_this<Session> {
       return false;
     }
     phase_ = Phase::body;
-    if (const auto length = parser_->content_length(); length && !hold_->grow(static_cast<size_t>(*length))) {
+    if (const auto length = parser_->content_length();
+        length && !hold_->grow(static_cast<size_t>(*length))) {
       refuse(503, "server busy: too many request bytes in flight");
       return false;
     }
@@ -268,18 +285,23 @@ class Session : public std::enable_shared_from_this<Session> {
     const auto self = shared_from_this();
     const uint64_t exchange = exchange_;
     port.send = [self, exchange](HttpResponse r) {
-      self->on_strand([exchange, r = std::move(r)](Session& s) mutable { s.answer(exchange, std::move(r)); });
+      self->on_strand(
+          [exchange, r = std::move(r)](Session& s) mutable { s.answer(exchange, std::move(r)); });
     };
-    port.stream = [self, exchange](std::shared_ptr<EventQueue> events, std::unique_ptr<Formatter> formatter) {
-      self->on_strand([exchange, events = std::move(events), formatter = std::move(formatter)](Session& s) mutable {
+    port.stream = [self, exchange](std::shared_ptr<EventQueue> events,
+                                   std::unique_ptr<Formatter> formatter) {
+      self->on_strand([exchange, events = std::move(events),
+                       formatter = std::move(formatter)](Session& s) mutable {
         s.answer(exchange, std::move(events), std::move(formatter));
       });
     };
     port.on_disconnect = [self, exchange](std::function<void()> hook) {
       self->on_strand([exchange, hook = std::move(hook)](Session& s) mutable {
         if (s.exchange_ != exchange || s.finished_) return;
-        if (s.eof_ || s.phase_ != Phase::running) hook();
-        else s.hook_ = std::move(hook);
+        if (s.eof_ || s.phase_ != Phase::running)
+          hook();
+        else
+          s.hook_ = std::move(hook);
       });
     };
     set_->hooks.handle(std::move(request_), std::make_shared<Reply>(std::move(port)));
@@ -302,7 +324,9 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // ---- answering ----
 
-  bool current(uint64_t exchange) const { return exchange == exchange_ && phase_ == Phase::running && !finished_; }
+  bool current(uint64_t exchange) const {
+    return exchange == exchange_ && phase_ == Phase::running && !finished_;
+  }
 
   void answer(uint64_t exchange, HttpResponse response) {
     if (!current(exchange)) return;
@@ -315,7 +339,8 @@ class Session : public std::enable_shared_from_this<Session> {
     start_write();
   }
 
-  void answer(uint64_t exchange, std::shared_ptr<EventQueue> events, std::unique_ptr<Formatter> formatter) {
+  void answer(uint64_t exchange, std::shared_ptr<EventQueue> events,
+              std::unique_ptr<Formatter> formatter) {
     if (!current(exchange) || eof_) return events->cancel();
     events_ = std::move(events);
     formatter_ = std::move(formatter);
@@ -324,7 +349,8 @@ class Session : public std::enable_shared_from_this<Session> {
     });
   }
 
-  // Moves what waits in the queue to the client. Only when the last write is through: a slow client fills its queue, not our memory.
+  // Moves what waits in the queue to the client. Only when the last write is through: a slow client
+  // fills its queue, not our memory.
   void pump() {
     if (!events_ || writing_ || finished_ || phase_ != Phase::running) return;
     bool ended = false;
@@ -334,7 +360,8 @@ class Session : public std::enable_shared_from_this<Session> {
       if (const auto* token = std::get_if<TokenEvent>(&event)) {
         formatter_->write(*token, text);
       } else if (const auto* stats = std::get_if<GenerateStats>(&event)) {
-        if (stats->reason == DoneReason::cancelled) return fail({Errc::cancelled, "request canceled"}, text);
+        if (stats->reason == DoneReason::cancelled)
+          return fail({Errc::cancelled, "request canceled"}, text);
         formatter_->done(*stats, text);
         record_.note = formatter_->note();
         ended = true;
@@ -360,11 +387,15 @@ class Session : public std::enable_shared_from_this<Session> {
       record_.status = 200;
       if (http_minor_ == 0 || set_->draining) keep_alive_ = false;
       const HttpResponse head{200, std::string(formatter_->content_type()), {}, {}};
-      out_ += response_head(head, extra_headers_, http_minor_ == 0 ? BodyForm::until_close : BodyForm::chunked, http_minor_, keep_alive_);
+      out_ += response_head(head, extra_headers_,
+                            http_minor_ == 0 ? BodyForm::until_close : BodyForm::chunked,
+                            http_minor_, keep_alive_);
     }
     record_.bytes += text.size();
-    if (http_minor_ == 0) out_ += text;
-    else out_ += chunk(text);
+    if (http_minor_ == 0)
+      out_ += text;
+    else
+      out_ += chunk(text);
   }
 
   void end_stream() {
@@ -376,7 +407,8 @@ class Session : public std::enable_shared_from_this<Session> {
     record_.note = error.message;
     if (!head_sent_) {
       // Whatever was formatted before the fault is dropped: a real status says more.
-      return answer(exchange_, json_text_response(http_status(error.code), dump_json(Json{{"error", error.message}})));
+      return answer(exchange_, json_text_response(http_status(error.code),
+                                                  dump_json(Json{{"error", error.message}})));
     }
     formatter_->failed(error, text);
     send_part(text);
@@ -395,8 +427,9 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void write_some() {
     arm(write_timer_, set_->limits.write_stall);
-    socket_.async_write_some(net::buffer(in_flight_.data() + written_, in_flight_.size() - written_),
-                             [self = shared_from_this()](error_code ec, size_t n) { self->on_written(ec, n); });
+    socket_.async_write_some(
+        net::buffer(in_flight_.data() + written_, in_flight_.size() - written_),
+        [self = shared_from_this()](error_code ec, size_t n) { self->on_written(ec, n); });
   }
 
   void on_written(error_code ec, size_t n) {
@@ -407,9 +440,12 @@ class Session : public std::enable_shared_from_this<Session> {
     writing_ = false;
     in_flight_.clear();
     write_timer_.cancel();
-    if (!out_.empty()) start_write();
-    else if (finished_ && phase_ == Phase::running) finish_exchange();
-    else pump();
+    if (!out_.empty())
+      start_write();
+    else if (finished_ && phase_ == Phase::running)
+      finish_exchange();
+    else
+      pump();
   }
 
   void finish_exchange() {
@@ -430,7 +466,8 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // ---- ending ----
 
-  // Closing while the client still sends resets the connection, and the reply may be lost on its way; so read on for a moment.
+  // Closing while the client still sends resets the connection, and the reply may be lost on its
+  // way; so read on for a moment.
   void linger() {
     phase_ = Phase::closing;
     error_code ec;
@@ -440,7 +477,8 @@ class Session : public std::enable_shared_from_this<Session> {
     read_more();
   }
 
-  // End of file from a client that waits for an answer. What computes for it stops; a finished reply may still be on its way.
+  // End of file from a client that waits for an answer. What computes for it stops; a finished
+  // reply may still be on its way.
   void client_gone() {
     record_.disconnected = true;
     if (hook_) std::exchange(hook_, nullptr)();
@@ -494,7 +532,8 @@ class Session : public std::enable_shared_from_this<Session> {
   // The answer.
   uint64_t exchange_ = 0;  // counts requests: what an old handler still says is dropped
   std::vector<HttpHeader> extra_headers_;
-  bool keep_alive_ = false, head_only_ = false, head_sent_ = false, finished_ = false, writing_ = false;
+  bool keep_alive_ = false, head_only_ = false, head_sent_ = false, finished_ = false,
+       writing_ = false;
   int http_minor_ = 1;
   std::shared_ptr<EventQueue> events_;
   std::unique_ptr<Formatter> formatter_;

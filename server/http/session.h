@@ -1,4 +1,5 @@
-// Session: one connection. Reads a request under limits, hands it over, writes what comes back, and goes on with the next one.
+// Session: one connection. Reads a request under limits, hands it over, writes what comes back, and
+// goes on with the next one.
 #pragma once
 
 #include <chrono>
@@ -19,27 +20,30 @@ namespace engine {
 struct HttpLimits {
   size_t header_bytes = size_t{64} << 10;
   size_t body_bytes = size_t{1} << 30;
-  size_t bodies_in_flight = size_t{4} << 30;                            // all connections together
-  std::chrono::milliseconds idle = std::chrono::minutes(5);             // between requests
-  std::chrono::milliseconds header = std::chrono::seconds(60);          // from the first byte of a header to its last
-  std::chrono::milliseconds body_stall = std::chrono::seconds(60);      // without a byte of the body
-  std::chrono::milliseconds write_stall = std::chrono::minutes(5);      // without a byte accepted by the client
+  size_t bodies_in_flight = size_t{4} << 30;                 // all connections together
+  std::chrono::milliseconds idle = std::chrono::minutes(5);  // between requests
+  std::chrono::milliseconds header =
+      std::chrono::seconds(60);  // from the first byte of a header to its last
+  std::chrono::milliseconds body_stall = std::chrono::seconds(60);  // without a byte of the body
+  std::chrono::milliseconds write_stall =
+      std::chrono::minutes(5);  // without a byte accepted by the client
 };
 
 // What happened to a request, for the log.
 struct RequestRecord {
   std::string method, target, peer, note;
   int status = 0;
-  uint64_t bytes = 0;                    // of the body of the reply
-  std::chrono::nanoseconds duration{};   // from the header of the request to the last byte of the reply
-  bool disconnected = false;             // the client went away before the end
+  uint64_t bytes = 0;  // of the body of the reply
+  std::chrono::nanoseconds
+      duration{};             // from the header of the request to the last byte of the reply
+  bool disconnected = false;  // the client went away before the end
 };
 
 // What the server plugs in. Called on the io thread; must not block.
 struct SessionHooks {
   struct Verdict {
-    std::optional<HttpResponse> reply;   // the request ends here; its body is not read
-    std::vector<HttpHeader> headers;     // of whatever reply follows
+    std::optional<HttpResponse> reply;  // the request ends here; its body is not read
+    std::vector<HttpHeader> headers;    // of whatever reply follows
   };
   std::function<Verdict(const HttpRequest& head)> check;
   std::function<void(HttpRequest request, std::shared_ptr<Reply> reply)> handle;

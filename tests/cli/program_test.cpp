@@ -18,7 +18,9 @@ struct Outcome {
   std::string out, err;
 };
 
-std::string in_quotes(const std::string& s) { return "'" + s + "'"; }
+std::string in_quotes(const std::string& s) {
+  return "'" + s + "'";
+}
 
 class Program : public testing::Test {
  protected:
@@ -32,13 +34,15 @@ class Program : public testing::Test {
     fs::remove_all(home_, ec);
   }
   // No server listens on the address that the program is given.
-  Outcome run(const std::string& arguments, const std::string& input = "", const std::string& before = "") {
+  Outcome run(const std::string& arguments, const std::string& input = "",
+              const std::string& before = "") {
     const std::string in = home_ + "/in", err = home_ + "/err";
     std::FILE* f = std::fopen(in.c_str(), "wb");
     std::fwrite(input.data(), 1, input.size(), f);
     std::fclose(f);
-    const std::string command = "env -u OLLAMA_MODELS HOME=" + in_quotes(home_) + " OLLAMA_HOST=127.0.0.1:1 " + before + in_quotes(ENGINE_PROGRAM) + " " + arguments + " < " +
-                                in_quotes(in) + " 2> " + in_quotes(err);
+    const std::string command = "env -u OLLAMA_MODELS HOME=" + in_quotes(home_) +
+                                " OLLAMA_HOST=127.0.0.1:1 " + before + in_quotes(ENGINE_PROGRAM) +
+                                " " + arguments + " < " + in_quotes(in) + " 2> " + in_quotes(err);
     Outcome r{-1, "", ""};
     std::FILE* pipe = ::popen(command.c_str(), "r");
     char buffer[4096];
@@ -53,27 +57,32 @@ class Program : public testing::Test {
   // "" when the model was not fetched.
   std::string smollm2() const {
     const char* folder = std::getenv("ENGINE_TEST_MODELS");
-    const std::string path = (folder ? std::string(folder) : ENGINE_SOURCE_DIR "/build/models") + "/smollm2-135m.gguf";
+    const std::string path =
+        (folder ? std::string(folder) : ENGINE_SOURCE_DIR "/build/models") + "/smollm2-135m.gguf";
     return fs::exists(path) ? path : "";
   }
   std::string home_;
 };
 
-#define NEED_MODEL()                     \
-  const std::string model = smollm2(); \
-  if (model.empty()) GTEST_SKIP() << "build/models/smollm2-135m.gguf is missing: scripts/fetch_model.py smollm2 build/models/smollm2-135m.gguf"
+#define NEED_MODEL()                                                                           \
+  const std::string model = smollm2();                                                         \
+  if (model.empty())                                                                           \
+  GTEST_SKIP() << "build/models/smollm2-135m.gguf is missing: scripts/fetch_model.py smollm2 " \
+                  "build/models/smollm2-135m.gguf"
 
 TEST_F(Program, Version) {
   const Outcome r = run("--version");
   EXPECT_EQ(r.code, 0);
-  for (const char* part : {"engine version is ", "commit ", "backends: CPU", "features: "}) EXPECT_NE(r.out.find(part), std::string::npos) << part;
+  for (const char* part : {"engine version is ", "commit ", "backends: CPU", "features: "})
+    EXPECT_NE(r.out.find(part), std::string::npos) << part;
 }
 
 TEST_F(Program, HelpListsTheVerbs) {
   for (const char* arguments : {"", "help", "--help"}) {
     const Outcome r = run(arguments);
     EXPECT_EQ(r.code, 0);
-    for (const char* verb : {"serve", "run", "bench", "gguf-dump"}) EXPECT_NE(r.out.find(verb), std::string::npos) << verb;
+    for (const char* verb : {"serve", "run", "bench", "gguf-dump"})
+      EXPECT_NE(r.out.find(verb), std::string::npos) << verb;
   }
   EXPECT_NE(run("help run").out.find("OLLAMA_HOST"), std::string::npos);
   EXPECT_NE(run("bench --help").out.find("--n-prompt"), std::string::npos);
@@ -83,15 +92,23 @@ TEST_F(Program, OneClearErrorLine) {
   struct Case {
     const char *arguments, *message;
   };
-  for (const Case& c : {Case{"rnu x", "Error: unknown command \"rnu\" for \"engine\"\n\nDid you mean this?\n\trun\n\n"},
-                        Case{"frobnicate", "Error: unknown command \"frobnicate\" for \"engine\"\n"}, Case{"--frob", "Error: unknown flag: --frob\n"},
-                        Case{"list --frob", "Error: unknown flag: --frob\n"}, Case{"list -z", "Error: unknown shorthand flag: 'z' in -z\n"},
-                        Case{"show", "Error: accepts 1 arg(s), received 0\n"}, Case{"run", "Error: requires at least 1 arg(s), only received 0\n"},
-                        Case{"import a", "Error: accepts 2 arg(s), received 1\n"}, Case{"run m --format", "Error: flag needs an argument: --format\n"},
-                        Case{"run m --keepalive x", "Error: time: invalid duration \"x\"\n"},
-                        Case{"ps", "Error: could not connect to the engine server, run 'engine serve' to start it\n"},
-                        Case{"health", "Error: could not connect to the engine server, run 'engine serve' to start it\n"},
-                        Case{"run a@b hi", "Error: invalid model name\n"}}) {
+  for (const Case& c :
+       {Case{"rnu x",
+             "Error: unknown command \"rnu\" for \"engine\"\n\nDid you mean this?\n\trun\n\n"},
+        Case{"frobnicate", "Error: unknown command \"frobnicate\" for \"engine\"\n"},
+        Case{"--frob", "Error: unknown flag: --frob\n"},
+        Case{"list --frob", "Error: unknown flag: --frob\n"},
+        Case{"list -z", "Error: unknown shorthand flag: 'z' in -z\n"},
+        Case{"show", "Error: accepts 1 arg(s), received 0\n"},
+        Case{"run", "Error: requires at least 1 arg(s), only received 0\n"},
+        Case{"import a", "Error: accepts 2 arg(s), received 1\n"},
+        Case{"run m --format", "Error: flag needs an argument: --format\n"},
+        Case{"run m --keepalive x", "Error: time: invalid duration \"x\"\n"},
+        Case{"ps",
+             "Error: could not connect to the engine server, run 'engine serve' to start it\n"},
+        Case{"health",
+             "Error: could not connect to the engine server, run 'engine serve' to start it\n"},
+        Case{"run a@b hi", "Error: invalid model name\n"}}) {
     const Outcome r = run(c.arguments);
     EXPECT_EQ(r.code, 1) << c.arguments;
     EXPECT_EQ(r.err, c.message) << c.arguments;
@@ -99,7 +116,8 @@ TEST_F(Program, OneClearErrorLine) {
   }
   const Outcome missing = run("run nothing hi");
   EXPECT_EQ(missing.code, 1);
-  EXPECT_NE(missing.err.find("model 'nothing' not found; `engine list`"), std::string::npos) << missing.err;
+  EXPECT_NE(missing.err.find("model 'nothing' not found; `engine list`"), std::string::npos)
+      << missing.err;
   const Outcome no_file = run("explain ./none.gguf");
   EXPECT_NE(no_file.err.find("./none.gguf does not exist"), std::string::npos) << no_file.err;
 }
@@ -121,7 +139,8 @@ TEST_F(Program, BenchListsItsShapes) {
 
 TEST_F(Program, ImportListShowRun) {
   NEED_MODEL();
-  ASSERT_EQ(run("import " + in_quotes(model) + " SmolLM2:135m --params '{\"temperature\":0}'").code, 0);
+  ASSERT_EQ(run("import " + in_quotes(model) + " SmolLM2:135m --params '{\"temperature\":0}'").code,
+            0);
   const Outcome list = run("list -q");
   EXPECT_EQ(list.out, "SmolLM2:135m\n");
   const Outcome show = run("show smollm2:135m");
@@ -129,19 +148,26 @@ TEST_F(Program, ImportListShowRun) {
   EXPECT_NE(show.out.find("    architecture        llama"), std::string::npos) << show.out;
   EXPECT_NE(show.out.find("    quantization        Q4_1"), std::string::npos) << show.out;
   EXPECT_NE(run("show smollm2:135m --parameters").out.find("temperature"), std::string::npos);
-  const Outcome answer = run("run smollm2:135m --verbose 'Explain in two sentences why the sky is blue.'");
+  const Outcome answer =
+      run("run smollm2:135m --verbose 'Explain in two sentences why the sky is blue.'");
   EXPECT_EQ(answer.code, 0) << answer.err;
   EXPECT_NE(answer.out.find("scatter"), std::string::npos) << answer.out;
   EXPECT_TRUE(answer.out.ends_with("\n\n"));
   EXPECT_EQ(answer.out.find('\x1b'), std::string::npos);
-  for (const char* line : {"total duration:       ", "prompt eval count:    ", "eval rate:            "}) EXPECT_NE(answer.err.find(line), std::string::npos) << answer.err;
-  EXPECT_EQ(run("run smollm2:135m --verbose 'Explain in two sentences why the sky is blue.'").out, answer.out) << "temperature 0: the same answer again";
+  for (const char* line :
+       {"total duration:       ", "prompt eval count:    ", "eval rate:            "})
+    EXPECT_NE(answer.err.find(line), std::string::npos) << answer.err;
+  EXPECT_EQ(run("run smollm2:135m --verbose 'Explain in two sentences why the sky is blue.'").out,
+            answer.out)
+      << "temperature 0: the same answer again";
 }
 
-// A file without a store entry, the prompt through a pipe, and an interrupt: the answer may be long, since nothing limits it.
+// A file without a store entry, the prompt through a pipe, and an interrupt: the answer may be
+// long, since nothing limits it.
 TEST_F(Program, PathsPipesAndInterrupts) {
   NEED_MODEL();
-  const Outcome r = run("run " + in_quotes(model), "Count from one to one thousand.", "timeout -s INT 3 ");
+  const Outcome r =
+      run("run " + in_quotes(model), "Count from one to one thousand.", "timeout -s INT 3 ");
   EXPECT_TRUE(r.code == 0 || r.code == 124 || r.code == 130) << r.code << r.err;
   EXPECT_GT(r.out.size(), 5u);
   EXPECT_EQ(r.err, "");
@@ -163,25 +189,33 @@ TEST_F(Program, LogitsDoNotDependOnTheSplit) {
   NEED_MODEL();
   const std::string a = home_ + "/a", b = home_ + "/b";
   ASSERT_EQ(run("logits " + in_quotes(model) + " --tokens 1,2,3,4,5 -o " + in_quotes(a)).code, 0);
-  ASSERT_EQ(run("logits " + in_quotes(model) + " --tokens 1,2,3,4,5 --chunk 2 -t 1 -o " + in_quotes(b)).code, 0);
+  ASSERT_EQ(
+      run("logits " + in_quotes(model) + " --tokens 1,2,3,4,5 --chunk 2 -t 1 -o " + in_quotes(b))
+          .code,
+      0);
   EXPECT_EQ(fs::file_size(a), 5u * 49152 * 4);
   EXPECT_EQ(std::system(("cmp -s " + in_quotes(a) + " " + in_quotes(b)).c_str()), 0);
   const Outcome r = run("logits " + in_quotes(model) + " --tokens 1,999999 -o " + in_quotes(a));
   EXPECT_EQ(r.code, 1);
-  EXPECT_NE(r.err.find("token 999999 is outside the vocabulary of 49152"), std::string::npos) << r.err;
+  EXPECT_NE(r.err.find("token 999999 is outside the vocabulary of 49152"), std::string::npos)
+      << r.err;
 }
 
 TEST_F(Program, PerplexityAgainstItself) {
   NEED_MODEL();
   std::string text;
-  for (int i = 0; i < 60; ++i) text += "The quick brown fox number " + std::to_string(i) + " jumps over the lazy dog. ";
-  const std::string base = home_ + "/base", arguments = "perplexity " + in_quotes(model) + " -c 64 --chunks 3 --kl-divergence-base " + in_quotes(base);
+  for (int i = 0; i < 60; ++i)
+    text += "The quick brown fox number " + std::to_string(i) + " jumps over the lazy dog. ";
+  const std::string base = home_ + "/base", arguments = "perplexity " + in_quotes(model) +
+                                                        " -c 64 --chunks 3 --kl-divergence-base " +
+                                                        in_quotes(base);
   const Outcome first = run(arguments, text);
   ASSERT_EQ(first.code, 0) << first.err;
   EXPECT_NE(first.out.find("Final estimate: PPL = "), std::string::npos) << first.out;
   const Outcome second = run(arguments);
   ASSERT_EQ(second.code, 0) << second.err;
-  EXPECT_NE(second.out.find("Same top p                    : 100.000"), std::string::npos) << second.out;
+  EXPECT_NE(second.out.find("Same top p                    : 100.000"), std::string::npos)
+      << second.out;
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-// The HTTP layer above the parser of the protocol: guards, routes, the handlers up to the model store (which is empty), and the
-// parsers of fields. Input: "METHOD PATH\nheader: value\n...\n\nbody". Every request must get exactly one answer, and JSON answers
-// must parse.
+// The HTTP layer above the parser of the protocol: guards, routes, the handlers up to the model
+// store (which is empty), and the parsers of fields. Input: "METHOD PATH\nheader:
+// value\n...\n\nbody". Every request must get exactly one answer, and JSON answers must parse.
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -23,7 +23,14 @@ struct World {
   std::unique_ptr<ThreadPool> compute = ThreadPool::create(PoolKind::native, 1);
   Runtime runtime{0, 0};
   ModelPool pool{{}, *compute};
-  App app{ModelStore("/nonexistent/engine-fuzz"), std::move(*CorsPolicy::parse("https://*.example.com")), HostCheck("127.0.0.1"), {}, false, {}, runtime, pool};
+  App app{ModelStore("/nonexistent/engine-fuzz"),
+          std::move(*CorsPolicy::parse("https://*.example.com")),
+          HostCheck("127.0.0.1"),
+          {},
+          false,
+          {},
+          runtime,
+          pool};
 
   World() { set_log_level(LogLevel::off); }
 };
@@ -43,7 +50,9 @@ HttpRequest parse(std::string_view text) {
   if (blank != std::string_view::npos) r.path = first.substr(blank + 1);
   for (std::string_view line = take_line(text); !line.empty(); line = take_line(text)) {
     const size_t colon = line.find(": ");
-    if (colon != std::string_view::npos) r.headers.push_back({std::string(line.substr(0, colon)), std::string(line.substr(colon + 2))});
+    if (colon != std::string_view::npos)
+      r.headers.push_back(
+          {std::string(line.substr(0, colon)), std::string(line.substr(colon + 2))});
   }
   r.body = text;
   return r;
@@ -51,7 +60,8 @@ HttpRequest parse(std::string_view text) {
 
 void check_answer(const HttpResponse& response, const CorsPolicy::Verdict& cors) {
   if (response.status < 200 || response.status > 599) std::abort();
-  if (response.content_type.starts_with("application/json") && !parse_json(response.body)) std::abort();
+  if (response.content_type.starts_with("application/json") && !parse_json(response.body))
+    std::abort();
   const std::string head = response_head(response, cors.headers, BodyForm::length, 1, true);
   if (head.find("\r\n\r\n") != head.size() - 4) std::abort();  // no value may end the head early
 }
@@ -96,11 +106,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     ++answers;
     check_answer(response, cors);
   };
-  port.stream = [&](const std::shared_ptr<EventQueue>&, const std::unique_ptr<Formatter>&) { ++answers; };
+  port.stream = [&](const std::shared_ptr<EventQueue>&, const std::unique_ptr<Formatter>&) {
+    ++answers;
+  };
   port.on_disconnect = [](const std::function<void()>&) {};
   {
     const auto reply = std::make_shared<Reply>(std::move(port));
-    if (const Status status = match.handler(world.app, request, reply); !status) reply->fail(status.error());
+    if (const Status status = match.handler(world.app, request, reply); !status)
+      reply->fail(status.error());
   }
   if (answers != 1) std::abort();
   return 0;

@@ -1,5 +1,6 @@
-// Differential fuzzer: all matmul kernels of one type on the same arbitrary block bytes. A result may differ from the scalar one by
-// rounding only, measured against the sum of the magnitudes that went into it; where that is no finite number nothing is compared.
+// Differential fuzzer: all matmul kernels of one type on the same arbitrary block bytes. A result
+// may differ from the scalar one by rounding only, measured against the sum of the magnitudes that
+// went into it; where that is no finite number nothing is compared.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -30,7 +31,8 @@ class Bytes {
 
 // Memory of whole cache lines that starts on one.
 struct Lines {
-  explicit Lines(size_t bytes) : size(bytes), data(static_cast<std::byte*>(std::aligned_alloc(64, (bytes + 64) / 64 * 64))) {
+  explicit Lines(size_t bytes)
+      : size(bytes), data(static_cast<std::byte*>(std::aligned_alloc(64, (bytes + 64) / 64 * 64))) {
     std::memset(data, 0, bytes);
   }
   Lines(const Lines&) = delete;
@@ -59,11 +61,13 @@ int64_t column_stride(const Shape& s) {
   return (bytes + 63) / 64 * 64;
 }
 
-// A column with the promises of its type: codes in [-127, 127] and sums that fit; floats are finite.
+// A column with the promises of its type: codes in [-127, 127] and sums that fit; floats are
+// finite.
 void fill_column(const Shape& s, Bytes& in, std::byte* column) {
   if (traits(s.type).act == DType::f32) {
     float* x = reinterpret_cast<float*>(column);
-    for (int64_t i = 0; i < s.k; ++i) x[i] = std::ldexp(static_cast<float>(static_cast<int8_t>(in.next())), in.next() % 16 - 8);
+    for (int64_t i = 0; i < s.k; ++i)
+      x[i] = std::ldexp(static_cast<float>(static_cast<int8_t>(in.next())), in.next() % 16 - 8);
     return;
   }
   int8_t* q = reinterpret_cast<int8_t*>(column);
@@ -102,15 +106,18 @@ double magnitude(const Shape& s, const std::byte* row, const std::byte* column) 
     const ActColumn x = act_column(column, s.k);
     for (int64_t e = 0; e < t.block_elems; ++e) {
       const double v = std::fabs(static_cast<double>(x.q[i + e])) * x.d[(i + e) / 32];
-      total += v * (std::fabs(static_cast<double>(scale[e / c.sub])) * code[e] + std::fabs(static_cast<double>(min[e / c.sub])));
+      total += v * (std::fabs(static_cast<double>(scale[e / c.sub])) * code[e] +
+                    std::fabs(static_cast<double>(min[e / c.sub])));
     }
   }
   return total;
 }
 
-std::vector<float> run(const Kernel<cpu::Ctx>& kernel, const Shape& s, const Tensor& w, const Tensor& x) {
+std::vector<float> run(const Kernel<cpu::Ctx>& kernel, const Shape& s, const Tensor& w,
+                       const Tensor& x) {
   const int64_t stride = (s.out * 4 + 63) / 64 * 64;
-  Lines y(static_cast<size_t>(stride * s.n)), packed(kernel.pack != nullptr ? kernel.pack->bytes(w) : 0);
+  Lines y(static_cast<size_t>(stride * s.n)),
+      packed(kernel.pack != nullptr ? kernel.pack->bytes(w) : 0);
   int32_t n_rows = static_cast<int32_t>(s.n);
   MatmulArgs a{};
   a.w = w;
@@ -135,16 +142,20 @@ std::vector<float> run(const Kernel<cpu::Ctx>& kernel, const Shape& s, const Ten
   return out;
 }
 
-void compare(const Kernel<cpu::Ctx>& kernel, const Shape& s, const Tensor& w, const Tensor& x, const std::vector<float>& ref) {
+void compare(const Kernel<cpu::Ctx>& kernel, const Shape& s, const Tensor& w, const Tensor& x,
+             const std::vector<float>& ref) {
   const std::vector<float> got = run(kernel, s, w, x);
   for (int64_t r = 0; r < s.n; ++r) {
     for (int64_t o = 0; o < s.out; ++o) {
       const size_t i = static_cast<size_t>(r * s.out + o);
       const double all = magnitude(s, w.row(o), x.row(r));
       if (!(all < 1e37)) continue;
-      if (std::fabs(static_cast<double>(got[i]) - ref[i]) <= static_cast<double>(kernel.tolerance) * all + 1e-30) continue;
-      std::fprintf(stderr, "%s: row %d column %d is %g, scalar %g, of %g (k %d)\n", kernel.id, static_cast<int>(o), static_cast<int>(r),
-                   static_cast<double>(got[i]), static_cast<double>(ref[i]), all, static_cast<int>(s.k));
+      if (std::fabs(static_cast<double>(got[i]) - ref[i]) <=
+          static_cast<double>(kernel.tolerance) * all + 1e-30)
+        continue;
+      std::fprintf(stderr, "%s: row %d column %d is %g, scalar %g, of %g (k %d)\n", kernel.id,
+                   static_cast<int>(o), static_cast<int>(r), static_cast<double>(got[i]),
+                   static_cast<double>(ref[i]), all, static_cast<int>(s.k));
       std::abort();
     }
   }
@@ -157,7 +168,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace engine;
   Bytes in(data, size);
   const Shape s = choose_shape(in);
-  Lines weights(static_cast<size_t>(row_bytes(s.type, s.k) * s.out)), columns(static_cast<size_t>(column_stride(s) * s.n));
+  Lines weights(static_cast<size_t>(row_bytes(s.type, s.k) * s.out)),
+      columns(static_cast<size_t>(column_stride(s) * s.n));
   in.fill(weights.data, weights.size);
   for (int64_t r = 0; r < s.n; ++r) fill_column(s, in, columns.data + r * column_stride(s));
   const Tensor w = make_tensor(weights.data, s.type, s.k, s.out);
@@ -165,9 +177,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   x.nb[1] = column_stride(s);
 
   const Registry<cpu::Ctx> registry(cpu::all_kernels());
-  const std::vector<float> ref = run(*registry.scalar(Op::matmul, s.type, traits(s.type).act), s, w, x);
+  const std::vector<float> ref =
+      run(*registry.scalar(Op::matmul, s.type, traits(s.type).act), s, w, x);
   for (const Kernel<cpu::Ctx>* k : cpu::all_kernels()) {
-    if (k->op == Op::matmul && k->w == s.type && k->rank > 0 && (k->needs & ~cpu_features()) == 0) compare(*k, s, w, x, ref);
+    if (k->op == Op::matmul && k->w == s.type && k->rank > 0 && (k->needs & ~cpu_features()) == 0)
+      compare(*k, s, w, x, ref);
   }
   return 0;
 }

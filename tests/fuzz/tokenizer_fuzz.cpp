@@ -1,5 +1,5 @@
-// Any text through tiny vocabularies of both BPE kinds: encode must not crash, ids must be valid, and the pieces must give the
-// text back. The first byte of the input chooses vocabulary and flags.
+// Any text through tiny vocabularies of both BPE kinds: encode must not crash, ids must be valid,
+// and the pieces must give the text back. The first byte of the input chooses vocabulary and flags.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -48,7 +48,8 @@ struct Vocab {
 Vocab byte_level() {
   Vocab v;
   for (int b = 0; b < 256; ++b) v.add(std::string(kByteMap.text[static_cast<size_t>(b)].view()));
-  for (const char* line : {"a a", "aa aa", "a b", "Ġ a", "Ċ Ċ", "1 2", "x y", "xy z"}) v.merges.push_back(line);
+  for (const char* line : {"a a", "aa aa", "a b", "Ġ a", "Ċ Ċ", "1 2", "x y", "xy z"})
+    v.merges.push_back(line);
   for (const char* text : {"aa", "aaaa", "ab", "Ġa", "ĊĊ", "12", "xyz"}) v.add(text);
   v.add_specials();
   return v;
@@ -63,7 +64,8 @@ Vocab with_byte_tokens(bool space_inside) {
     std::snprintf(text, sizeof text, "<0x%02X>", b);
     v.add(text, TokenType::byte);
   }
-  for (const char* text : {"a", "b", "▁", "▁a", "aa", "aaaa", "ab", "▁▁", "▁▁▁▁", "é", "\n"}) v.add(text);
+  for (const char* text : {"a", "b", "▁", "▁a", "aa", "aaaa", "ab", "▁▁", "▁▁▁▁", "é", "\n"})
+    v.add(text);
   if (space_inside) v.add("a▁b");
   v.merges = {"▁ a", "a a", "aa aa", "▁ ▁"};
   return v;
@@ -77,8 +79,9 @@ struct Case {
 const std::vector<Case>& cases() {
   static const std::vector<Case> all = [] {
     std::vector<Case> c;
-    for (const char* pre : {"gpt-2", "llama-bpe", "qwen2", "gpt-4o", "deepseek-v3", "deepseek-llm", "kimi-k2", "tiny_aya", "superbpe",
-                            "exaone-moe", "chameleon", "jais-2", "youtu"})
+    for (const char* pre :
+         {"gpt-2", "llama-bpe", "qwen2", "gpt-4o", "deepseek-v3", "deepseek-llm", "kimi-k2",
+          "tiny_aya", "superbpe", "exaone-moe", "chameleon", "jais-2", "youtu"})
       c.push_back({byte_level().make("gpt2", pre), true});
     c.push_back({with_byte_tokens(false).make("gemma4", "gemma4"), true});
     c.push_back({with_byte_tokens(false).make("llama", ""), false});
@@ -117,7 +120,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   check(is_valid_utf8(streamed), "the stream lets invalid UTF-8 out");
   if (is_valid_utf8(pieces)) check(streamed == pieces, "the stream changes valid text");
 
-  // SPM puts spaces before stretches of text and takes U+2581 for a space: there the letters alone must come back.
+  // SPM puts spaces before stretches of text and takes U+2581 for a space: there the letters alone
+  // must come back.
   std::string expected = c.repairs ? repair_utf8(text) : text;
   if (!t.vocabulary().rules().byte_encoded) {
     const auto bare = [](const std::string& s) {

@@ -1,5 +1,6 @@
-// Every kernel of this build that this machine can run, against its scalar twin, and the scalar ones against Eigen in double.
-// Kernels are found by themselves: a line in kernels.inc is enough. Names are kernel ids with '_' for '/'.
+// Every kernel of this build that this machine can run, against its scalar twin, and the scalar
+// ones against Eigen in double. Kernels are found by themselves: a line in kernels.inc is enough.
+// Names are kernel ids with '_' for '/'.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -55,18 +56,22 @@ float float_at(const std::vector<std::byte>& v, size_t i) {
 }
 
 // got and ref as floats, each within what `expected` allows around its own value.
-void expect_close(const std::vector<std::byte>& got, const std::vector<Expected>& expected, float tolerance,
-                  const std::vector<std::byte>* instead_of_value) {
+void expect_close(const std::vector<std::byte>& got, const std::vector<Expected>& expected,
+                  float tolerance, const std::vector<std::byte>* instead_of_value) {
   ASSERT_EQ(got.size(), expected.size() * 4);
   for (size_t i = 0; i < expected.size(); ++i) {
-    const double value = instead_of_value != nullptr ? float_at(*instead_of_value, i) : expected[i].value;
+    const double value =
+        instead_of_value != nullptr ? float_at(*instead_of_value, i) : expected[i].value;
     const double step = expected[i].step * (instead_of_value != nullptr ? 2 : 1);
-    const double allowed = static_cast<double>(tolerance) * expected[i].slack + step + 0x1p-20 * std::fabs(value);
-    ASSERT_LE(std::fabs(float_at(got, i) - value), allowed + 1e-10) << "at " << i << ": " << float_at(got, i) << ", should be " << value;
+    const double allowed =
+        static_cast<double>(tolerance) * expected[i].slack + step + 0x1p-20 * std::fabs(value);
+    ASSERT_LE(std::fabs(float_at(got, i) - value), allowed + 1e-10)
+        << "at " << i << ": " << float_at(got, i) << ", should be " << value;
   }
 }
 
-constexpr Data kAllData[] = {Data::uniform, Data::outliers, Data::zeros, Data::high, Data::low, Data::mixed};
+constexpr Data kAllData[] = {Data::uniform, Data::outliers, Data::zeros,
+                             Data::high,    Data::low,      Data::mixed};
 
 TEST_P(Kernels, AgreeWithDoubleOrScalar) {
   const Registry<cpu::Ctx> registry(cpu::all_kernels());
@@ -122,7 +127,9 @@ TEST_P(Kernels, GiveARowTheSameBytesAloneAsAmongOthers) {
       run_all(kernel(), *p);
       const std::vector<std::byte> alone = p->result();
       ASSERT_EQ(alone.size(), row_size);
-      ASSERT_TRUE(std::equal(alone.begin(), alone.end(), whole.begin() + static_cast<int64_t>(row_size) * r)) << "row " << r;
+      ASSERT_TRUE(std::equal(alone.begin(), alone.end(),
+                             whole.begin() + static_cast<int64_t>(row_size) * r))
+          << "row " << r;
     }
   }
 }
@@ -138,7 +145,9 @@ TEST_P(Kernels, DoNothingForNoRows) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cpu, Kernels, testing::ValuesIn(usable_kernels()),
-                         [](const testing::TestParamInfo<const CpuKernel*>& info) { return test_name(*info.param); });
+                         [](const testing::TestParamInfo<const CpuKernel*>& info) {
+                           return test_name(*info.param);
+                         });
 
 }  // namespace
 }  // namespace engine::test

@@ -9,8 +9,9 @@ namespace engine::test {
 
 struct Weights {
   void make(DType type, int64_t k, int64_t out, int64_t experts, Data data, Rng& rng);
-  Tensor laid_out(const CpuKernel& kernel, Rng& rng);  // as the kernel reads it; packed in two calls
-  Matrix decoded(int64_t expert) const;                // [out, k]
+  Tensor laid_out(const CpuKernel& kernel,
+                  Rng& rng);             // as the kernel reads it; packed in two calls
+  Matrix decoded(int64_t expert) const;  // [out, k]
 
   Guarded memory, packed;
   Tensor file;
@@ -34,12 +35,14 @@ class MatmulProblem : public Problem {
   Weights& weights() { return w_; }
 
  private:
-  MatmulProblem(const CpuKernel& kernel, const ExpertCase& c, Data data, uint64_t seed, bool experts);
+  MatmulProblem(const CpuKernel& kernel, const ExpertCase& c, Data data, uint64_t seed,
+                bool experts);
   void make_x(DType type, int64_t n, Data data);
   void make_list(int first, int last);
   void shift(int row);
   Vector column(int64_t row) const;
-  void expect_row(const Matrix& w, const Matrix& up, int64_t y_row, const Vector& x, std::vector<Expected>& out) const;
+  void expect_row(const Matrix& w, const Matrix& up, int64_t y_row, const Vector& x,
+                  std::vector<Expected>& out) const;
 
   ExpertCase c_;
   bool experts_;

@@ -1,4 +1,5 @@
-// What the general suite cannot say about matmul kernels: sums that would overflow 16 bits, scales that are no numbers, packing.
+// What the general suite cannot say about matmul kernels: sums that would overflow 16 bits, scales
+// that are no numbers, packing.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -18,7 +19,9 @@ std::vector<const CpuKernel*> matmuls() {
   return out;
 }
 
-int64_t usable_k(const CpuKernel& k) { return std::max(2 * traits(k.w).block_elems, 256); }
+int64_t usable_k(const CpuKernel& k) {
+  return std::max(2 * traits(k.w).block_elems, 256);
+}
 
 class Matmul : public testing::TestWithParam<const CpuKernel*> {
  protected:
@@ -35,7 +38,8 @@ class Matmul : public testing::TestWithParam<const CpuKernel*> {
   }
 };
 
-// Codes all ones or all zeros and activations of +-127: the largest sums there are, for few columns and for many.
+// Codes all ones or all zeros and activations of +-127: the largest sums there are, for few columns
+// and for many.
 TEST_P(Matmul, SurvivesTheLargestSums) {
   for (Data data : {Data::high, Data::low, Data::mixed}) {
     for (int n : {1, 4, 17}) {
@@ -44,7 +48,9 @@ TEST_P(Matmul, SurvivesTheLargestSums) {
       const std::vector<Expected> expected = p.expected();
       ASSERT_EQ(y.size(), expected.size());
       for (size_t i = 0; i < y.size(); ++i) {
-        ASSERT_LE(std::fabs(y[i] - expected[i].value), 1e-5 * expected[i].slack + 0x1p-20 * std::fabs(expected[i].value) + 1e-10) << i;
+        ASSERT_LE(std::fabs(y[i] - expected[i].value),
+                  1e-5 * expected[i].slack + 0x1p-20 * std::fabs(expected[i].value) + 1e-10)
+            << i;
       }
     }
   }
@@ -90,17 +96,19 @@ TEST_P(Matmul, PackingGivesTheRowsOfTheFileBack) {
       const Guarded row(bytes);
       for (int64_t r = 0; r < out * experts; ++r) {
         pack->row(t, r, row.data());
-        ASSERT_EQ(std::memcmp(row.data(), w.file.row(r), bytes), 0) << "row " << r << " of " << out << " x " << experts;
+        ASSERT_EQ(std::memcmp(row.data(), w.file.row(r), bytes), 0)
+            << "row " << r << " of " << out << " x " << experts;
       }
     }
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Cpu, Matmul, testing::ValuesIn(matmuls()), [](const testing::TestParamInfo<const CpuKernel*>& info) {
-  std::string name = info.param->id;
-  std::replace(name.begin(), name.end(), '/', '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Cpu, Matmul, testing::ValuesIn(matmuls()),
+                         [](const testing::TestParamInfo<const CpuKernel*>& info) {
+                           std::string name = info.param->id;
+                           std::replace(name.begin(), name.end(), '/', '_');
+                           return name;
+                         });
 
 }  // namespace
 }  // namespace engine::test

@@ -20,7 +20,9 @@ FloatRows FloatRows::random(int64_t width, int64_t rows, Data data, Rng& rng) {
   return r;
 }
 
-void FloatRows::clear() const { std::memset(memory.data(), 0xff, memory.size()); }
+void FloatRows::clear() const {
+  std::memset(memory.data(), 0xff, memory.size());
+}
 
 bool FloatRows::padding_untouched() const {
   for (int64_t r = 0; r + 1 < tensor.ne[1]; ++r) {
@@ -41,17 +43,21 @@ void run_range(const CpuKernel& kernel, const void* args, Range items) {
 
 }  // namespace
 
-void run_all(const CpuKernel& kernel, Problem& problem) { run_range(kernel, problem.args(), {0, kernel.items(problem.args())}); }
+void run_all(const CpuKernel& kernel, Problem& problem) {
+  run_range(kernel, problem.args(), {0, kernel.items(problem.args())});
+}
 
 void run_cut(const CpuKernel& kernel, Problem& problem, Rng& rng) {
   const int64_t items = kernel.items(problem.args());
   std::vector<Range> parts;
   for (int64_t at = 0; at < items;) {
-    const int64_t end = std::min(items, at + 1 + rng.below(std::min<int64_t>(items, 1 + items / 3)));
+    const int64_t end =
+        std::min(items, at + 1 + rng.below(std::min<int64_t>(items, 1 + items / 3)));
     parts.push_back({at, end});
     at = end;
   }
-  for (size_t i = parts.size(); i > 1; --i) std::swap(parts[i - 1], parts[static_cast<size_t>(rng.below(static_cast<int64_t>(i)))]);
+  for (size_t i = parts.size(); i > 1; --i)
+    std::swap(parts[i - 1], parts[static_cast<size_t>(rng.below(static_cast<int64_t>(i)))]);
   for (const Range& r : parts) run_range(kernel, problem.args(), r);
 }
 

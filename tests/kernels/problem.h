@@ -1,4 +1,5 @@
-// Problem: one operator with arguments, data and an answer in double. The conformance tests know kernels only through it.
+// Problem: one operator with arguments, data and an answer in double. The conformance tests know
+// kernels only through it.
 #pragma once
 
 #include <memory>
@@ -14,7 +15,8 @@ namespace engine::test {
 
 using CpuKernel = Kernel<cpu::Ctx>;
 
-// The answer for one float: |got - value| <= tolerance * slack + step + 2^-20 |value|. step: what storing it may cost (half, int8).
+// The answer for one float: |got - value| <= tolerance * slack + step + 2^-20 |value|. step: what
+// storing it may cost (half, int8).
 struct Expected {
   double value, slack;
   double step = 0;
@@ -25,14 +27,16 @@ class Problem {
   virtual ~Problem() = default;
 
   virtual std::string name() const = 0;
-  // Lays the arguments out for this kernel. Requires: same op and types as the kernel the problem was made for.
+  // Lays the arguments out for this kernel. Requires: same op and types as the kernel the problem
+  // was made for.
   virtual void bind(const CpuKernel&) {}
   virtual const void* args() const = 0;
-  virtual int rows() const = 0;                  // that can be asked for alone
-  virtual void use_rows(int n) = 0;              // the first n of them; 0 is allowed
-  virtual bool only_row(int) { return false; }   // this one alone; false: makes no sense here
-  virtual void clear() = 0;                      // outputs to rubbish, in-place inputs to their start
-  // All outputs of the rows in use, in row order, same bytes per row. Checks that nothing around the outputs was touched.
+  virtual int rows() const = 0;                 // that can be asked for alone
+  virtual void use_rows(int n) = 0;             // the first n of them; 0 is allowed
+  virtual bool only_row(int) { return false; }  // this one alone; false: makes no sense here
+  virtual void clear() = 0;  // outputs to rubbish, in-place inputs to their start
+  // All outputs of the rows in use, in row order, same bytes per row. Checks that nothing around
+  // the outputs was touched.
   virtual std::vector<std::byte> result() = 0;
   // One per float of the result in use_rows(rows()); empty: results must be equal byte for byte.
   virtual std::vector<Expected> expected() = 0;

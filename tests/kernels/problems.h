@@ -1,4 +1,5 @@
-// The makers of problems, one per group of operators; problem lists are put together in problems.cpp.
+// The makers of problems, one per group of operators; problem lists are put together in
+// problems.cpp.
 #pragma once
 
 #include "tests/kernels/cases.h"
@@ -8,12 +9,13 @@ namespace engine::test {
 
 using Problems = std::vector<std::unique_ptr<Problem>>;
 
-void add_matmul(const CpuKernel& kernel, Data data, Problems& out);       // matmul
+void add_matmul(const CpuKernel& kernel, Data data, Problems& out);  // matmul
 void add_expert_matmul(const CpuKernel& kernel, Data data, Problems& out);
-void add_rows(const CpuKernel& kernel, Data data, Problems& out);         // norms, glu, add, softcap, scale, combine, rope
-void add_lookup(const CpuKernel& kernel, Data data, Problems& out);       // embed, take_rows, rope_table
-void add_quantize(const CpuKernel& kernel, Data data, Problems& out);     // quantize_act
-void add_attention(const CpuKernel& kernel, Data data, Problems& out);    // attend, kv_store
-void add_choice(const CpuKernel& kernel, Data data, Problems& out);       // top_logits, router_topk
+void add_rows(const CpuKernel& kernel, Data data,
+              Problems& out);  // norms, glu, add, softcap, scale, combine, rope
+void add_lookup(const CpuKernel& kernel, Data data, Problems& out);  // embed, take_rows, rope_table
+void add_quantize(const CpuKernel& kernel, Data data, Problems& out);   // quantize_act
+void add_attention(const CpuKernel& kernel, Data data, Problems& out);  // attend, kv_store
+void add_choice(const CpuKernel& kernel, Data data, Problems& out);     // top_logits, router_topk
 
 }  // namespace engine::test

@@ -1,4 +1,5 @@
-// kv_store and attend over a paged cache of two sequences. Pages lie in random order; what is not written is NaN (halves and scales).
+// kv_store and attend over a paged cache of two sequences. Pages lie in random order; what is not
+// written is NaN (halves and scales).
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -29,10 +30,15 @@ struct Cache {
   };
   Place k_place(int page, int h, int i, int t) const {
     const size_t at = static_cast<size_t>(page) * view.page_bytes;
-    const size_t element = (static_cast<size_t>(h) * static_cast<size_t>(view.dk) + static_cast<size_t>(i)) * 64 + static_cast<size_t>(t);
+    const size_t element =
+        (static_cast<size_t>(h) * static_cast<size_t>(view.dk) + static_cast<size_t>(i)) * 64 +
+        static_cast<size_t>(t);
     if (view.dtype == DType::f16) return {at + element * 2, 0};
     const size_t codes = static_cast<size_t>(view.n_head_kv * view.dk) * 64;
-    return {at + element, at + codes + (static_cast<size_t>(h * (view.dk / 32) + i / 32) * 64 + static_cast<size_t>(t)) * 2};
+    return {
+        at + element,
+        at + codes +
+            (static_cast<size_t>(h * (view.dk / 32) + i / 32) * 64 + static_cast<size_t>(t)) * 2};
   }
   Place v_place(int page, int h, int i, int t) const {
     const size_t at = static_cast<size_t>(page) * view.page_bytes + view.v_offset;
@@ -40,7 +46,9 @@ struct Cache {
     const size_t element = token * static_cast<size_t>(view.dv) + static_cast<size_t>(i);
     if (view.dtype == DType::f16) return {at + element * 2, 0};
     const size_t codes = static_cast<size_t>(view.n_head_kv * view.dv) * 64;
-    return {at + element, at + codes + (token * static_cast<size_t>(view.dv / 32) + static_cast<size_t>(i / 32)) * 2};
+    return {
+        at + element,
+        at + codes + (token * static_cast<size_t>(view.dv / 32) + static_cast<size_t>(i / 32)) * 2};
   }
   float half_at(size_t at) const {
     uint16_t h;
@@ -72,7 +80,8 @@ struct Sequences {
     for (int s = 0; s < 2; ++s) n_pages += (c.past[s] + c.n[s] + 63) / 64;
     order.resize(static_cast<size_t>(n_pages) + 1);  // one page belongs to nobody
     std::iota(order.begin(), order.end(), 0);
-    for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[static_cast<size_t>(rng.below(static_cast<int64_t>(i)))]);
+    for (size_t i = order.size(); i > 1; --i)
+      std::swap(order[i - 1], order[static_cast<size_t>(rng.below(static_cast<int64_t>(i)))]);
     size_t next = 0;
     for (int s = 0; s < 2; ++s) {
       for (int p = 0; p < (c.past[s] + c.n[s] + 63) / 64; ++p) table[s].push_back(order[next++]);
@@ -98,7 +107,8 @@ struct Sequences {
     step.n_rows = n;
     step.segments = segments;
     step.row_segment = row_segment;
-    step.positions = std::span<const int32_t>(row_pos).subspan(static_cast<size_t>(first), static_cast<size_t>(n));
+    step.positions = std::span<const int32_t>(row_pos).subspan(static_cast<size_t>(first),
+                                                               static_cast<size_t>(n));
   }
 
   AttendCase c;
@@ -111,15 +121,21 @@ struct Sequences {
 };
 
 std::string describe(const AttendCase& c) {
-  return "dk " + std::to_string(c.dk) + " dv " + std::to_string(c.dv) + " heads " + std::to_string(c.n_head) + "/" +
-         std::to_string(c.n_head_kv) + " past " + std::to_string(c.past[0]) + "," + std::to_string(c.past[1]) + " n " +
-         std::to_string(c.n[0]) + "," + std::to_string(c.n[1]) + " window " + std::to_string(c.window);
+  return "dk " + std::to_string(c.dk) + " dv " + std::to_string(c.dv) + " heads " +
+         std::to_string(c.n_head) + "/" + std::to_string(c.n_head_kv) + " past " +
+         std::to_string(c.past[0]) + "," + std::to_string(c.past[1]) + " n " +
+         std::to_string(c.n[0]) + "," + std::to_string(c.n[1]) + " window " +
+         std::to_string(c.window);
 }
 
 class KvStoreProblem : public RowProblem<KvStoreArgs> {
  public:
   KvStoreProblem(const CpuKernel& kernel, const AttendCase& c, Data data)
-      : RowProblem(describe(c), c.n[0] + c.n[1]), c_(c), rng_(11), seq_(c, rng_), cache_(kernel.w, c, static_cast<int>(seq_.order.size())) {
+      : RowProblem(describe(c), c.n[0] + c.n[1]),
+        c_(c),
+        rng_(11),
+        seq_(c, rng_),
+        cache_(kernel.w, c, static_cast<int>(seq_.order.size())) {
     k_ = FloatRows::random(c.dk * c.n_head_kv, total_, data, rng_);
     v_ = FloatRows::random(c.dv * c.n_head_kv, total_, data, rng_);
     add(a_.k, std::move(k_), Role::input);
@@ -141,7 +157,8 @@ class KvStoreProblem : public RowProblem<KvStoreArgs> {
     for (int r = first_; r < first_ + n_rows_; ++r) {
       for (int h = 0; h < c_.n_head_kv; ++h) {
         const int32_t pos = seq_.row_pos[static_cast<size_t>(r)];
-        const int page = seq_.table[seq_.row_seq[static_cast<size_t>(r)]][static_cast<size_t>(pos / 64)];
+        const int page =
+            seq_.table[seq_.row_seq[static_cast<size_t>(r)]][static_cast<size_t>(pos / 64)];
         for (int i = 0; i < c_.dk; ++i) places.push_back(cache_.k_place(page, h, i, pos % 64));
         for (int i = 0; i < c_.dv; ++i) places.push_back(cache_.v_place(page, h, i, pos % 64));
       }
@@ -152,7 +169,9 @@ class KvStoreProblem : public RowProblem<KvStoreArgs> {
       std::memset(left.data() + p.code, 0xff, cache_.view.dtype == DType::f16 ? 2 : 1);
       if (cache_.view.dtype != DType::f16) std::memset(left.data() + p.scale, 0xff, 2);
     }
-    EXPECT_TRUE(std::all_of(left.begin(), left.end(), [](std::byte b) { return b == std::byte{0xff}; })) << name_ << ": wrote elsewhere";
+    EXPECT_TRUE(
+        std::all_of(left.begin(), left.end(), [](std::byte b) { return b == std::byte{0xff}; }))
+        << name_ << ": wrote elsewhere";
     const std::byte* p = reinterpret_cast<const std::byte*>(out.data());
     return {p, p + out.size() * 4};
   }
@@ -178,7 +197,9 @@ class KvStoreProblem : public RowProblem<KvStoreArgs> {
     const Vector rotated = rotate(v);
     for (int i = 0; i < d; ++i) {
       const double scale = rotated.segment(i / 32 * 32, 32).cwiseAbs().maxCoeff() / 127;
-      out.push_back({rotated[i], std::fabs(rotated[i]), scale * 0.56});  // half a code, and the rounding of the scale to half at code 127
+      out.push_back(
+          {rotated[i], std::fabs(rotated[i]),
+           scale * 0.56});  // half a code, and the rounding of the scale to half at code 127
     }
   }
 
@@ -194,7 +215,11 @@ class KvStoreProblem : public RowProblem<KvStoreArgs> {
 class AttendProblem : public RowProblem<AttendArgs> {
  public:
   AttendProblem(const CpuKernel& kernel, const AttendCase& c, Data data)
-      : RowProblem(describe(c), c.n[0] + c.n[1]), c_(c), rng_(12), seq_(c, rng_), cache_(kernel.w, c, static_cast<int>(seq_.order.size())) {
+      : RowProblem(describe(c), c.n[0] + c.n[1]),
+        c_(c),
+        rng_(12),
+        seq_(c, rng_),
+        cache_(kernel.w, c, static_cast<int>(seq_.order.size())) {
     for (int s = 0; s < 2; ++s) store(kernel, s, data);
     drop_pages();
     q_ = FloatRows::random(c.dk * c.n_head, total_, data, rng_);
@@ -234,7 +259,8 @@ class AttendProblem : public RowProblem<AttendArgs> {
   void store(const CpuKernel& kernel, int s, Data data) {
     const int n = c_.past[s] + c_.n[s];
     if (n == 0) return;
-    FloatRows k = FloatRows::random(c_.dk * c_.n_head_kv, n, data, rng_), v = FloatRows::random(c_.dv * c_.n_head_kv, n, data, rng_);
+    FloatRows k = FloatRows::random(c_.dk * c_.n_head_kv, n, data, rng_),
+              v = FloatRows::random(c_.dv * c_.n_head_kv, n, data, rng_);
     Segment seg;
     seg.n_rows = n;
     seg.pages[c_.group] = seq_.table[s];
@@ -256,7 +282,8 @@ class AttendProblem : public RowProblem<AttendArgs> {
     for (int s = 0; c_.window > 0 && s < 2; ++s) {
       for (int p = 0; (p + 1) * 64 <= c_.past[s] - c_.window + 1; ++p) {
         int32_t& page = seq_.table[s][static_cast<size_t>(p)];
-        std::memset(cache_.memory.data() + static_cast<size_t>(page) * cache_.view.page_bytes, 0xff, cache_.view.page_bytes);
+        std::memset(cache_.memory.data() + static_cast<size_t>(page) * cache_.view.page_bytes, 0xff,
+                    cache_.view.page_bytes);
         page = -1;
       }
     }
@@ -269,8 +296,10 @@ class AttendProblem : public RowProblem<AttendArgs> {
     for (int t = 0; t < n; ++t) {
       const int32_t page = seq_.table[s][static_cast<size_t>(t / 64)];
       if (page < 0) continue;
-      for (int i = 0; i < c_.dk; ++i) keys_[s](i, t) = cache_.value(cache_.k_place(page, h, i, t % 64));
-      for (int i = 0; i < c_.dv; ++i) values_[s](i, t) = cache_.value(cache_.v_place(page, h, i, t % 64));
+      for (int i = 0; i < c_.dk; ++i)
+        keys_[s](i, t) = cache_.value(cache_.k_place(page, h, i, t % 64));
+      for (int i = 0; i < c_.dv; ++i)
+        values_[s](i, t) = cache_.value(cache_.v_place(page, h, i, t % 64));
     }
     if (cache_.view.dtype == DType::f16) return;
     keys_[s] = rotate(keys_[s]), values_[s] = rotate(values_[s]);
@@ -280,13 +309,18 @@ class AttendProblem : public RowProblem<AttendArgs> {
     const int s = seq_.row_seq[static_cast<size_t>(r)], pos = seq_.row_pos[static_cast<size_t>(r)];
     std::vector<bool> visible(static_cast<size_t>(keys_[s].cols()));
     for (int t = 0; t < keys_[s].cols(); ++t) {
-      visible[static_cast<size_t>(t)] = t <= pos && (c_.window == 0 || t > pos - c_.window) && seq_.table[s][static_cast<size_t>(t / 64)] >= 0;
+      visible[static_cast<size_t>(t)] = t <= pos && (c_.window == 0 || t > pos - c_.window) &&
+                                        seq_.table[s][static_cast<size_t>(t / 64)] >= 0;
     }
-    const Vector q = Eigen::Map<const Eigen::VectorXf>(reinterpret_cast<const float*>(q_data_.row(r)) + h * c_.dk, c_.dk).cast<double>();
-    const Vector y = attention(q, keys_[s], values_[s], visible, a_.scale, a_.softcap,
-                               c_.sinks ? sinks_.as<float>()[h] : std::numeric_limits<double>::quiet_NaN());
+    const Vector q = Eigen::Map<const Eigen::VectorXf>(
+                         reinterpret_cast<const float*>(q_data_.row(r)) + h * c_.dk, c_.dk)
+                         .cast<double>();
+    const Vector y =
+        attention(q, keys_[s], values_[s], visible, a_.scale, a_.softcap,
+                  c_.sinks ? sinks_.as<float>()[h] : std::numeric_limits<double>::quiet_NaN());
     const double most = values_[s].cwiseAbs().maxCoeff();
-    const double score = q.norm() * keys_[s].colwise().norm().maxCoeff() * static_cast<double>(a_.scale);
+    const double score =
+        q.norm() * keys_[s].colwise().norm().maxCoeff() * static_cast<double>(a_.scale);
     for (double v : y) out.push_back({v, most * (1 + score)});
   }
 
@@ -316,7 +350,8 @@ class AttendProblem : public RowProblem<AttendArgs> {
 }  // namespace
 
 void add_attention(const CpuKernel& kernel, Data data, Problems& out) {
-  if (data == Data::high || data == Data::low || data == Data::mixed) return;  // extremes of code fields: no codes here
+  if (data == Data::high || data == Data::low || data == Data::mixed)
+    return;  // extremes of code fields: no codes here
   for (const AttendCase& c : kAttends) {
     if (kernel.op == Op::kv_store) out.push_back(std::make_unique<KvStoreProblem>(kernel, c, data));
     if (kernel.op == Op::attend) out.push_back(std::make_unique<AttendProblem>(kernel, c, data));

@@ -17,11 +17,13 @@ std::vector<std::byte> bytes_of(const std::vector<float>& v) {
 
 class TopProblem : public Problem {
  public:
-  TopProblem(const TopCase& c, Data data) : c_(c), groups_((c.n_vocab + kTopGroup - 1) / kTopGroup) {
+  TopProblem(const TopCase& c, Data data)
+      : c_(c), groups_((c.n_vocab + kTopGroup - 1) / kTopGroup) {
     Rng rng(13);
     logits_ = FloatRows::random(c.n_vocab, c.n, data, rng);
     for (int r = 0; r < c.n; ++r) {
-      for (int64_t i = 0; i < c.n_vocab; ++i) logits_.row(r)[i] = std::round(logits_.row(r)[i] * 500) / 8;  // with ties
+      for (int64_t i = 0; i < c.n_vocab; ++i)
+        logits_.row(r)[i] = std::round(logits_.row(r)[i] * 500) / 8;  // with ties
     }
     const size_t lists = static_cast<size_t>(c.n * groups_);
     best_ = Guarded(lists * static_cast<size_t>(c.k) * sizeof(Candidate));
@@ -40,7 +42,9 @@ class TopProblem : public Problem {
     clear();
   }
 
-  std::string name() const override { return "vocabulary " + std::to_string(c_.n_vocab) + " k " + std::to_string(c_.k); }
+  std::string name() const override {
+    return "vocabulary " + std::to_string(c_.n_vocab) + " k " + std::to_string(c_.k);
+  }
   const void* args() const override { return &a_; }
   int rows() const override { return c_.n; }
   void use_rows(int n) override { move(0, n); }
@@ -64,7 +68,8 @@ class TopProblem : public Problem {
         out.push_back(static_cast<float>(c.id)), out.push_back(c.logit);
       }
       const bool sums = need.kind == OutputNeed::top && need.logsumexp;
-      out.push_back(sums ? max_.as<float>()[list] : 0), out.push_back(sums ? sum_.as<float>()[list] : 0);
+      out.push_back(sums ? max_.as<float>()[list] : 0),
+          out.push_back(sums ? sum_.as<float>()[list] : 0);
     }
     return bytes_of(out);
   }
@@ -86,7 +91,8 @@ class TopProblem : public Problem {
     a_.max = max_.as<float>() + first * groups_;
     a_.sum = sum_.as<float>() + first * groups_;
     step_.n_out = n;
-    step_.needs = std::span<const OutputNeed>(needs_).subspan(static_cast<size_t>(first), static_cast<size_t>(n));
+    step_.needs = std::span<const OutputNeed>(needs_).subspan(static_cast<size_t>(first),
+                                                              static_cast<size_t>(n));
   }
 
   void expect_group(int r, int64_t g, std::vector<Expected>& out) const {
@@ -94,13 +100,15 @@ class TopProblem : public Problem {
     const float* x = logits_.row(r);
     std::vector<int64_t> ids(static_cast<size_t>(std::min(c_.n_vocab - g * kTopGroup, kTopGroup)));
     std::iota(ids.begin(), ids.end(), g * kTopGroup);
-    std::sort(ids.begin(), ids.end(), [&](int64_t a, int64_t b) { return x[a] != x[b] ? x[a] > x[b] : a < b; });
+    std::sort(ids.begin(), ids.end(),
+              [&](int64_t a, int64_t b) { return x[a] != x[b] ? x[a] > x[b] : a < b; });
     const bool top = need.kind == OutputNeed::top;
     const int count = top ? std::min(need.k, static_cast<int>(ids.size())) : 0;
     out.push_back({static_cast<double>(count), 0});
     for (int i = 0; i < c_.k; ++i) {
       const int64_t id = i < count ? ids[static_cast<size_t>(i)] : -1;
-      out.push_back({id < 0 ? 0 : static_cast<double>(id), 0}), out.push_back({id < 0 ? 0 : x[id], 0});
+      out.push_back({id < 0 ? 0 : static_cast<double>(id), 0}),
+          out.push_back({id < 0 ? 0 : x[id], 0});
     }
     const double max = x[ids[0]];
     double sum = 0;
@@ -125,10 +133,12 @@ class RouterProblem : public Problem {
     Rng rng(14);
     logits_ = FloatRows::random(c.n_expert, c.n, data, rng);
     for (int r = 0; r < c.n; ++r) {
-      for (int e = 0; e < c.n_expert; ++e) logits_.row(r)[e] = std::round(logits_.row(r)[e] * 24) / 8;  // with ties
+      for (int e = 0; e < c.n_expert; ++e)
+        logits_.row(r)[e] = std::round(logits_.row(r)[e] * 24) / 8;  // with ties
     }
     bias_ = Guarded(static_cast<size_t>(c.n_expert) * 4);
-    for (int e = 0; e < c.n_expert; ++e) bias_.as<float>()[e] = static_cast<float>(rng.below(5)) / 2;
+    for (int e = 0; e < c.n_expert; ++e)
+      bias_.as<float>()[e] = static_cast<float>(rng.below(5)) / 2;
     weights_ = Guarded(static_cast<size_t>(c.n * c.n_used) * 4);
     offsets_ = Guarded(static_cast<size_t>(c.n_expert + 1) * 4);
     entries_ = Guarded(static_cast<size_t>(c.n * c.n_used) * 4);
@@ -142,7 +152,9 @@ class RouterProblem : public Problem {
     clear();
   }
 
-  std::string name() const override { return "experts " + std::to_string(c_.n_expert) + " used " + std::to_string(c_.n_used); }
+  std::string name() const override {
+    return "experts " + std::to_string(c_.n_expert) + " used " + std::to_string(c_.n_used);
+  }
   const void* args() const override { return &a_; }
   int rows() const override { return c_.n; }
   void use_rows(int n) override { move(0, n); }
@@ -176,8 +188,10 @@ class RouterProblem : public Problem {
   std::vector<Expected> expected() override {
     std::vector<Expected> out;
     for (int r = 0; r < c_.n; ++r) {
-      const Vector x = Eigen::Map<const Eigen::VectorXf>(logits_.row(r), c_.n_expert).cast<double>();
-      Vector p = c_.sigmoid ? Vector((1 + (-x.array()).exp()).inverse()) : Vector((x.array() - x.maxCoeff()).exp());
+      const Vector x =
+          Eigen::Map<const Eigen::VectorXf>(logits_.row(r), c_.n_expert).cast<double>();
+      Vector p = c_.sigmoid ? Vector((1 + (-x.array()).exp()).inverse())
+                            : Vector((x.array() - x.maxCoeff()).exp());
       if (!c_.sigmoid) p /= p.sum();
       std::vector<int> ids(static_cast<size_t>(c_.n_expert));
       std::iota(ids.begin(), ids.end(), 0);

@@ -11,7 +11,10 @@ namespace {
 class EmbedProblem : public RowProblem<EmbedArgs> {
  public:
   EmbedProblem(const CpuKernel& kernel, const LookupCase& c, Data data, const Pack* pack)
-      : RowProblem("width " + std::to_string(c.width) + " words " + std::to_string(c.words) + (pack != nullptr ? " packed" : ""), c.n), c_(c) {
+      : RowProblem("width " + std::to_string(c.width) + " words " + std::to_string(c.words) +
+                       (pack != nullptr ? " packed" : ""),
+                   c.n),
+        c_(c) {
     Rng rng(8);
     memory_ = Guarded(static_cast<size_t>(row_bytes(kernel.w, c.width) * c.words));
     fill_weights(kernel.w, memory_.data(), static_cast<int64_t>(memory_.size()), data, rng);
@@ -24,7 +27,8 @@ class EmbedProblem : public RowProblem<EmbedArgs> {
       a_.table.pack = pack->id;
       a_.pack = pack;
     }
-    for (int r = 0; r < c.n; ++r) tokens_.push_back(static_cast<Token>(r == 0 ? c.words - 1 : rng.below(c.words)));
+    for (int r = 0; r < c.n; ++r)
+      tokens_.push_back(static_cast<Token>(r == 0 ? c.words - 1 : rng.below(c.words)));
     add(a_.y, FloatRows(c.width, c.n), Role::output);
     a_.scale = 1.5f;
     a_.step = &step_;
@@ -34,7 +38,8 @@ class EmbedProblem : public RowProblem<EmbedArgs> {
 
   void moved(int first, int n) override {
     step_.n_rows = n;
-    step_.tokens = std::span<const Token>(tokens_).subspan(static_cast<size_t>(first), static_cast<size_t>(n));
+    step_.tokens =
+        std::span<const Token>(tokens_).subspan(static_cast<size_t>(first), static_cast<size_t>(n));
   }
 
   std::vector<Expected> expected() override {
@@ -57,11 +62,13 @@ class EmbedProblem : public RowProblem<EmbedArgs> {
 
 class TakeRowsProblem : public RowProblem<TakeRowsArgs> {
  public:
-  TakeRowsProblem(const LookupCase& c, Data data) : RowProblem("width " + std::to_string(c.width), c.n), c_(c) {
+  TakeRowsProblem(const LookupCase& c, Data data)
+      : RowProblem("width " + std::to_string(c.width), c.n), c_(c) {
     Rng rng(9);
     x_ = FloatRows::random(c.width, c.words, data, rng);
     a_.x = x_.tensor;
-    for (int r = 0; r < c.n; ++r) rows_.push_back(static_cast<int32_t>(r == 0 ? c.words - 1 : rng.below(c.words)));
+    for (int r = 0; r < c.n; ++r)
+      rows_.push_back(static_cast<int32_t>(r == 0 ? c.words - 1 : rng.below(c.words)));
     add(a_.y, FloatRows(c.width, c.n), Role::output);
     a_.step = &step_;
     step_.n_rows = static_cast<int32_t>(c.words);
@@ -71,7 +78,8 @@ class TakeRowsProblem : public RowProblem<TakeRowsArgs> {
 
   void moved(int first, int n) override {
     step_.n_out = n;
-    step_.out_rows = std::span<const int32_t>(rows_).subspan(static_cast<size_t>(first), static_cast<size_t>(n));
+    step_.out_rows =
+        std::span<const int32_t>(rows_).subspan(static_cast<size_t>(first), static_cast<size_t>(n));
   }
 
   std::vector<Expected> expected() override {
@@ -91,10 +99,13 @@ class TakeRowsProblem : public RowProblem<TakeRowsArgs> {
 
 class RopeTableProblem : public RowProblem<RopeTableArgs> {
  public:
-  explicit RopeTableProblem(const RopeCase& c) : RowProblem("rot " + std::to_string(c.n_rot), c.n), c_(c) {
+  explicit RopeTableProblem(const RopeCase& c)
+      : RowProblem("rot " + std::to_string(c.n_rot), c.n), c_(c) {
     freq_ = Guarded(static_cast<size_t>(c.n_rot / 2) * sizeof(double));
-    for (int i = 0; i < c.n_rot / 2; ++i) freq_.as<double>()[i] = std::pow(10000.0, -2.0 * i / c.n_rot);
-    for (int r = 0; r < c.n; ++r) positions_.push_back(r * r * 40009);  // beyond what float angles can tell apart
+    for (int i = 0; i < c.n_rot / 2; ++i)
+      freq_.as<double>()[i] = std::pow(10000.0, -2.0 * i / c.n_rot);
+    for (int r = 0; r < c.n; ++r)
+      positions_.push_back(r * r * 40009);  // beyond what float angles can tell apart
     add(a_.y, FloatRows(c.n_rot, c.n), Role::output);
     a_.freq = freq_.as<double>();
     a_.mscale = 1.25f;
@@ -106,7 +117,8 @@ class RopeTableProblem : public RowProblem<RopeTableArgs> {
 
   void moved(int first, int n) override {
     step_.n_rows = n;
-    step_.positions = std::span<const int32_t>(positions_).subspan(static_cast<size_t>(first), static_cast<size_t>(n));
+    step_.positions = std::span<const int32_t>(positions_)
+                          .subspan(static_cast<size_t>(first), static_cast<size_t>(n));
   }
 
   std::vector<Expected> expected() override {
@@ -127,8 +139,8 @@ class RopeTableProblem : public RowProblem<RopeTableArgs> {
   StepState step_;
 };
 
-// Codes and sums are integers and their products with one float: every kernel gives the same bytes. The definition is checked by
-// quantize_test.cpp.
+// Codes and sums are integers and their products with one float: every kernel gives the same bytes.
+// The definition is checked by quantize_test.cpp.
 class QuantizeProblem : public Problem {
  public:
   QuantizeProblem(const RowCase& c, Data data) : c_(c), n_rows_(c.n) {
@@ -142,7 +154,9 @@ class QuantizeProblem : public Problem {
     a_.n_rows = &n_rows_;
   }
 
-  std::string name() const override { return "width " + std::to_string(c_.width) + " n " + std::to_string(c_.n); }
+  std::string name() const override {
+    return "width " + std::to_string(c_.width) + " n " + std::to_string(c_.n);
+  }
   const void* args() const override { return &a_; }
   int rows() const override { return c_.n; }
   void use_rows(int n) override { move(0, n); }
@@ -153,7 +167,8 @@ class QuantizeProblem : public Problem {
   void clear() override { std::memset(y_.data(), 0xff, y_.size()); }
   std::vector<std::byte> result() override {
     std::vector<std::byte> out;
-    for (int r = first_; r < first_ + n_rows_; ++r) out.insert(out.end(), y_.data() + r * stride_, y_.data() + r * stride_ + bytes_);
+    for (int r = first_; r < first_ + n_rows_; ++r)
+      out.insert(out.end(), y_.data() + r * stride_, y_.data() + r * stride_ + bytes_);
     return out;
   }
   std::vector<Expected> expected() override { return {}; }
@@ -183,7 +198,8 @@ void add_lookup(const CpuKernel& kernel, Data data, Problems& out) {
     out.push_back(std::make_unique<EmbedProblem>(kernel, c, data, nullptr));
     uint16_t last = 0;
     for (const CpuKernel* k : cpu::all_kernels()) {  // as every packing of the type
-      if (k->op != Op::matmul || k->w != kernel.w || k->pack == nullptr || k->pack->id == last) continue;
+      if (k->op != Op::matmul || k->w != kernel.w || k->pack == nullptr || k->pack->id == last)
+        continue;
       last = k->pack->id;
       out.push_back(std::make_unique<EmbedProblem>(kernel, c, data, k->pack));
     }

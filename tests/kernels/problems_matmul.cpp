@@ -1,4 +1,5 @@
-// matmul and expert_matmul: weights of any type, in the file's layout or packed, against Eigen in double.
+// matmul and expert_matmul: weights of any type, in the file's layout or packed, against Eigen in
+// double.
 #include <gtest/gtest.h>
 
 #include "tests/kernels/matmul_problem.h"
@@ -7,7 +8,8 @@
 
 namespace engine::test {
 
-// A weight matrix of out rows per expert, ending at a guard page, and its packed copy for the kernel in use.
+// A weight matrix of out rows per expert, ending at a guard page, and its packed copy for the
+// kernel in use.
 void Weights::make(DType type, int64_t k, int64_t out, int64_t experts, Data data, Rng& rng) {
   memory = Guarded(static_cast<size_t>(row_bytes(type, k) * out * experts));
   fill_weights(type, memory.data(), static_cast<int64_t>(memory.size()), data, rng);
@@ -31,7 +33,8 @@ Matrix Weights::decoded(int64_t expert) const {
   Matrix m(file.ne[1], file.ne[0]);
   std::vector<float> row(static_cast<size_t>(file.ne[0]));
   for (int64_t i = 0; i < file.ne[1]; ++i) {
-    codec(file.dtype)->dequant_row(file.data + expert * file.nb[2] + i * file.nb[1], row.data(), file.ne[0]);
+    codec(file.dtype)
+        ->dequant_row(file.data + expert * file.nb[2] + i * file.nb[1], row.data(), file.ne[0]);
     for (int64_t j = 0; j < file.ne[0]; ++j) m(i, j) = row[static_cast<size_t>(j)];
   }
   return m;
@@ -43,9 +46,11 @@ MatmulProblem::MatmulProblem(const CpuKernel& kernel, const MatmulCase& c, Data 
 MatmulProblem::MatmulProblem(const CpuKernel& kernel, const ExpertCase& c, Data data, uint64_t seed)
     : MatmulProblem(kernel, c, data, seed, true) {}
 
-MatmulProblem::MatmulProblem(const CpuKernel& kernel, const ExpertCase& c, Data data, uint64_t seed, bool experts)
+MatmulProblem::MatmulProblem(const CpuKernel& kernel, const ExpertCase& c, Data data, uint64_t seed,
+                             bool experts)
     : c_(c), experts_(experts), rng_(seed), n_rows_(c.n) {
-  name_ = "k " + std::to_string(c.k) + " out " + std::to_string(c.out) + " n " + std::to_string(c.n) + " with " + std::to_string(c.with) +
+  name_ = "k " + std::to_string(c.k) + " out " + std::to_string(c.out) + " n " +
+          std::to_string(c.n) + " with " + std::to_string(c.with) +
           (experts ? " experts " + std::to_string(c.n_expert) : "");
   w_.make(kernel.w, c.k, c.out, c.n_expert, data, rng_);
   if (c.with & kUp) up_.make(kernel.w, c.k, c.out, c.n_expert, data, rng_);
@@ -60,7 +65,10 @@ MatmulProblem::MatmulProblem(const CpuKernel& kernel, const ExpertCase& c, Data 
   }
   if (c.with & kScale) a_.epilogue.scale = 0.37f;
   if (c.with & kCap) a_.epilogue.softcap = 5;
-  a_.epilogue.act = c.with & kSilu ? Act::silu : c.with & kGelu ? Act::gelu_tanh : c.with & kRelu ? Act::relu : Act::none;
+  a_.epilogue.act = c.with & kSilu   ? Act::silu
+                    : c.with & kGelu ? Act::gelu_tanh
+                    : c.with & kRelu ? Act::relu
+                                     : Act::none;
   if (c.with & kResidual) a_.epilogue.residual = residual_.tensor;
   if (c.with & kResidualIsY) a_.epilogue.residual = y_.tensor;
   a_.x = x_;
@@ -68,7 +76,8 @@ MatmulProblem::MatmulProblem(const CpuKernel& kernel, const ExpertCase& c, Data 
   a_.x_per_entry = c.x_per_entry;
   a_.n_rows = &n_rows_;
   if (experts) {
-    for (int i = 0; i < entries; ++i) {  // n_used different experts per row; the last expert stays empty where it can
+    for (int i = 0; i < entries;
+         ++i) {  // n_used different experts per row; the last expert stays empty where it can
       const int most = c.n_expert > c.n_used ? c.n_expert - 1 : c.n_expert;
       expert_of_.push_back(static_cast<int>((i / c.n_used * 7 + i % c.n_used) % most));
     }
@@ -153,7 +162,8 @@ std::vector<std::byte> MatmulProblem::result() {
     if (r >= first_ && r < first_ + shown_) {
       out.insert(out.end(), row, row + c_.out * 4);
     } else if (!(c_.with & kResidualIsY)) {
-      EXPECT_EQ(*reinterpret_cast<const uint32_t*>(row), 0xffffffffu) << name_ << ": wrote row " << r << ", which is not in use";
+      EXPECT_EQ(*reinterpret_cast<const uint32_t*>(row), 0xffffffffu)
+          << name_ << ": wrote row " << r << ", which is not in use";
     }
   }
   return out;
@@ -166,14 +176,17 @@ Vector MatmulProblem::column(int64_t row) const {
     if (x_.dtype == DType::f32) {
       v[i] = reinterpret_cast<const float*>(p)[i];
     } else {
-      v[i] = static_cast<double>(reinterpret_cast<const int8_t*>(p)[i]) * reinterpret_cast<const float*>(p + c_.k)[i / 32];
+      v[i] = static_cast<double>(reinterpret_cast<const int8_t*>(p)[i]) *
+             reinterpret_cast<const float*>(p + c_.k)[i / 32];
     }
   }
   return v;
 }
 
-// One row of y: values, and what an error of one unit (sqrt(k) rms(w) rms(x)) becomes on its way through the epilogue.
-void MatmulProblem::expect_row(const Matrix& w, const Matrix& up, int64_t y_row, const Vector& x, std::vector<Expected>& out) const {
+// One row of y: values, and what an error of one unit (sqrt(k) rms(w) rms(x)) becomes on its way
+// through the epilogue.
+void MatmulProblem::expect_row(const Matrix& w, const Matrix& up, int64_t y_row, const Vector& x,
+                               std::vector<Expected>& out) const {
   const Epilogue& e = a_.epilogue;
   const double unit = std::sqrt(static_cast<double>(c_.k)) * rms(x);
   const Vector v = w * x, u = c_.with & kUp ? Vector(up * x) : Vector();
@@ -213,7 +226,8 @@ std::vector<Expected> MatmulProblem::expected() {
 void add_matmul(const CpuKernel& kernel, Data data, Problems& out) {
   if (kernel.op != Op::matmul) return;
   for (const MatmulCase& c : kMatmul) {
-    if (c.k % traits(kernel.w).block_elems != 0 || (c.k > 2048 && data != Data::uniform)) continue;  // the largest is slow
+    if (c.k % traits(kernel.w).block_elems != 0 || (c.k > 2048 && data != Data::uniform))
+      continue;  // the largest is slow
     out.push_back(std::make_unique<MatmulProblem>(kernel, c, data, 1));
   }
 }
@@ -221,7 +235,8 @@ void add_matmul(const CpuKernel& kernel, Data data, Problems& out) {
 void add_expert_matmul(const CpuKernel& kernel, Data data, Problems& out) {
   if (kernel.op != Op::expert_matmul) return;
   for (const ExpertCase& c : kExperts) {
-    if (c.k % traits(kernel.w).block_elems == 0) out.push_back(std::make_unique<MatmulProblem>(kernel, c, data, 2));
+    if (c.k % traits(kernel.w).block_elems == 0)
+      out.push_back(std::make_unique<MatmulProblem>(kernel, c, data, 2));
   }
 }
 

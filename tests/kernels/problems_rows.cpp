@@ -9,12 +9,14 @@ namespace engine::test {
 namespace {
 
 std::string describe(const RowCase& c) {
-  return "width " + std::to_string(c.width) + " n " + std::to_string(c.n) + " groups " + std::to_string(c.groups) + " with " +
-         std::to_string(c.with);
+  return "width " + std::to_string(c.width) + " n " + std::to_string(c.n) + " groups " +
+         std::to_string(c.groups) + " with " + std::to_string(c.with);
 }
 
 // What an element-wise result may be off: relative to the values that went into it.
-Expected near(double value, double scale) { return {value, std::fabs(value) + scale}; }
+Expected near(double value, double scale) {
+  return {value, std::fabs(value) + scale};
+}
 
 Guarded vector_of(int64_t n, Data data, Rng& rng) {
   Guarded g(static_cast<size_t>(n) * 4);
@@ -54,7 +56,8 @@ class NormProblem : public RowProblem<NormArgs> {
 
   static FloatRows copy(const FloatRows& from) {
     FloatRows r(from.tensor.ne[0], from.tensor.ne[1]);
-    for (int64_t i = 0; i < from.tensor.ne[1]; ++i) std::copy_n(from.row(i), from.tensor.ne[0], r.row(i));
+    for (int64_t i = 0; i < from.tensor.ne[1]; ++i)
+      std::copy_n(from.row(i), from.tensor.ne[0], r.row(i));
     return r;
   }
 
@@ -65,13 +68,15 @@ class NormProblem : public RowProblem<NormArgs> {
       for (int g = 0; g < c_.groups; ++g) {
         const Vector x = Eigen::Map<const Eigen::VectorXf>(x_.row(r) + g * len, len).cast<double>();
         const double mean = centred_ ? x.mean() : 0;
-        const double inverse = 1 / std::sqrt((x.array() - mean).square().mean() + static_cast<double>(a_.eps));
+        const double inverse =
+            1 / std::sqrt((x.array() - mean).square().mean() + static_cast<double>(a_.eps));
         for (int64_t i = 0; i < len; ++i) {
           double v = (x[i] - mean) * inverse;
           double scale = (std::fabs(x[i]) + std::fabs(mean)) * inverse;
           if (a_.weight != nullptr) v *= a_.weight[i], scale *= std::fabs(a_.weight[i]);
           if (a_.bias != nullptr) v += a_.bias[i], scale += std::fabs(a_.bias[i]);
-          if (a_.residual) v += residual_.row(r)[g * len + i], scale += std::fabs(residual_.row(r)[g * len + i]);
+          if (a_.residual)
+            v += residual_.row(r)[g * len + i], scale += std::fabs(residual_.row(r)[g * len + i]);
           out.push_back(near(v, scale));
         }
       }
@@ -103,7 +108,10 @@ class GluProblem : public RowProblem<GluArgs> {
       add(a_.y, FloatRows(c.width, c.n * c.groups), Role::output, c.groups);
     }
     add(a_.up, NormProblem::copy(up_), Role::input, c.groups);
-    a_.act = c.with & kSilu ? Act::silu : c.with & kGelu ? Act::gelu_tanh : c.with & kRelu ? Act::relu : Act::none;
+    a_.act = c.with & kSilu   ? Act::silu
+             : c.with & kGelu ? Act::gelu_tanh
+             : c.with & kRelu ? Act::relu
+                              : Act::none;
     a_.row_factor = c.groups;
     a_.n_rows = &n_rows_;
     clear();
@@ -113,7 +121,8 @@ class GluProblem : public RowProblem<GluArgs> {
     std::vector<Expected> out;
     for (int64_t r = 0; r < c_.n * c_.groups; ++r) {
       for (int64_t i = 0; i < c_.width; ++i) {
-        out.push_back(near(act(a_.act, gate_.row(r)[i]) * up_.row(r)[i], 0.1 * std::fabs(up_.row(r)[i])));
+        out.push_back(
+            near(act(a_.act, gate_.row(r)[i]) * up_.row(r)[i], 0.1 * std::fabs(up_.row(r)[i])));
       }
     }
     return out;
@@ -171,7 +180,8 @@ class PointwiseProblem : public RowProblem<Args> {
         } else if constexpr (std::is_same_v<Args, SoftcapArgs>) {
           out.push_back(near(a_.cap * std::tanh(x / a_.cap), 0));
         } else {
-          out.push_back(near(x * static_cast<double>(a_.scale) * (a_.vector != nullptr ? a_.vector[i] : 1.0), 0));
+          out.push_back(near(
+              x * static_cast<double>(a_.scale) * (a_.vector != nullptr ? a_.vector[i] : 1.0), 0));
         }
       }
     }
@@ -213,7 +223,8 @@ class CombineProblem : public RowProblem<CombineArgs> {
       for (int64_t i = 0; i < c_.width; ++i) {
         double v = a_.residual ? residual_.row(r)[i] : 0, scale = std::fabs(v);
         for (int s = 0; s < c_.groups; ++s) {
-          const double t = static_cast<double>(weights_.as<float>()[r * c_.groups + s]) * x_.row(r * c_.groups + s)[i];
+          const double t = static_cast<double>(weights_.as<float>()[r * c_.groups + s]) *
+                           x_.row(r * c_.groups + s)[i];
           v += t, scale += std::fabs(t);
         }
         out.push_back(near(v, scale));
@@ -231,8 +242,9 @@ class CombineProblem : public RowProblem<CombineArgs> {
 class RopeProblem : public RowProblem<RopeArgs> {
  public:
   RopeProblem(const RopeCase& c, Data data, bool in_place)
-      : RowProblem("dim " + std::to_string(c.head_dim) + " rot " + std::to_string(c.n_rot) + " heads " + std::to_string(c.n_head) +
-                       (in_place ? " in place" : ""), c.n),
+      : RowProblem("dim " + std::to_string(c.head_dim) + " rot " + std::to_string(c.n_rot) +
+                       " heads " + std::to_string(c.n_head) + (in_place ? " in place" : ""),
+                   c.n),
         c_(c) {
     Rng rng(7);
     x_ = FloatRows::random(c.head_dim * c.n_head, c.n, data, rng);
@@ -272,7 +284,8 @@ class RopeProblem : public RowProblem<RopeArgs> {
           const bool first = c_.style == RopeStyle::norm ? i % 2 == 0 : i < half;
           const int apart = c_.style == RopeStyle::norm ? 1 : half;
           const double other = x[first ? i + apart : i - apart];
-          const double v = x[i] * std::cos(angle(r, pair)) + (first ? -other : other) * std::sin(angle(r, pair));
+          const double v =
+              x[i] * std::cos(angle(r, pair)) + (first ? -other : other) * std::sin(angle(r, pair));
           out.push_back(near(v, std::fabs(x[i]) + std::fabs(other)));
         }
       }
@@ -298,8 +311,10 @@ void add_rows(const CpuKernel& kernel, Data data, Problems& out) {
   }
   for (const RowCase& c : kPointwise) {
     if (kernel.op == Op::add) out.push_back(std::make_unique<PointwiseProblem<AddArgs>>(c, data));
-    if (kernel.op == Op::softcap) out.push_back(std::make_unique<PointwiseProblem<SoftcapArgs>>(c, data));
-    if (kernel.op == Op::scale) out.push_back(std::make_unique<PointwiseProblem<ScaleArgs>>(c, data));
+    if (kernel.op == Op::softcap)
+      out.push_back(std::make_unique<PointwiseProblem<SoftcapArgs>>(c, data));
+    if (kernel.op == Op::scale)
+      out.push_back(std::make_unique<PointwiseProblem<ScaleArgs>>(c, data));
   }
   if (kernel.op == Op::combine) {
     for (const RowCase& c : kCombines) out.push_back(std::make_unique<CombineProblem>(c, data));

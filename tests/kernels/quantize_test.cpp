@@ -1,4 +1,5 @@
-// The definition of a8x32 (kernels/types/a8x32.h), checked on the scalar quantize_act; the others give the same bytes (conformance).
+// The definition of a8x32 (kernels/types/a8x32.h), checked on the scalar quantize_act; the others
+// give the same bytes (conformance).
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -10,7 +11,9 @@ namespace engine::test {
 namespace {
 
 struct Quantized {
-  explicit Quantized(std::vector<float> x) : k(static_cast<int64_t>(x.size())), column(static_cast<size_t>(row_bytes(DType::a8x32, k)), 64) {
+  explicit Quantized(std::vector<float> x)
+      : k(static_cast<int64_t>(x.size())),
+        column(static_cast<size_t>(row_bytes(DType::a8x32, k)), 64) {
     const Registry<cpu::Ctx> registry(cpu::all_kernels());
     int32_t rows = 1;
     const QuantizeArgs args{make_tensor(reinterpret_cast<std::byte*>(x.data()), DType::f32, k),
@@ -32,7 +35,8 @@ TEST(QuantizeAct, KeepsTheDefinition) {
   const Quantized q(x);
   for (int64_t b = 0; b < 20; ++b) {
     float most = 0;
-    for (int64_t i = 32 * b; i < 32 * b + 32; ++i) most = std::max(most, std::fabs(x[static_cast<size_t>(i)]));
+    for (int64_t i = 32 * b; i < 32 * b + 32; ++i)
+      most = std::max(most, std::fabs(x[static_cast<size_t>(i)]));
     EXPECT_EQ(q.act.d[b], most / 127.0f);
     int sum[2] = {0, 0};
     for (int64_t i = 32 * b; i < 32 * b + 32; ++i) {

@@ -1,4 +1,5 @@
-// That ENGINE_ISA and ENGINE_KERNELS select what they name, and that the list of kernels is complete and in order.
+// That ENGINE_ISA and ENGINE_KERNELS select what they name, and that the list of kernels is
+// complete and in order.
 #include "kernels/cpu/registry.h"
 
 #include <gtest/gtest.h>
@@ -32,7 +33,8 @@ TEST(KernelList, IdsAreUniqueAndNameTheKernel) {
 
 TEST(KernelList, EveryKernelHasAScalarTwin) {
   const CpuRegistry r(cpu::all_kernels());
-  for (const Kernel<cpu::Ctx>* k : cpu::all_kernels()) EXPECT_NE(r.scalar(k->op, k->w, k->x), nullptr) << k->id;
+  for (const Kernel<cpu::Ctx>* k : cpu::all_kernels())
+    EXPECT_NE(r.scalar(k->op, k->w, k->x), nullptr) << k->id;
 }
 
 TEST(KernelList, EveryTypeHasMatmulAndLookUp) {
@@ -109,10 +111,12 @@ TEST(KernelOverrides, RefuseUnknownNamesAndListTheKnown) {
 
 TEST(Pick, KeepsToThePacking) {
   const CpuRegistry r(cpu::all_kernels());
-  const Kernel<cpu::Ctx>* any = r.pick(Op::matmul, DType::q4_1, DType::a8x32, nullptr, ~uint64_t{0});
+  const Kernel<cpu::Ctx>* any =
+      r.pick(Op::matmul, DType::q4_1, DType::a8x32, nullptr, ~uint64_t{0});
   const int pack = any->pack != nullptr ? any->pack->id : 0;
   EXPECT_EQ(r.pick(Op::matmul, DType::q4_1, DType::a8x32, nullptr, ~uint64_t{0}, pack), any);
-  const Kernel<cpu::Ctx>* file = r.pick(Op::matmul, DType::q4_1, DType::a8x32, nullptr, ~uint64_t{0}, 0);
+  const Kernel<cpu::Ctx>* file =
+      r.pick(Op::matmul, DType::q4_1, DType::a8x32, nullptr, ~uint64_t{0}, 0);
   ASSERT_NE(file, nullptr);
   EXPECT_EQ(file->pack, nullptr);
   EXPECT_EQ(r.pick(Op::matmul, DType::q4_1, DType::a8x32, nullptr, ~uint64_t{0}, 65535), nullptr);

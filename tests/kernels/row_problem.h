@@ -1,4 +1,5 @@
-// RowProblem: what operators over rows have in common: tensors that move to another row together, and float outputs.
+// RowProblem: what operators over rows have in common: tensors that move to another row together,
+// and float outputs.
 #pragma once
 
 #include <deque>
@@ -41,7 +42,8 @@ class RowProblem : public Problem {
         if (r >= int64_t{first_} * m.factor && r < int64_t{first_ + n_rows_} * m.factor) {
           out.insert(out.end(), row, row + m.rows.tensor.ne[0] * 4);
         } else if (m.role == Role::output) {
-          EXPECT_EQ(*reinterpret_cast<const uint32_t*>(row), 0xffffffffu) << name_ << ": wrote row " << r << ", which is not in use";
+          EXPECT_EQ(*reinterpret_cast<const uint32_t*>(row), 0xffffffffu)
+              << name_ << ": wrote row " << r << ", which is not in use";
         }
       }
     }
@@ -53,12 +55,14 @@ class RowProblem : public Problem {
 
   RowProblem(std::string name, int rows) : name_(std::move(name)), total_(rows), n_rows_(rows) {}
 
-  // Registers *field as a tensor of factor rows per row of the step; returns the memory, which lives as long as the problem.
+  // Registers *field as a tensor of factor rows per row of the step; returns the memory, which
+  // lives as long as the problem.
   FloatRows& add(Tensor& field, FloatRows rows, Role role, int factor = 1) {
     FloatRows start;
     if (role == Role::in_place) {
       start = FloatRows(rows.tensor.ne[0], rows.tensor.ne[1]);
-      for (int64_t r = 0; r < rows.tensor.ne[1]; ++r) std::copy_n(rows.row(r), rows.tensor.ne[0], start.row(r));
+      for (int64_t r = 0; r < rows.tensor.ne[1]; ++r)
+        std::copy_n(rows.row(r), rows.tensor.ne[0], start.row(r));
     }
     field = rows.tensor;
     moving_.push_back({&field, std::move(rows), std::move(start), role, factor});
@@ -93,8 +97,10 @@ class RowProblem : public Problem {
 
   void move(int first, int n) {
     first_ = first, n_rows_ = n;
-    for (const Moving& m : moving_) m.field->data = m.rows.tensor.data + int64_t{first} * m.factor * m.field->nb[1];
-    for (const Alias& s : aliases_) s.field->data = s.base + int64_t{first} * s.factor * s.field->nb[1];
+    for (const Moving& m : moving_)
+      m.field->data = m.rows.tensor.data + int64_t{first} * m.factor * m.field->nb[1];
+    for (const Alias& s : aliases_)
+      s.field->data = s.base + int64_t{first} * s.factor * s.field->nb[1];
     moved(first, n);
   }
 

@@ -16,11 +16,18 @@ struct Top {
   Top(std::vector<float> logits, OutputNeed need, int k_max) : x(std::move(logits)), needs{need} {
     const int64_t groups = (static_cast<int64_t>(x.size()) + kTopGroup - 1) / kTopGroup;
     best.resize(static_cast<size_t>(groups * k_max));
-    counts.resize(static_cast<size_t>(groups)), max.resize(static_cast<size_t>(groups)), sum.resize(static_cast<size_t>(groups));
+    counts.resize(static_cast<size_t>(groups)), max.resize(static_cast<size_t>(groups)),
+        sum.resize(static_cast<size_t>(groups));
     step.n_out = 1;
     step.needs = needs;
-    args = {make_tensor(reinterpret_cast<std::byte*>(x.data()), DType::f32, static_cast<int64_t>(x.size())), best.data(), counts.data(),
-            max.data(), sum.data(), k_max, &step};
+    args = {make_tensor(reinterpret_cast<std::byte*>(x.data()), DType::f32,
+                        static_cast<int64_t>(x.size())),
+            best.data(),
+            counts.data(),
+            max.data(),
+            sum.data(),
+            k_max,
+            &step};
     const Registry<cpu::Ctx> registry(cpu::all_kernels());
     const CpuKernel* k = registry.scalar(Op::top_logits, DType::f32, DType::f32);
     cpu::Ctx ctx;
@@ -58,7 +65,9 @@ TEST(MergeTop, OrdersAcrossGroupsAndTiesByLowestId) {
   for (float& v : x) v = static_cast<float>(rng.below(200));
   std::vector<Token> order(x.size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](Token a, Token b) { return x[static_cast<size_t>(a)] > x[static_cast<size_t>(b)]; });
+  std::stable_sort(order.begin(), order.end(), [&](Token a, Token b) {
+    return x[static_cast<size_t>(a)] > x[static_cast<size_t>(b)];
+  });
   for (int k : {1, 2, 40, 1000}) {
     const Top top(x, top_need(k), 1000);
     EXPECT_EQ(top.ids(), std::vector<Token>(order.begin(), order.begin() + k)) << k;

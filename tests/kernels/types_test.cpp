@@ -1,6 +1,5 @@
-// Block<T>: dequantization bit for bit against golden files, codes() against dequantization, quantizers against golden digests.
-#include "kernels/types/codec.h"
-
+// Block<T>: dequantization bit for bit against golden files, codes() against dequantization,
+// quantizers against golden digests.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -13,6 +12,7 @@
 
 #include "engine/core/half.h"
 #include "engine/core/sha256.h"
+#include "kernels/types/codec.h"
 #include "tests/support/blocks.h"
 
 namespace engine::test {
@@ -20,7 +20,8 @@ namespace {
 
 std::string golden(const std::string& name) {
   const char* dir = std::getenv("ENGINE_SHARED_DIR");
-  return (dir != nullptr ? std::string(dir) : std::string(ENGINE_SOURCE_DIR) + "/../shared") + "/golden/quants/" + name;
+  return (dir != nullptr ? std::string(dir) : std::string(ENGINE_SOURCE_DIR) + "/../shared") +
+         "/golden/quants/" + name;
 }
 
 std::vector<char> read_file(const std::string& path) {
@@ -58,7 +59,8 @@ TEST_P(Types, CodesAreTheValuesInCanonicalForm) {
     c().codes_block(block.data(), code, scale, min);
     for (int e = 0; e < type().block_elems; ++e) {
       const double v = static_cast<double>(scale[e / c().sub]) * code[e] + min[e / c().sub];
-      ASSERT_NEAR(v, y[e], 1e-6 * (std::fabs(min[e / c().sub]) + std::fabs(y[e]))) << "element " << e;
+      ASSERT_NEAR(v, y[e], 1e-6 * (std::fabs(min[e / c().sub]) + std::fabs(y[e])))
+          << "element " << e;
     }
   }
 }
@@ -74,8 +76,11 @@ TEST_P(Types, WritesWhatItReads) {
     c().dequant_row(block.data(), y, type().block_elems);
     float lo = 0, hi = 0;
     for (int e = 0; e < type().block_elems; ++e) lo = std::min(lo, x[e]), hi = std::max(hi, x[e]);
-    const int levels = type().block_elems == 1 ? 256 : (1 << (8 * (type().block_bytes - 2) / type().block_elems)) - 1;
-    for (int e = 0; e < type().block_elems; ++e) ASSERT_LE(std::fabs(x[e] - y[e]), 2.1 * std::max(hi, -lo) / levels + 0.001f);
+    const int levels = type().block_elems == 1
+                           ? 256
+                           : (1 << (8 * (type().block_bytes - 2) / type().block_elems)) - 1;
+    for (int e = 0; e < type().block_elems; ++e)
+      ASSERT_LE(std::fabs(x[e] - y[e]), 2.1 * std::max(hi, -lo) / levels + 0.001f);
   }
 }
 
@@ -83,7 +88,8 @@ TEST_P(Types, TakesZerosAndTinyAndHugeAndNoNumbers) {
   if (c().quantize_row == nullptr) return;
   std::vector<std::byte> block(static_cast<size_t>(type().block_bytes));
   float y[256];
-  for (float v : {0.0f, 1e-38f, 1e-45f, -1e-40f, 3e38f, -3e38f, INFINITY, -INFINITY, std::nanf("")}) {
+  for (float v :
+       {0.0f, 1e-38f, 1e-45f, -1e-40f, 3e38f, -3e38f, INFINITY, -INFINITY, std::nanf("")}) {
     std::vector<float> x(static_cast<size_t>(type().block_elems), v);
     x[0] = -x[0];
     c().quantize_row(x.data(), block.data(), type().block_elems);
@@ -102,11 +108,14 @@ std::vector<DType> computable() {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Types, testing::ValuesIn(computable()),
-                         [](const testing::TestParamInfo<DType>& i) { return std::string(traits(i.param).name); });
+                         [](const testing::TestParamInfo<DType>& i) {
+                           return std::string(traits(i.param).name);
+                         });
 
 TEST(Codec, IsThereForComputableTypesOnly) {
   for (int t = 0; t < static_cast<int>(DType::count_); ++t) {
-    EXPECT_EQ(codec(static_cast<DType>(t)) != nullptr, kDTypeTraits[t].computable) << kDTypeTraits[t].name;
+    EXPECT_EQ(codec(static_cast<DType>(t)) != nullptr, kDTypeTraits[t].computable)
+        << kDTypeTraits[t].name;
   }
 }
 
@@ -129,7 +138,8 @@ TEST(HalfFormats, EveryValueComesBack) {
   }
 }
 
-// Rows written by the reference from a fixed generator (quantization formats, golden vectors without importance matrix).
+// Rows written by the reference from a fixed generator (quantization formats, golden vectors
+// without importance matrix).
 TEST(Quantize, WritesTheBytesOfTheReference) {
   std::vector<float> x(1024);
   uint32_t s = 12345;
@@ -138,9 +148,13 @@ TEST(Quantize, WritesTheBytesOfTheReference) {
     const float t = static_cast<float>(static_cast<int32_t>(s >> 8) - 8388608) * 0x1p-23f;
     v = (t * t) * t;
   }
-  const struct { DType type; const char* digest; } kRows[] = {
-      {DType::q4_0, "32e933c3a77ed0af9a538fb0"}, {DType::q4_1, "75038a1699fd8aaff2c4ee9b"}, {DType::q5_0, "a849d34cd6638234190e2685"},
-      {DType::q5_1, "b726322dade675ecf931a0e8"}, {DType::q8_0, "94f8ac04d8b795e7c65a665a"}, {DType::f16, "fa186dc45e271b7769cd58f8"},
+  const struct {
+    DType type;
+    const char* digest;
+  } kRows[] = {
+      {DType::q4_0, "32e933c3a77ed0af9a538fb0"}, {DType::q4_1, "75038a1699fd8aaff2c4ee9b"},
+      {DType::q5_0, "a849d34cd6638234190e2685"}, {DType::q5_1, "b726322dade675ecf931a0e8"},
+      {DType::q8_0, "94f8ac04d8b795e7c65a665a"}, {DType::f16, "fa186dc45e271b7769cd58f8"},
       {DType::bf16, "82ac311bc754548c9c4e2356"},
   };
   for (const auto& row : kRows) {

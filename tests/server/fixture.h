@@ -1,4 +1,5 @@
-// A server on a loopback port with a store of tiny models: M (chat, tools), T (thinking), E (embedding), B (weights that are no model).
+// A server on a loopback port with a store of tiny models: M (chat, tools), T (thinking), E
+// (embedding), B (weights that are no model).
 #pragma once
 
 #include <gtest/gtest.h>
@@ -63,8 +64,11 @@ class ServerTest : public ::testing::Test {
   }
 
   uint16_t port() const { return server_->port(); }
-  testing::HttpReply get(const std::string& path, const std::string& headers = {}) { return testing::http(port(), "GET", path, {}, headers); }
-  testing::HttpReply post(const std::string& path, const std::string& body, const std::string& headers = {}) {
+  testing::HttpReply get(const std::string& path, const std::string& headers = {}) {
+    return testing::http(port(), "GET", path, {}, headers);
+  }
+  testing::HttpReply post(const std::string& path, const std::string& body,
+                          const std::string& headers = {}) {
     return testing::http(port(), "POST", path, body, headers);
   }
 
@@ -92,7 +96,9 @@ class ServerTest : public ::testing::Test {
   // The text of the error; "" when the status differs or the body is no error.
   std::string error_of(const std::string& path, const std::string& body, int status) {
     const Json j = post_json(path, body, status);
-    return j.is_object() && j.contains("error") && j["error"].is_string() ? j["error"].get<std::string>() : std::string();
+    return j.is_object() && j.contains("error") && j["error"].is_string()
+               ? j["error"].get<std::string>()
+               : std::string();
   }
   std::vector<std::string> loaded() {
     std::vector<std::string> out;
@@ -106,7 +112,8 @@ class ServerTest : public ::testing::Test {
   std::unique_ptr<Server> server_;
 
  private:
-  static void add(const std::string& name, const testing::TinyModel& tiny, const std::string& params, const std::string& system) {
+  static void add(const std::string& name, const testing::TinyModel& tiny,
+                  const std::string& params, const std::string& system) {
     const std::string path = root_ + "/" + name + ".gguf";
     const Status written = testing::write_tiny_model(path, tiny);
     ASSERT_TRUE(written) << written.error().message;

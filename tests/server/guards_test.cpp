@@ -1,4 +1,5 @@
-// What stands in front of the routes: addresses, origins, hosts; and the small parsers of the server.
+// What stands in front of the routes: addresses, origins, hosts; and the small parsers of the
+// server.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -24,11 +25,23 @@ TEST(HostUrl, Table) {
     const char* text;
     const char* authority;
     bool bad = false;
-  } rows[] = {{"", "127.0.0.1:11434"}, {"1.2.3.4", "1.2.3.4:11434"}, {":1234", ":1234"}, {"1.2.3.4:", "1.2.3.4:11434"}, {":", ":11434"},
-              {":66000", ":11434", true}, {":-1", ":11434", true}, {"example.com:0", "example.com:0"}, {"[::1]", "[::1]:11434"},
-              {"::1", "[::1]:11434"}, {"[::1]:1337", "[::1]:1337"}, {"http://1.2.3.4", "1.2.3.4:80"},
-              {"https://example.com/ollama", "example.com:443"}, {"  \"1.2.3.4\"  ", "1.2.3.4:11434"}, {"http://1.2.3.4:9", "1.2.3.4:9"},
-              {"a:b", "a:11434", true}, {"[::1", "[::1]:11434"}};
+  } rows[] = {{"", "127.0.0.1:11434"},
+              {"1.2.3.4", "1.2.3.4:11434"},
+              {":1234", ":1234"},
+              {"1.2.3.4:", "1.2.3.4:11434"},
+              {":", ":11434"},
+              {":66000", ":11434", true},
+              {":-1", ":11434", true},
+              {"example.com:0", "example.com:0"},
+              {"[::1]", "[::1]:11434"},
+              {"::1", "[::1]:11434"},
+              {"[::1]:1337", "[::1]:1337"},
+              {"http://1.2.3.4", "1.2.3.4:80"},
+              {"https://example.com/ollama", "example.com:443"},
+              {"  \"1.2.3.4\"  ", "1.2.3.4:11434"},
+              {"http://1.2.3.4:9", "1.2.3.4:9"},
+              {"a:b", "a:11434", true},
+              {"[::1", "[::1]:11434"}};
   for (const auto& row : rows) {
     const HostUrl url = parse_host_url(row.text);
     EXPECT_EQ(url.authority(), row.authority) << row.text;
@@ -46,14 +59,19 @@ HttpRequest with(std::vector<HttpHeader> headers, std::string method = "GET") {
 }
 
 TEST(Cors, Patterns) {
-  const auto policy = CorsPolicy::parse(" https://*.example.com , chrome-extension://*, HTTP://Exact.org ");
+  const auto policy =
+      CorsPolicy::parse(" https://*.example.com , chrome-extension://*, HTTP://Exact.org ");
   ASSERT_TRUE(policy);
-  for (const char* good : {"http://localhost", "http://localhost:3000", "https://127.0.0.1:1", "http://0.0.0.0", "app://x", "tauri://localhost",
-                           "file://x", "vscode-webview://abc", "https://a.example.com", "chrome-extension://abcd", "http://exact.org"})
+  for (const char* good :
+       {"http://localhost", "http://localhost:3000", "https://127.0.0.1:1", "http://0.0.0.0",
+        "app://x", "tauri://localhost", "file://x", "vscode-webview://abc", "https://a.example.com",
+        "chrome-extension://abcd", "http://exact.org"})
     EXPECT_TRUE(policy->allows(good)) << good;
-  for (const char* bad : {"null", "http://evil.example", "http://localhost.evil", "https://example.org", "https://.example.co", "http://exact.org:1"})
+  for (const char* bad : {"null", "http://evil.example", "http://localhost.evil",
+                          "https://example.org", "https://.example.co", "http://exact.org:1"})
     EXPECT_FALSE(policy->allows(bad)) << bad;
-  EXPECT_EQ(CorsPolicy::parse("example.com").error().message, "invalid OLLAMA_ORIGINS entry \"example.com\"");
+  EXPECT_EQ(CorsPolicy::parse("example.com").error().message,
+            "invalid OLLAMA_ORIGINS entry \"example.com\"");
   EXPECT_FALSE(CorsPolicy::parse("http://*.a.*"));
   EXPECT_TRUE(CorsPolicy::parse("*")->allows("null"));
 }
@@ -71,11 +89,14 @@ TEST(Cors, SameOriginIsNoBusinessOfCors) {
 TEST(HostCheck, Table) {
   const HostCheck check("127.0.0.1");
   using V = HostCheck::Verdict;
-  for (const char* good : {"", "127.0.0.1", "127.9.9.9:1", "[::1]:11434", "[::1]", "192.168.1.5", "10.0.0.1", "172.16.0.1", "0.0.0.0", "[fd00::1]"})
+  for (const char* good : {"", "127.0.0.1", "127.9.9.9:1", "[::1]:11434", "[::1]", "192.168.1.5",
+                           "10.0.0.1", "172.16.0.1", "0.0.0.0", "[fd00::1]"})
     EXPECT_EQ(check.check(good), V::allow) << good;
-  for (const char* good : {"localhost:11434", "LocalHost", "foo.local", "foo.internal", "foo.localhost", "localhost."})
+  for (const char* good :
+       {"localhost:11434", "LocalHost", "foo.local", "foo.internal", "foo.localhost", "localhost."})
     EXPECT_EQ(check.check(good), V::allow_name) << good;
-  for (const char* bad : {"evil.example", "8.8.8.8", "172.32.0.1", "local", "evil.local.example", "[2001:db8::1]", "127.0.0.1.evil.example"})
+  for (const char* bad : {"evil.example", "8.8.8.8", "172.32.0.1", "local", "evil.local.example",
+                          "[2001:db8::1]", "127.0.0.1.evil.example"})
     EXPECT_EQ(check.check(bad), V::refuse) << bad;
   EXPECT_EQ(HostCheck("0.0.0.0").check("evil.example"), V::allow);
   EXPECT_EQ(HostCheck("").check("evil.example"), V::allow);
@@ -101,12 +122,14 @@ TEST(Duration, Values) {
   EXPECT_EQ(parse_duration("abc").error().message, "time: invalid duration \"abc\"");
   EXPECT_EQ(parse_duration("5").error().message, "time: missing unit in duration \"5\"");
   EXPECT_EQ(parse_duration("5d").error().message, "time: unknown unit \"d\" in duration \"5d\"");
-  for (const char* bad : {"", "-", ".s", "1..2s", "1s2", "99999999999h", "1e9s", "inf"}) EXPECT_FALSE(parse_duration(bad)) << bad;
+  for (const char* bad : {"", "-", ".s", "1..2s", "1s2", "99999999999h", "1e9s", "inf"})
+    EXPECT_FALSE(parse_duration(bad)) << bad;
 }
 
 TEST(Duration, KeepAlive) {
   const auto of = [](const Json& j) { return parse_keep_alive(&j); };
-  EXPECT_FALSE(**std::make_unique<Result<std::optional<std::chrono::nanoseconds>>>(parse_keep_alive(nullptr)));
+  EXPECT_FALSE(**std::make_unique<Result<std::optional<std::chrono::nanoseconds>>>(
+      parse_keep_alive(nullptr)));
   EXPECT_EQ(**of(300), 300s);
   EXPECT_EQ(**of(0.5), 500ms);
   EXPECT_EQ(**of(-1), kKeepForever);
@@ -128,7 +151,8 @@ TEST(Timestamp, LocalTime) {
 }
 
 TEST(JsonFields, KeysAndTypes) {
-  const Json j = *parse_json(R"({"MODEL":"a","Name":"x","name":"y","n":1.5,"big":18446744073709551615,"i":3.0,"z":null})");
+  const Json j = *parse_json(
+      R"({"MODEL":"a","Name":"x","name":"y","n":1.5,"big":18446744073709551615,"i":3.0,"z":null})");
   const JsonFields f(j);
   EXPECT_EQ(*f.string("model"), "a");
   EXPECT_EQ(*f.string("name"), "y") << "the exact key wins";
@@ -148,8 +172,11 @@ TEST(JsonFields, DeepNestingIsRefused) {
 }
 
 TEST(Base64, Texts) {
-  for (const char* good : {"", "AAAA", "AAA=", "AA==", "AAA", "AA", "AA\nAA\r\n", "data:image/png;base64,AAAA"}) EXPECT_TRUE(valid_base64(good)) << good;
-  for (const char* bad : {"%%", "A", "AAAA=", "A===", "=AAA", "AA=A", "data:image/png,AAAA"}) EXPECT_FALSE(valid_base64(bad)) << bad;
+  for (const char* good :
+       {"", "AAAA", "AAA=", "AA==", "AAA", "AA", "AA\nAA\r\n", "data:image/png;base64,AAAA"})
+    EXPECT_TRUE(valid_base64(good)) << good;
+  for (const char* bad : {"%%", "A", "AAAA=", "A===", "=AAA", "AA=A", "data:image/png,AAAA"})
+    EXPECT_FALSE(valid_base64(bad)) << bad;
 }
 
 struct Split {

@@ -13,8 +13,11 @@ using testing::HttpReply;
 using PoolTest = ServerTest;
 using namespace std::chrono_literals;
 
-std::string stream_request(const std::string& model, const std::string& prompt, int n, const std::string& extra = {}) {
-  return R"({"model":")" + model + R"(","prompt":")" + prompt + R"(","options":{"temperature":0.8,"seed":5,"num_predict":)" + std::to_string(n) + "}" + extra + "}";
+std::string stream_request(const std::string& model, const std::string& prompt, int n,
+                           const std::string& extra = {}) {
+  return R"({"model":")" + model + R"(","prompt":")" + prompt +
+         R"(","options":{"temperature":0.8,"seed":5,"num_predict":)" + std::to_string(n) + "}" +
+         extra + "}";
 }
 
 template <class F>
@@ -31,7 +34,8 @@ int64_t seconds_from_now(const std::string& rfc3339) {
   const char* rest = strptime(rfc3339.c_str(), "%Y-%m-%dT%H:%M:%S", &tm);
   if (!rest) return -1;
   int64_t offset = 0;
-  if (const char* sign = strpbrk(rest, "+-")) offset = (std::atoi(sign + 1) * 3600 + std::atoi(sign + 4) * 60) * (*sign == '-' ? -1 : 1);
+  if (const char* sign = strpbrk(rest, "+-"))
+    offset = (std::atoi(sign + 1) * 3600 + std::atoi(sign + 4) * 60) * (*sign == '-' ? -1 : 1);
   return timegm(&tm) - offset - std::time(nullptr);
 }
 
@@ -49,7 +53,9 @@ TEST_F(PoolTest, PsShowsWhatIsLoaded) {
 }
 
 TEST_F(PoolTest, KeepAlive) {
-  const auto expires = [&] { return seconds_from_now(parse(get("/api/ps").body)["models"][0]["expires_at"]); };
+  const auto expires = [&] {
+    return seconds_from_now(parse(get("/api/ps").body)["models"][0]["expires_at"]);
+  };
   post_json("/api/generate", R"({"model":"M"})");
   EXPECT_NEAR(static_cast<double>(expires()), 300, 20);
   post_json("/api/generate", R"({"model":"M","keep_alive":"10m"})");
@@ -58,9 +64,13 @@ TEST_F(PoolTest, KeepAlive) {
   EXPECT_NEAR(static_cast<double>(expires()), 600, 20) << "stays in force";
   post_json("/api/generate", R"({"model":"M","keep_alive":-1})");
   EXPECT_GT(expires(), int64_t{100} * 365 * 86400);
-  for (const auto& [value, text] : {std::pair{"\"abc\"", "time: invalid duration \"abc\""}, {"\"5\"", "time: missing unit in duration \"5\""},
-                                    {"\"5d\"", "time: unknown unit \"d\" in duration \"5d\""}, {"true", "Unsupported type: 'bool'"}})
-    EXPECT_EQ(error_of("/api/generate", std::string(R"({"model":"M","keep_alive":)") + value + "}", 400), text);
+  for (const auto& [value, text] : {std::pair{"\"abc\"", "time: invalid duration \"abc\""},
+                                    {"\"5\"", "time: missing unit in duration \"5\""},
+                                    {"\"5d\"", "time: unknown unit \"d\" in duration \"5d\""},
+                                    {"true", "Unsupported type: 'bool'"}})
+    EXPECT_EQ(
+        error_of("/api/generate", std::string(R"({"model":"M","keep_alive":)") + value + "}", 400),
+        text);
   post_json("/api/generate", R"({"model":"M","keep_alive":"50ms"})");
   EXPECT_TRUE(eventually([&] { return loaded().empty(); }));
 }
@@ -101,14 +111,22 @@ TEST_F(PoolTest, SeveralModelsAtOnce) {
   std::vector<std::thread> threads;
   std::vector<std::string> text(6);
   for (size_t i = 0; i < text.size(); ++i)
-    threads.emplace_back([&, i] { text[i] = post_json("/api/generate", stream_request(i % 2 ? "M" : "N", "a", 30, R"(,"stream":false)"))["response"]; });
+    threads.emplace_back([&, i] {
+      text[i] = post_json("/api/generate", stream_request(i % 2 ? "M" : "N", "a", 30,
+                                                          R"(,"stream":false)"))["response"];
+    });
   for (std::thread& t : threads) t.join();
   for (size_t i = 2; i < text.size(); ++i) EXPECT_EQ(text[i], text[i % 2]);
 }
 
 TEST_F(PoolTest, NumCtxReloadsAndOtherOptionsDoNot) {
-  const auto run = [&](const std::string& options) { return post_json("/api/generate", R"({"model":"N","prompt":"a","stream":false,"options":)" + options + "}"); };
-  const auto context = [&] { return parse(get("/api/ps").body)["models"][0]["context_length"].get<int>(); };
+  const auto run = [&](const std::string& options) {
+    return post_json("/api/generate",
+                     R"({"model":"N","prompt":"a","stream":false,"options":)" + options + "}");
+  };
+  const auto context = [&] {
+    return parse(get("/api/ps").body)["models"][0]["context_length"].get<int>();
+  };
   run(R"({"num_predict":1,"num_ctx":128})");
   EXPECT_EQ(context(), 128);
   run(R"({"num_predict":1,"num_ctx":256})");
@@ -120,10 +138,15 @@ TEST_F(PoolTest, NumCtxReloadsAndOtherOptionsDoNot) {
 TEST_F(PoolTest, ConcurrentAnswersDoNotMix) {
   const std::string prompts[] = {"the sky", "you", "hello", "is it blue"};
   std::string alone[4], together[4];
-  for (int i = 0; i < 4; ++i) alone[i] = post_json("/api/generate", stream_request("N", prompts[i], 40, R"(,"stream":false)"))["response"];
+  for (int i = 0; i < 4; ++i)
+    alone[i] = post_json("/api/generate",
+                         stream_request("N", prompts[i], 40, R"(,"stream":false)"))["response"];
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i)
-    threads.emplace_back([&, i] { together[i] = post_json("/api/generate", stream_request("N", prompts[i], 40, R"(,"stream":false)"))["response"]; });
+    threads.emplace_back([&, i] {
+      together[i] = post_json(
+          "/api/generate", stream_request("N", prompts[i], 40, R"(,"stream":false)"))["response"];
+    });
   for (std::thread& t : threads) t.join();
   for (int i = 0; i < 4; ++i) EXPECT_EQ(together[i], alone[i]) << prompts[i];
 }
@@ -135,7 +158,8 @@ TEST_F(PoolTest, ManyRequestsForALoadedModelAreNeverRefused) {
   std::atomic<int> good = 0;
   for (int t = 0; t < 8; ++t)
     threads.emplace_back([&] {
-      for (int i = 0; i < 8; ++i) good += post("/api/generate", stream_request("M", "a", 2)).status == 200;
+      for (int i = 0; i < 8; ++i)
+        good += post("/api/generate", stream_request("M", "a", 2)).status == 200;
     });
   for (std::thread& t : threads) t.join();
   EXPECT_EQ(good, 64);
@@ -155,7 +179,8 @@ TEST_F(PoolTest, FullLoadQueueIsBusy) {
     return refused.status != 0;
   }));
   EXPECT_EQ(refused.status, 503);
-  EXPECT_EQ(refused.body, R"({"error":"server busy, please try again.  maximum pending requests exceeded"})");
+  EXPECT_EQ(refused.body,
+            R"({"error":"server busy, please try again.  maximum pending requests exceeded"})");
   busy.close();
   EXPECT_EQ(waiting.read_reply().status, 200);
 }
@@ -185,7 +210,8 @@ TEST_F(PoolTest, DisconnectOfAWaitingRequestTakesItOutOfTheQueue) {
   std::this_thread::sleep_for(50ms);
   busy.close();
   std::this_thread::sleep_for(200ms);
-  EXPECT_EQ(loaded(), std::vector<std::string>{"N:latest"}) << "nobody waited for the other model any more";
+  EXPECT_EQ(loaded(), std::vector<std::string>{"N:latest"})
+      << "nobody waited for the other model any more";
 }
 
 TEST_F(PoolTest, AFileThatCannotRunIsAnErrorAndNoMore) {
@@ -201,7 +227,8 @@ TEST_F(PoolTest, SlowReadersDoNotStopOthers) {
   slow.set_receive_buffer(2048);
   slow.send(HttpClient::request("POST", "/api/generate", stream_request("N", "a", 100000)));
   ASSERT_TRUE(slow.wait_for("HTTP/1.1 200"));
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(post("/api/generate", stream_request("N", "b", 20)).status, 200);
+  for (int i = 0; i < 5; ++i)
+    EXPECT_EQ(post("/api/generate", stream_request("N", "b", 20)).status, 200);
 }
 
 TEST_F(PoolTest, ShutdownLetsAShortAnswerEndAndCutsALongOne) {

@@ -38,7 +38,9 @@ class SessionTest : public ::testing::Test {
       if (head.path == "/refused") return {text_response(403, "no"), {}};
       return {std::nullopt, {{"X-Extra", "1"}}};
     };
-    hooks.handle = [this](HttpRequest request, std::shared_ptr<Reply> reply) { handle(std::move(request), std::move(reply)); };
+    hooks.handle = [this](HttpRequest request, std::shared_ptr<Reply> reply) {
+      handle(std::move(request), std::move(reply));
+    };
     hooks.log = [this](const RequestRecord& record) {
       std::lock_guard lock(mutex_);
       log_.push_back(record);
@@ -53,7 +55,8 @@ class SessionTest : public ::testing::Test {
   void TearDown() override {
     if (listener_) listener_->close();
     if (sessions_) sessions_->close_all();
-    for (int i = 0; i < 1000 && sessions_ && sessions_->size() > 0; ++i) std::this_thread::sleep_for(5ms);
+    for (int i = 0; i < 1000 && sessions_ && sessions_->size() > 0; ++i)
+      std::this_thread::sleep_for(5ms);
     EXPECT_TRUE(!sessions_ || sessions_->size() == 0) << "a session was left open";
     queue_.reset();
     runtime_.stop();
@@ -128,7 +131,8 @@ TEST_F(SessionTest, PipelinedRequestsAreAnsweredInOrder) {
 TEST_F(SessionTest, AnyFragmentationGivesTheSameReply) {
   start();
   const std::string chunked =
-      "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nWiki\r\n5;x=y\r\npedia\r\n0\r\nTrailer: t\r\n\r\n";
+      "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n4\r\nWiki\r\n5;x=y\r\npedia\r\n0\r\nTrailer: t\r\n\r\n";
   for (size_t step : {size_t{1}, size_t{2}, size_t{3}, size_t{7}, size_t{50}}) {
     HttpClient c(port());
     for (size_t at = 0; at < chunked.size(); at += step) {
@@ -178,8 +182,10 @@ TEST_F(SessionTest, ExpectContinue) {
 
 TEST_F(SessionTest, MalformedRequests) {
   start();
-  for (const char* text : {"GARBAGE\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "POST /echo HTTP/1.1\r\nContent-Length: x\r\n\r\n",
-                           "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "GET /echo HTTP/1.1\r\nNo colon\r\n\r\n"}) {
+  for (const char* text : {"GARBAGE\r\n\r\n", "GET / HTTP/9.9\r\n\r\n",
+                           "POST /echo HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+                           "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+                           "GET /echo HTTP/1.1\r\nNo colon\r\n\r\n"}) {
     HttpClient c(port());
     c.send(text);
     EXPECT_EQ(c.read_reply().status, 400) << text;
@@ -194,13 +200,19 @@ TEST_F(SessionTest, LimitsOfHeadersAndBodies) {
   limits.body_bytes = 1000;
   limits.bodies_in_flight = 800;
   start(limits);
-  EXPECT_EQ(testing::http(port(), "GET", "/echo", {}, "X: " + std::string(3000, 'a') + "\r\n").status, 200);
-  EXPECT_EQ(testing::http(port(), "GET", "/echo", {}, "X: " + std::string(5000, 'a') + "\r\n").status, 431);
+  EXPECT_EQ(
+      testing::http(port(), "GET", "/echo", {}, "X: " + std::string(3000, 'a') + "\r\n").status,
+      200);
+  EXPECT_EQ(
+      testing::http(port(), "GET", "/echo", {}, "X: " + std::string(5000, 'a') + "\r\n").status,
+      431);
   const HttpReply large = testing::http(port(), "POST", "/echo", std::string(1001, 'b'));
   EXPECT_EQ(large.status, 413);
   EXPECT_EQ(large.body, R"({"error":"request body too large"})");
   EXPECT_EQ(testing::http(port(), "POST", "/echo", std::string(900, 'b')).status, 503);
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(testing::http(port(), "POST", "/echo", std::string(700, 'b')).status, 200) << "the budget is given back";
+  for (int i = 0; i < 5; ++i)
+    EXPECT_EQ(testing::http(port(), "POST", "/echo", std::string(700, 'b')).status, 200)
+        << "the budget is given back";
   // A chunked body takes its share as it grows.
   HttpClient c(port());
   c.send("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -334,8 +346,10 @@ TEST_F(SessionTest, DisconnectCancelsAStream) {
     token(*q, "one");
     ASSERT_TRUE(c.wait_for("one\n"));
     const size_t before = log_.size();
-    if (reset) c.reset();
-    else c.close();
+    if (reset)
+      c.reset();
+    else
+      c.close();
     EXPECT_TRUE(eventually([&] { return log_.size() > before; }));
     EXPECT_TRUE(log_.back().disconnected);
     for (size_t i = 0; i < 2 * EventQueue::kCapacity; ++i) token(*q, "ignored");
@@ -434,7 +448,8 @@ TEST_F(SessionTest, AddressInUse) {
   start();
   const auto second = Listener::open(runtime_, "127.0.0.1", port(), *sessions_);
   ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().message, "listen tcp 127.0.0.1:" + std::to_string(port()) + ": bind: address already in use");
+  EXPECT_EQ(second.error().message,
+            "listen tcp 127.0.0.1:" + std::to_string(port()) + ": bind: address already in use");
 }
 
 }  // namespace

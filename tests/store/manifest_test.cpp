@@ -6,7 +6,9 @@
 namespace engine {
 namespace {
 
-std::string digest(char c) { return "sha256:" + std::string(64, c); }
+std::string digest(char c) {
+  return "sha256:" + std::string(64, c);
+}
 
 TEST(Manifest, WritesTheKnownBytes) {
   Manifest m;
@@ -14,10 +16,16 @@ TEST(Manifest, WritesTheKnownBytes) {
   m.layers.push_back({std::string(media::kModel), digest('a'), 2019377376, "llama3.2:latest", ""});
   m.layers.push_back({std::string(media::kTemplate), digest('b'), 7, "", ""});
   EXPECT_EQ(write_manifest(m),
-            "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.docker.distribution.manifest.v2+json\",\"config\":{\"mediaType\":"
-            "\"application/vnd.docker.container.image.v1+json\",\"digest\":\"" + digest('c') + "\",\"size\":561},\"layers\":[{\"mediaType\":"
-            "\"application/vnd.ollama.image.model\",\"digest\":\"" + digest('a') + "\",\"size\":2019377376,\"from\":\"llama3.2:latest\"},"
-            "{\"mediaType\":\"application/vnd.ollama.image.template\",\"digest\":\"" + digest('b') + "\",\"size\":7}]}\n");
+            "{\"schemaVersion\":2,\"mediaType\":\"application/"
+            "vnd.docker.distribution.manifest.v2+json\",\"config\":{\"mediaType\":"
+            "\"application/vnd.docker.container.image.v1+json\",\"digest\":\"" +
+                digest('c') +
+                "\",\"size\":561},\"layers\":[{\"mediaType\":"
+                "\"application/vnd.ollama.image.model\",\"digest\":\"" +
+                digest('a') +
+                "\",\"size\":2019377376,\"from\":\"llama3.2:latest\"},"
+                "{\"mediaType\":\"application/vnd.ollama.image.template\",\"digest\":\"" +
+                digest('b') + "\",\"size\":7}]}\n");
 }
 
 TEST(Manifest, ReadsBackWhatItWrote) {
@@ -34,17 +42,21 @@ TEST(Manifest, ReadsBackWhatItWrote) {
 }
 
 TEST(Manifest, DigestsWithADashAreNormalised) {
-  const auto m = parse_manifest("{\"layers\":[{\"mediaType\":\"t\",\"digest\":\"sha256-" + std::string(64, 'a') + "\",\"size\":1}]}");
+  const auto m = parse_manifest("{\"layers\":[{\"mediaType\":\"t\",\"digest\":\"sha256-" +
+                                std::string(64, 'a') + "\",\"size\":1}]}");
   ASSERT_TRUE(m);
   EXPECT_EQ(m->layers[0].digest, digest('a'));
 }
 
 TEST(Manifest, RefusesWhatIsBroken) {
-  const std::string layer_a = "{\"layers\":[{\"mediaType\":\"t\",\"digest\":\"" + digest('a') + "\",\"size\":";
-  for (const std::string& text : {std::string(""), std::string("[]"), std::string("3"), std::string("{\"layers\":3}"),
-                                  std::string("{\"layers\":[3]}"), std::string("{\"layers\":[{\"digest\":\"../../etc/passwd\"}]}"),
-                                  std::string("{\"layers\":[{\"mediaType\":\"t\",\"digest\":\"sha256:zz\",\"size\":1}]}"), layer_a + "-1}]}",
-                                  layer_a + "1.5}]}", layer_a + "\"1\"}]}", std::string(5 << 20, ' ')}) {
+  const std::string layer_a =
+      "{\"layers\":[{\"mediaType\":\"t\",\"digest\":\"" + digest('a') + "\",\"size\":";
+  for (const std::string& text :
+       {std::string(""), std::string("[]"), std::string("3"), std::string("{\"layers\":3}"),
+        std::string("{\"layers\":[3]}"),
+        std::string("{\"layers\":[{\"digest\":\"../../etc/passwd\"}]}"),
+        std::string("{\"layers\":[{\"mediaType\":\"t\",\"digest\":\"sha256:zz\",\"size\":1}]}"),
+        layer_a + "-1}]}", layer_a + "1.5}]}", layer_a + "\"1\"}]}", std::string(5 << 20, ' ')}) {
     const auto m = parse_manifest(text);
     EXPECT_FALSE(m) << text.substr(0, 100);
   }
@@ -52,7 +64,9 @@ TEST(Manifest, RefusesWhatIsBroken) {
 
 TEST(Manifest, HugeSizesDoNotOverflow) {
   std::string text = "{\"layers\":[";
-  for (int i = 0; i < 4; ++i) text += (i ? "," : "") + std::string("{\"digest\":\"") + digest('a') + "\",\"size\":9223372036854775807}";
+  for (int i = 0; i < 4; ++i)
+    text += (i ? "," : "") + std::string("{\"digest\":\"") + digest('a') +
+            "\",\"size\":9223372036854775807}";
   const auto m = parse_manifest(text + "]}");
   ASSERT_TRUE(m);
   EXPECT_GE(m->total_size(), 0);
@@ -65,8 +79,10 @@ TEST(Config, RoundTripAndKeyOrder) {
   c.parameter_size = "134.52M";
   c.file_type = "Q4_1";
   const std::string text = write_config(c);
-  EXPECT_EQ(text, "{\"model_format\":\"gguf\",\"model_family\":\"llama\",\"model_families\":[\"llama\"],\"model_type\":\"134.52M\","
-                  "\"file_type\":\"Q4_1\",\"architecture\":\"amd64\",\"os\":\"linux\"}\n");
+  EXPECT_EQ(text,
+            "{\"model_format\":\"gguf\",\"model_family\":\"llama\",\"model_families\":[\"llama\"],"
+            "\"model_type\":\"134.52M\","
+            "\"file_type\":\"Q4_1\",\"architecture\":\"amd64\",\"os\":\"linux\"}\n");
   const auto back = parse_config(text);
   ASSERT_TRUE(back);
   EXPECT_EQ(back->families, c.families);

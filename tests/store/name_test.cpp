@@ -40,9 +40,11 @@ TEST(Name, Parses) {
 
 TEST(Name, RefusesWhatIsNoName) {
   const std::string digest = "m@sha256:" + std::string(64, 'a');
-  for (const std::string& text : {std::string("a/b/c/d"), std::string("m:"), std::string(":t"), std::string("/m"), std::string("u/"), digest,
-                                  std::string(), std::string("a b"), std::string("-m"), std::string(".m"), std::string("m:-t"),
-                                  std::string("../x"), std::string("h/../m"), std::string("m:.."), std::string("m\0x", 3)}) {
+  for (const std::string& text :
+       {std::string("a/b/c/d"), std::string("m:"), std::string(":t"), std::string("/m"),
+        std::string("u/"), digest, std::string(), std::string("a b"), std::string("-m"),
+        std::string(".m"), std::string("m:-t"), std::string("../x"), std::string("h/../m"),
+        std::string("m:.."), std::string("m\0x", 3)}) {
     EXPECT_FALSE(parse_model_name(text)) << text;
   }
 }
@@ -76,7 +78,8 @@ TEST(Name, PrintedNamesParseBack) {
   };
   for (int i = 0; i < 2000; ++i) {
     ModelName name;
-    name.host = part(true), name.space = part(false), name.model = part(true), name.tag = part(true);
+    name.host = part(true), name.space = part(false), name.model = part(true),
+    name.tag = part(true);
     const auto full = parse_model_name(name.full());
     ASSERT_TRUE(full) << name.full();
     EXPECT_EQ(*full, name);
@@ -91,8 +94,10 @@ TEST(Name, SuffixesOfUsers) {
   EXPECT_EQ(parse_user_name("m:local")->short_form(), "m:latest");
   EXPECT_EQ(parse_user_name("m:cloud").error().message, "cloud models are not supported: m:cloud");
   EXPECT_EQ(parse_user_name("m:7b-Cloud").error().code, Errc::unsupported);
-  EXPECT_EQ(parse_user_name("m:cloud:local").error().message, "use either :local or :cloud, not both: \"m:cloud:local\"");
-  EXPECT_EQ(parse_user_name("m:local:cloud").error().message, "use either :local or :cloud, not both: \"m:local:cloud\"");
+  EXPECT_EQ(parse_user_name("m:cloud:local").error().message,
+            "use either :local or :cloud, not both: \"m:cloud:local\"");
+  EXPECT_EQ(parse_user_name("m:local:cloud").error().message,
+            "use either :local or :cloud, not both: \"m:local:cloud\"");
   EXPECT_EQ(parse_user_name("  ").error().message, "model is required");
 }
 

@@ -1,6 +1,4 @@
 // The store on disk: blobs, creating, listing, copying, removing, sharing, pruning, locating.
-#include "engine/store/model_store.h"
-
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +11,7 @@
 #include <memory>
 
 #include "engine/store/describe.h"
+#include "engine/store/model_store.h"
 
 namespace engine {
 namespace {
@@ -31,7 +30,8 @@ std::string tiny_gguf(float value = 1.0f) {
   raw(uint32_t{3}), raw(uint64_t{1}), raw(uint64_t{2});
   text("general.architecture"), raw(uint32_t{8}), text("llama");
   text("general.file_type"), raw(uint32_t{4}), raw(uint32_t{3});
-  text("token_embd.weight"), raw(uint32_t{2}), raw(uint64_t{4}), raw(uint64_t{2}), raw(uint32_t{0}), raw(uint64_t{0});
+  text("token_embd.weight"), raw(uint32_t{2}), raw(uint64_t{4}), raw(uint64_t{2}), raw(uint32_t{0}),
+      raw(uint64_t{0});
   s.resize((s.size() + 31) / 32 * 32, '\0');
   for (int i = 0; i < 8; ++i) raw(value);
   return s;
@@ -65,7 +65,8 @@ class StoreTest : public testing::Test {
   }
   size_t blob_count() const {
     size_t n = 0;
-    for (const auto& e : fs::directory_iterator(folder_ + "/models/blobs")) n += e.path().filename().string().starts_with("sha256-");
+    for (const auto& e : fs::directory_iterator(folder_ + "/models/blobs"))
+      n += e.path().filename().string().starts_with("sha256-");
     return n;
   }
 
@@ -98,7 +99,8 @@ TEST_F(StoreTest, CreateFindAndList) {
   EXPECT_EQ(list[0].digest, r.digest);
   EXPECT_EQ(list[0].size, r.size);
   EXPECT_EQ(list[0].config.parameter_size, "8");
-  EXPECT_TRUE(fs::is_regular_file(folder_ + "/models/manifests/registry.ollama.ai/library/tiny/latest"));
+  EXPECT_TRUE(
+      fs::is_regular_file(folder_ + "/models/manifests/registry.ollama.ai/library/tiny/latest"));
 }
 
 TEST_F(StoreTest, EmptyStore) {
@@ -154,7 +156,8 @@ TEST_F(StoreTest, CreateOverAnOldVersionDropsItsBlobs) {
 TEST_F(StoreTest, PutBlobVerifies) {
   const auto blob = store_->put_blob("", source_of("hello"));
   ASSERT_TRUE(blob);
-  EXPECT_EQ(blob->digest, "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
+  EXPECT_EQ(blob->digest,
+            "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
   EXPECT_EQ(blob->size, 5);
   EXPECT_FALSE(blob->existed);
   EXPECT_TRUE(store_->put_blob(blob->digest, source_of("hello"))->existed);
@@ -182,25 +185,32 @@ TEST_F(StoreTest, ASourceThatFailsLeavesNothing) {
 
 TEST_F(StoreTest, BrokenManifestsAreSkippedAndNamed) {
   create("good");
-  write("models/manifests/registry.ollama.ai/library/bad/latest", "{\"layers\":[{\"digest\":\"../../../etc/passwd\"}]}");
+  write("models/manifests/registry.ollama.ai/library/bad/latest",
+        "{\"layers\":[{\"digest\":\"../../../etc/passwd\"}]}");
   write("models/manifests/registry.ollama.ai/library/-odd/latest", "{}");
   write("models/manifests/registry.ollama.ai/library/.hidden/latest", "{}");
   EXPECT_EQ(store_->list().size(), 1u);
   const auto r = store_->find(name("bad"));
   ASSERT_FALSE(r);
   EXPECT_EQ(r.error().code, Errc::corrupt);
-  EXPECT_NE(r.error().message.find("invalid digest format"), std::string::npos) << r.error().message;
+  EXPECT_NE(r.error().message.find("invalid digest format"), std::string::npos)
+      << r.error().message;
   EXPECT_TRUE(store_->remove(name("bad")));
 }
 
 TEST_F(StoreTest, ManifestsOfOtherProgramsAreRead) {
-  // A manifest with the old template type, a layer type nobody knows and a blob name written by another program.
+  // A manifest with the old template type, a layer type nobody knows and a blob name written by
+  // another program.
   const auto weights = *store_->put_blob("", source_of(tiny_gguf()));
   const auto prompt = *store_->put_blob("", source_of("old prompt"));
   write("models/manifests/registry.ollama.ai/library/theirs/7b",
-        "{\"schemaVersion\":2,\"layers\":[{\"mediaType\":\"application/vnd.ollama.image.model\",\"digest\":\"" + weights.digest +
-            "\",\"size\":1,\"from\":\"base:latest\"},{\"mediaType\":\"application/vnd.ollama.image.prompt\",\"digest\":\"" + prompt.digest +
-            "\",\"size\":10},{\"mediaType\":\"x/unknown\",\"digest\":\"sha256:" + std::string(64, '0') + "\",\"size\":5}],\"future\":[1]}");
+        "{\"schemaVersion\":2,\"layers\":[{\"mediaType\":\"application/"
+        "vnd.ollama.image.model\",\"digest\":\"" +
+            weights.digest +
+            "\",\"size\":1,\"from\":\"base:latest\"},{\"mediaType\":\"application/"
+            "vnd.ollama.image.prompt\",\"digest\":\"" +
+            prompt.digest + "\",\"size\":10},{\"mediaType\":\"x/unknown\",\"digest\":\"sha256:" +
+            std::string(64, '0') + "\",\"size\":5}],\"future\":[1]}");
   const auto r = store_->find(name("theirs:7b"));
   ASSERT_TRUE(r) << r.error().message;
   EXPECT_EQ(r->template_text, "old prompt");
@@ -212,12 +222,14 @@ TEST_F(StoreTest, PruneRemovesOldLeftovers) {
   create("keep");
   const auto unused = *store_->put_blob("", source_of("unused"));
   const auto fresh = *store_->put_blob("", source_of("fresh"));
-  const std::string partial = write("models/blobs/sha256-" + std::string(64, 'a') + "-partial", "x");
+  const std::string partial =
+      write("models/blobs/sha256-" + std::string(64, 'a') + "-partial", "x");
   const auto old = fs::file_time_type::clock::now() - std::chrono::hours(2);
   fs::last_write_time(store_->blobs().path(unused.digest), old);
   fs::last_write_time(partial, old);
   const ModelRecord keep = std::move(*store_->find(name("keep")));
-  for (const Layer& l : keep.manifest.layers) fs::last_write_time(store_->blobs().path(l.digest), old);
+  for (const Layer& l : keep.manifest.layers)
+    fs::last_write_time(store_->blobs().path(l.digest), old);
 
   write("models/manifests/registry.ollama.ai/library/bad/latest", "not json");
   store_->prune();  // a broken manifest: nothing is touched
@@ -268,7 +280,8 @@ TEST_F(StoreTest, DefaultRootComesFromTheEnvironment) {
   ::setenv("OLLAMA_MODELS", " \"/some/where\" ", 1);
   EXPECT_EQ(ModelStore::open_default()->root(), "/some/where");
   ::unsetenv("OLLAMA_MODELS");
-  EXPECT_EQ(ModelStore::open_default()->root(), std::string(std::getenv("HOME")) + "/.ollama/models");
+  EXPECT_EQ(ModelStore::open_default()->root(),
+            std::string(std::getenv("HOME")) + "/.ollama/models");
 }
 
 TEST(Describe, ParameterText) {

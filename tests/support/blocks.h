@@ -1,5 +1,5 @@
-// Random weights of any computable type, made without knowing its layout: a 16-bit field is a scale when infinity in it makes a value
-// infinite. Everything else of a block is random bits.
+// Random weights of any computable type, made without knowing its layout: a 16-bit field is a scale
+// when infinity in it makes a value infinite. Everything else of a block is random bits.
 #pragma once
 
 #include <cmath>
@@ -36,7 +36,14 @@ inline void set_scales(DType type, const std::vector<int>& fields, std::byte* bl
   for (int o : fields) std::memcpy(block + o, &h, 2);
 }
 
-enum class Data : uint8_t { uniform, outliers, zeros, high, low, mixed };  // high, low, mixed: all bits set, none, by turns; scales 1
+enum class Data : uint8_t {
+  uniform,
+  outliers,
+  zeros,
+  high,
+  low,
+  mixed
+};  // high, low, mixed: all bits set, none, by turns; scales 1
 
 // n bytes of blocks.
 inline void fill_weights(DType type, std::byte* out, int64_t bytes, Data data, Rng& rng) {
@@ -59,7 +66,8 @@ inline void fill_weights(DType type, std::byte* out, int64_t bytes, Data data, R
       b[i] = random ? static_cast<std::byte>(rng.next()) : set ? std::byte{0xff} : std::byte{0};
     }
     float scale = 1;
-    if (data == Data::uniform || data == Data::outliers) scale = rng.uniform(0.002f, 0.01f) * (rng.below(2) ? 1.0f : -1.0f);
+    if (data == Data::uniform || data == Data::outliers)
+      scale = rng.uniform(0.002f, 0.01f) * (rng.below(2) ? 1.0f : -1.0f);
     if (data == Data::outliers && rng.below(10) == 0) scale *= 20;
     if (data == Data::zeros) scale = 0;
     set_scales(type, fields, b, scale);

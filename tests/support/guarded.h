@@ -1,4 +1,5 @@
-// Guarded: memory between two pages that may not be touched, so that a read or write outside of a tensor ends the test.
+// Guarded: memory between two pages that may not be touched, so that a read or write outside of a
+// tensor ends the test.
 #pragma once
 
 #include <sys/mman.h>
@@ -14,8 +15,8 @@ namespace engine::test {
 class Guarded {
  public:
   Guarded() = default;
-  // The last byte lies before a page without access when bytes is a multiple of align, else up to align - 1 bytes before it.
-  // Filled with 0xff: NaN as float and as half, -1 as a number.
+  // The last byte lies before a page without access when bytes is a multiple of align, else up to
+  // align - 1 bytes before it. Filled with 0xff: NaN as float and as half, -1 as a number.
   explicit Guarded(size_t bytes, size_t align = 1) : bytes_(bytes) {
     const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
     const size_t padded = (bytes + align - 1) / align * align;
@@ -39,7 +40,9 @@ class Guarded {
   std::byte* data() const { return data_; }
   size_t size() const { return bytes_; }
   template <class T>
-  T* as() const { return reinterpret_cast<T*>(data_); }
+  T* as() const {
+    return reinterpret_cast<T*>(data_);
+  }
 
  private:
   void swap(Guarded& o) noexcept {

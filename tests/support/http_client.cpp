@@ -13,7 +13,9 @@ namespace engine::testing {
 namespace {
 
 int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 std::string lower(std::string s) {
@@ -37,7 +39,9 @@ HttpClient::HttpClient(uint16_t port) {
   if (connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) close();
 }
 
-HttpClient::~HttpClient() { close(); }
+HttpClient::~HttpClient() {
+  close();
+}
 
 void HttpClient::close() {
   if (fd_ >= 0) ::close(fd_);
@@ -50,9 +54,13 @@ void HttpClient::reset() {
   close();
 }
 
-void HttpClient::shutdown_write() { ::shutdown(fd_, SHUT_WR); }
+void HttpClient::shutdown_write() {
+  ::shutdown(fd_, SHUT_WR);
+}
 
-void HttpClient::set_receive_buffer(int bytes) { setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes); }
+void HttpClient::set_receive_buffer(int bytes) {
+  setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+}
 
 bool HttpClient::send(std::string_view bytes) {
   while (!bytes.empty()) {
@@ -83,7 +91,8 @@ bool HttpClient::wait_for(std::string_view text, int timeout_ms) {
 
 bool HttpClient::wait_closed(int timeout_ms) {
   const int64_t deadline = now_ms() + timeout_ms;
-  while (fill(deadline)) {}
+  while (fill(deadline)) {
+  }
   return now_ms() < deadline;
 }
 
@@ -127,19 +136,24 @@ HttpReply HttpClient::read_reply(bool head, int timeout_ms) {
     buffer_.erase(0, reply.body.size());
     return reply;
   }
-  while (fill(deadline)) {}
+  while (fill(deadline)) {
+  }
   reply.body = std::move(buffer_);
   buffer_.clear();
   return reply;
 }
 
-std::string HttpClient::request(std::string_view method, std::string_view path, std::string_view body, std::string_view extra) {
-  std::string out = std::string(method) + " " + std::string(path) + " HTTP/1.1\r\nHost: localhost\r\n" + std::string(extra);
-  if (!body.empty() || method == "POST") out += "Content-Length: " + std::to_string(body.size()) + "\r\n";
+std::string HttpClient::request(std::string_view method, std::string_view path,
+                                std::string_view body, std::string_view extra) {
+  std::string out = std::string(method) + " " + std::string(path) +
+                    " HTTP/1.1\r\nHost: localhost\r\n" + std::string(extra);
+  if (!body.empty() || method == "POST")
+    out += "Content-Length: " + std::to_string(body.size()) + "\r\n";
   return out + "\r\n" + std::string(body);
 }
 
-HttpReply http(uint16_t port, std::string_view method, std::string_view path, std::string_view body, std::string_view extra) {
+HttpReply http(uint16_t port, std::string_view method, std::string_view path, std::string_view body,
+               std::string_view extra) {
   HttpClient client(port);
   client.send(HttpClient::request(method, path, body, extra));
   return client.read_reply(method == "HEAD");

@@ -1,4 +1,5 @@
-// A blocking HTTP client over a raw socket, for tests that need to see or to break what goes over the wire. Every wait ends.
+// A blocking HTTP client over a raw socket, for tests that need to see or to break what goes over
+// the wire. Every wait ends.
 #pragma once
 
 #include <cstdint>
@@ -10,11 +11,11 @@
 namespace engine::testing {
 
 struct HttpReply {
-  int status = 0;                               // 0: no complete reply came
-  std::map<std::string, std::string> headers;   // names in lower case
-  std::string body;                             // chunks put together
-  std::vector<std::string> chunks;              // of a chunked body
-  bool closed_early = false;                    // the connection ended inside the reply
+  int status = 0;                              // 0: no complete reply came
+  std::map<std::string, std::string> headers;  // names in lower case
+  std::string body;                            // chunks put together
+  std::vector<std::string> chunks;             // of a chunked body
+  bool closed_early = false;                   // the connection ended inside the reply
 
   std::string header(const std::string& lower_name) const;
 };
@@ -36,11 +37,11 @@ class HttpClient {
   bool wait_closed(int timeout_ms = 20000);
   void shutdown_write();
   void close();
-  void reset();                                 // closes with a reset instead of an orderly end
+  void reset();  // closes with a reset instead of an orderly end
   void set_receive_buffer(int bytes);
 
-  static std::string request(std::string_view method, std::string_view path, std::string_view body = {},
-                             std::string_view extra_headers = {});
+  static std::string request(std::string_view method, std::string_view path,
+                             std::string_view body = {}, std::string_view extra_headers = {});
 
  private:
   bool fill(int64_t deadline_ms);
@@ -49,7 +50,7 @@ class HttpClient {
 };
 
 // One request on its own connection.
-HttpReply http(uint16_t port, std::string_view method, std::string_view path, std::string_view body = {},
-               std::string_view extra_headers = {});
+HttpReply http(uint16_t port, std::string_view method, std::string_view path,
+               std::string_view body = {}, std::string_view extra_headers = {});
 
 }  // namespace engine::testing

@@ -14,14 +14,16 @@
 namespace engine::testing {
 
 const char* const kTinyTemplate =
-    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}{% for c in m.tool_calls or [] %}"
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}{% for c in m.tool_calls or "
+    "[] %}"
     "<tool_call>{{ c.function | tojson }}</tool_call>{% endfor %}<|im_end|>\n{% endfor %}"
     "{% if tools %}<tools>{{ tools | tojson }}</tools>{% endif %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
 const char* const kTinyThinkingTemplate =
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% if enable_thinking %}<think>\n{% else %}<think>\n\n</think>\n\n{% endif %}{% endif %}";
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% if enable_thinking %}<think>\n{% else "
+    "%}<think>\n\n</think>\n\n{% endif %}{% endif %}";
 
 namespace {
 
@@ -32,7 +34,8 @@ std::string utf8(uint32_t c) {
   return {static_cast<char>(0xc0 | c >> 6), static_cast<char>(0x80 | (c & 0x3f))};
 }
 
-// Byte-level BPE writes every byte as a printable character: itself where it is one, else U+0100 and up.
+// Byte-level BPE writes every byte as a printable character: itself where it is one, else U+0100
+// and up.
 std::array<std::string, 256> byte_texts() {
   std::array<std::string, 256> out;
   uint32_t next = 0x100;
@@ -54,10 +57,14 @@ Vocabulary vocabulary() {
   for (const std::string& text : byte_texts()) v.tokens.push_back(text);
   const std::string space = byte_texts()[' '];
   const std::pair<std::string, std::string> merges[] = {
-      {"h", "e"}, {"t", "he"}, {"i", "n"}, {"e", "r"}, {"o", "n"}, {"a", "n"}, {"r", "e"}, {"l", "l"}, {"o", "u"}, {"y", "ou"},
-      {"i", "s"}, {"a", "t"}, {"he", "ll"}, {"hell", "o"}, {"s", "k"}, {"sk", "y"}, {"b", "l"}, {"bl", "u"}, {"blu", "e"},
-      {space, "the"}, {space, "is"}, {space, "sky"}, {space, "blue"}, {space, "a"}, {space, "you"}, {"u", "s"}, {"us", "er"},
-      {"s", "y"}, {"sy", "s"}, {"sys", "t"}, {"a", "s"}, {"as", "s"}, {"ass", "is"}, {"assis", "t"}, {"assist", "an"}, {"assistan", "t"}};
+      {"h", "e"},       {"t", "he"},    {"i", "n"},      {"e", "r"},     {"o", "n"},
+      {"a", "n"},       {"r", "e"},     {"l", "l"},      {"o", "u"},     {"y", "ou"},
+      {"i", "s"},       {"a", "t"},     {"he", "ll"},    {"hell", "o"},  {"s", "k"},
+      {"sk", "y"},      {"b", "l"},     {"bl", "u"},     {"blu", "e"},   {space, "the"},
+      {space, "is"},    {space, "sky"}, {space, "blue"}, {space, "a"},   {space, "you"},
+      {"u", "s"},       {"us", "er"},   {"s", "y"},      {"sy", "s"},    {"sys", "t"},
+      {"a", "s"},       {"as", "s"},    {"ass", "is"},   {"assis", "t"}, {"assist", "an"},
+      {"assistan", "t"}};
   for (const auto& [left, right] : merges) {
     v.merges.push_back(left + " " + right);
     v.tokens.push_back(left + right);
@@ -76,7 +83,8 @@ template <DType T>
 std::vector<std::byte> blocks(const std::vector<float>& x) {
   using B = Block<T>;
   std::vector<std::byte> out(x.size() / B::kElems * B::kBytes);
-  for (size_t i = 0; i < x.size() / B::kElems; ++i) B::quantize(x.data() + i * B::kElems, out.data() + i * B::kBytes);
+  for (size_t i = 0; i < x.size() / B::kElems; ++i)
+    B::quantize(x.data() + i * B::kElems, out.data() + i * B::kBytes);
   return out;
 }
 
@@ -88,10 +96,13 @@ Result<std::vector<std::byte>> encode(DType type, const std::vector<float>& x) {
     const auto* bytes = reinterpret_cast<const std::byte*>(&v);
     out.insert(out.end(), bytes, bytes + sizeof v);
   };
-  if (type != DType::f32 && type != DType::f16) return Error{Errc::unsupported, "tiny models are f32, f16, q8_0 or q4_1"};
+  if (type != DType::f32 && type != DType::f16)
+    return Error{Errc::unsupported, "tiny models are f32, f16, q8_0 or q4_1"};
   for (const float v : x) {
-    if (type == DType::f32) append(v);
-    else append(float_to_half(v));
+    if (type == DType::f32)
+      append(v);
+    else
+      append(float_to_half(v));
   }
   return out;
 }
@@ -120,24 +131,32 @@ Status write_tiny_model(const std::string& path, const TinyModel& o) {
   w.set("tokenizer.ggml.eos_token_id", v.end);
   w.set("tokenizer.ggml.bos_token_id", v.eos);
   w.set("tokenizer.ggml.add_bos_token", false);
-  if (o.endless) w.set_array("tokenizer.ggml.suppress_tokens", std::vector<int32_t>{static_cast<int32_t>(v.eos), static_cast<int32_t>(v.end)});
+  if (o.endless)
+    w.set_array("tokenizer.ggml.suppress_tokens",
+                std::vector<int32_t>{static_cast<int32_t>(v.eos), static_cast<int32_t>(v.end)});
   if (!o.chat_template.empty()) w.set("tokenizer.chat_template", std::string_view(o.chat_template));
 
   std::mt19937 rng(o.seed);
   std::deque<std::vector<std::byte>> data;  // stable addresses: the writer keeps spans
   Status status = ok;
-  const auto add = [&](const std::string& name, DType type, int64_t k, int64_t rows, float mean, float spread) {
+  const auto add = [&](const std::string& name, DType type, int64_t k, int64_t rows, float mean,
+                       float spread) {
     std::vector<float> x(static_cast<size_t>(k * rows));
     // A plain uniform draw: std::normal_distribution differs between standard libraries.
-    for (float& f : x) f = mean + spread * (static_cast<float>(rng() >> 8) / static_cast<float>(1 << 23) - 1.0f);
+    for (float& f : x)
+      f = mean + spread * (static_cast<float>(rng() >> 8) / static_cast<float>(1 << 23) - 1.0f);
     auto bytes = encode(type, x);
     if (!bytes) return void(status = bytes.error());
     data.push_back(std::move(*bytes));
     const int64_t ne[] = {k, rows};
     w.add_tensor(name, type, std::span(ne).first(rows == 1 ? 1 : 2), data.back());
   };
-  const auto matrix = [&](const std::string& name, int64_t k, int64_t rows) { add(name, o.type, k, rows, 0, 0.35f); };
-  const auto vector = [&](const std::string& name, int64_t n, float mean) { add(name, DType::f32, n, 1, mean, 0.1f); };
+  const auto matrix = [&](const std::string& name, int64_t k, int64_t rows) {
+    add(name, o.type, k, rows, 0, 0.35f);
+  };
+  const auto vector = [&](const std::string& name, int64_t n, float mean) {
+    add(name, DType::f32, n, 1, mean, 0.1f);
+  };
   const int64_t kv = kEmbd / kHeads * kHeadsKv;
   matrix("token_embd.weight", kEmbd, static_cast<int64_t>(v.tokens.size()));
   vector("output_norm.weight", kEmbd, 1);

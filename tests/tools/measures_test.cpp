@@ -1,4 +1,5 @@
-// The arithmetic of perplexity and benchmark: sums, percentiles, files of logits, lists of numbers, tables.
+// The arithmetic of perplexity and benchmark: sums, percentiles, files of logits, lists of numbers,
+// tables.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -6,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "engine/core/json_io.h"
 #include "engine/tools/bench.h"
@@ -14,12 +16,15 @@
 #include "engine/tools/logits_file.h"
 #include "engine/tools/perplexity.h"
 #include "engine/tools/synth.h"
-#include <nlohmann/json.hpp>
 
 namespace engine {
 namespace {
 
-std::string temp_path(const char* name) { return (std::filesystem::temp_directory_path() / (std::string("engine-") + std::to_string(::getpid()) + name)).string(); }
+std::string temp_path(const char* name) {
+  return (std::filesystem::temp_directory_path() /
+          (std::string("engine-") + std::to_string(::getpid()) + name))
+      .string();
+}
 
 TEST(Perplexity, LogSumExpKeepsLargeValues) {
   const float logits[] = {1000.0f, 1000.0f};
@@ -38,7 +43,8 @@ TEST(Perplexity, DivergenceOfARow) {
   EXPECT_NEAR(none.dp, 0, 1e-6);
   EXPECT_TRUE(none.same_top);
   // Base: 1/2, 1/4, 1/4; model: 1/4, 1/2, 1/4. KL = 1/2 ln 2 - 1/4 ln 2.
-  const float base[] = {std::log(0.5f), std::log(0.25f), std::log(0.25f)}, model[] = {std::log(1.0f), std::log(2.0f), std::log(1.0f)};
+  const float base[] = {std::log(0.5f), std::log(0.25f), std::log(0.25f)},
+              model[] = {std::log(1.0f), std::log(2.0f), std::log(1.0f)};
   const TokenDivergence d = compare_row(base, model, 0);
   EXPECT_NEAR(d.kld, 0.25 * std::log(2.0), 1e-6);
   EXPECT_NEAR(d.dp, -0.25, 1e-6);
@@ -73,20 +79,26 @@ TEST(LogitsFile, RoundTrip) {
   EXPECT_EQ(std::vector<Token>(r->tokens().begin(), r->tokens().end()), tokens);
   std::vector<float> back(5);
   r->row(1, back);
-  for (size_t i = 0; i < row.size(); ++i) EXPECT_NEAR(back[i], std::max(row[i], 5.0f - 16.0f) - lse, 2e-4) << i;
+  for (size_t i = 0; i < row.size(); ++i)
+    EXPECT_NEAR(back[i], std::max(row[i], 5.0f - 16.0f) - lse, 2e-4) << i;
   std::filesystem::remove(path);
 }
 
 TEST(LogitsFile, RefusesWhatIsBroken) {
   const std::string path = temp_path("broken");
-  const auto write = [&](const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; };
+  const auto write = [&](const std::string& bytes) {
+    std::ofstream(path, std::ios::binary) << bytes;
+  };
   const auto header = [](int32_t n_ctx, int32_t n_vocab, int32_t n_chunk) {
     std::string s = "_logits_";
-    for (const int32_t v : {n_ctx, n_vocab, n_chunk}) s.append(reinterpret_cast<const char*>(&v), 4);
+    for (const int32_t v : {n_ctx, n_vocab, n_chunk})
+      s.append(reinterpret_cast<const char*>(&v), 4);
     return s;
   };
-  for (const std::string& bytes : {std::string("short"), header(4, 5, 2), header(INT32_MAX, INT32_MAX, INT32_MAX), header(-1, 5, 1), header(4, 0, 1),
-                                   header(4, 5, 1) + std::string(16, '\0'), header(4, 2, 1) + std::string(16, '\x7f') + std::string(1000, '\0')}) {
+  for (const std::string& bytes :
+       {std::string("short"), header(4, 5, 2), header(INT32_MAX, INT32_MAX, INT32_MAX),
+        header(-1, 5, 1), header(4, 0, 1), header(4, 5, 1) + std::string(16, '\0'),
+        header(4, 2, 1) + std::string(16, '\x7f') + std::string(1000, '\0')}) {
     write(bytes);
     const auto r = LogitsReader::open(path);
     ASSERT_FALSE(r);
@@ -100,7 +112,8 @@ TEST(Tokens, ListsAreRead) {
   EXPECT_EQ(*parse_tokens(" [1, 2,\n3]\n"), (std::vector<Token>{1, 2, 3}));
   EXPECT_EQ(parse_tokens("[]")->size(), 0u);
   EXPECT_EQ(parse_tokens("")->size(), 0u);
-  for (const char* bad : {"1;2", "[1,2", "1,2]", "a", "1 2", "99999999999", "[1]x["}) EXPECT_FALSE(parse_tokens(bad)) << bad;
+  for (const char* bad : {"1;2", "[1,2", "1,2]", "a", "1 2", "99999999999", "[1]x["})
+    EXPECT_FALSE(parse_tokens(bad)) << bad;
 }
 
 TEST(Bench, ListsOfNumbers) {
@@ -113,7 +126,8 @@ TEST(Bench, ListsOfNumbers) {
   EXPECT_EQ(list("1-4"), (std::vector<int>{1, 2, 3, 4}));
   EXPECT_EQ(list("128-512+128"), (std::vector<int>{128, 256, 384, 512}));
   EXPECT_EQ(list("1-64*4,7"), (std::vector<int>{1, 4, 16, 64, 7}));
-  for (const char* bad : {"", "a", "1,", "4-1", "1-8*1", "0-8*2", "1-8+0", "-1", "1-999999999"}) EXPECT_EQ(list(bad), (std::vector<int>{-1})) << bad;
+  for (const char* bad : {"", "a", "1,", "4-1", "1-8*1", "0-8*2", "1-8+0", "-1", "1-999999999"})
+    EXPECT_EQ(list(bad), (std::vector<int>{-1})) << bad;
 }
 
 TEST(Bench, SizesOfModels) {
@@ -149,10 +163,13 @@ TEST(Bench, Statistics) {
 TEST(Bench, MarkdownIsTheKnownTable) {
   auto printer = std::move(*make_bench_printer("md", {"8cf427ff", 5163, "cpu", "avx2"}));
   EXPECT_EQ(printer->header(),
-            "| model                          |       size |     params | backend    | threads |            test |                  t/s |\n"
-            "| ------------------------------ | ---------: | ---------: | ---------- | ------: | --------------: | -------------------: |\n");
+            "| model                          |       size |     params | backend    | threads |   "
+            "         test |                  t/s |\n"
+            "| ------------------------------ | ---------: | ---------: | ---------- | ------: | "
+            "--------------: | -------------------: |\n");
   EXPECT_EQ(printer->row(sample_row()),
-            "| qwen2 1.5B Q4_K - Medium       |   1.04 GiB |     1.78 B | CPU        |       8 |   tg128 @ d4096 |        96.00 ± 45.25 |\n");
+            "| qwen2 1.5B Q4_K - Medium       |   1.04 GiB |     1.78 B | CPU        |       8 |   "
+            "tg128 @ d4096 |        96.00 ± 45.25 |\n");
   EXPECT_EQ(printer->footer(), "\nbuild: 8cf427ff (5163)\n");
 }
 
@@ -198,13 +215,14 @@ TEST(Synth, AModelThatComputes) {
   EXPECT_EQ((*model)->info().n_layer, 30);
   const Token tokens[] = {1, 2, 3, 4, 5};
   int rows = 0;
-  const Status status = compute_logits(**model, tokens, 2, 1, [&](int index, std::span<float> logits) -> Status {
-    EXPECT_EQ(index, ++rows);
-    for (const float l : logits) {
-      if (!std::isfinite(l)) return Error{Errc::internal, "not finite"};
-    }
-    return ok;
-  });
+  const Status status =
+      compute_logits(**model, tokens, 2, 1, [&](int index, std::span<float> logits) -> Status {
+        EXPECT_EQ(index, ++rows);
+        for (const float l : logits) {
+          if (!std::isfinite(l)) return Error{Errc::internal, "not finite"};
+        }
+        return ok;
+      });
   EXPECT_TRUE(status) << status.error().message;
   EXPECT_EQ(rows, 4);
 }

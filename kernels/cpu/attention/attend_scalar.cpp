@@ -1,7 +1,8 @@
 // attend: softmax(scale * q K) V of one row and one head over the pages of its sequence.
-// Keys in chunks of kKeyChunk at absolute multiples of it; each chunk from its own maximum; chunks merged in ascending order (merge.h).
-// Order of floats in a chunk: score = sum over d ascending (q8_0: over blocks of 32, each block's sum times its scale); then exp, the sum
-// l and the values o over t ascending.
+// Keys in chunks of kKeyChunk at absolute multiples of it; each chunk from its own maximum; chunks
+// merged in ascending order (merge.h). Order of floats in a chunk: score = sum over d ascending
+// (q8_0: over blocks of 32, each block's sum times its scale); then exp, the sum l and the values o
+// over t ascending.
 
 #include "engine/core/half.h"
 #include "kernels/cpu/attention/hadamard.h"
@@ -35,7 +36,8 @@ struct Q8Page {
     float s = 0;
     for (int64_t b = 0; b < dk / 32; ++b) {
       float sum = 0;
-      for (int64_t i = 32 * b; i < 32 * b + 32; ++i) sum += q[i] * static_cast<float>(k[i * kPageTokens]);
+      for (int64_t i = 32 * b; i < 32 * b + 32; ++i)
+        sum += q[i] * static_cast<float>(k[i * kPageTokens]);
       s += sum * half_to_float(p.k_scale[b * kPageTokens + t]);
     }
     return s;
@@ -51,7 +53,8 @@ struct Q8Page {
 
 // Keys [begin, end) of one chunk; false: none of them is there any more.
 template <class Page>
-bool attend_chunk(const AttendArgs& a, const Segment& seg, int64_t h_kv, const float* q, int64_t begin, int64_t end, Softmax& out) {
+bool attend_chunk(const AttendArgs& a, const Segment& seg, int64_t h_kv, const float* q,
+                  int64_t begin, int64_t end, Softmax& out) {
   const std::span<const int32_t> pages = seg.pages[a.slot.group];
   float score[kKeyChunk];
   bool any = false;
@@ -77,8 +80,12 @@ bool attend_chunk(const AttendArgs& a, const Segment& seg, int64_t h_kv, const f
   return true;
 }
 
-int64_t items(const AttendArgs& a) { return static_cast<int64_t>(a.step->n_rows) * a.n_head; }
-int64_t grain(const AttendArgs&) { return 1; }
+int64_t items(const AttendArgs& a) {
+  return static_cast<int64_t>(a.step->n_rows) * a.n_head;
+}
+int64_t grain(const AttendArgs&) {
+  return 1;
+}
 
 size_t scratch(const void* args) noexcept {
   const CacheSlotView& s = static_cast<const AttendArgs*>(args)->slot;
@@ -97,7 +104,8 @@ void run(const AttendArgs& a, Range range, Ctx& ctx) {
     const Segment& seg = a.step->segments[a.step->row_segment[row]];
     const int64_t pos = seg.past + (row - seg.row0);
     const int64_t first = a.window > 0 && pos >= a.window ? pos - a.window + 1 : 0;
-    __builtin_memcpy(q, reinterpret_cast<const float*>(a.q.row(row)) + h * dk, static_cast<size_t>(dk) * sizeof(float));
+    __builtin_memcpy(q, reinterpret_cast<const float*>(a.q.row(row)) + h * dk,
+                     static_cast<size_t>(dk) * sizeof(float));
     if (Page::kRotated) hadamard(q, dk);
 
     Softmax acc, chunk;
@@ -123,7 +131,9 @@ constexpr Kernel<Ctx> make(const char* id, DType cache) {
 
 }  // namespace
 
-extern constinit const Kernel<Ctx> attend_f16_scalar = make<F16Page>("attention/attend_f16/scalar", DType::f16);
-extern constinit const Kernel<Ctx> attend_q8_0_scalar = make<Q8Page>("attention/attend_q8_0/scalar", DType::q8_0);
+extern constinit const Kernel<Ctx> attend_f16_scalar =
+    make<F16Page>("attention/attend_f16/scalar", DType::f16);
+extern constinit const Kernel<Ctx> attend_q8_0_scalar =
+    make<Q8Page>("attention/attend_q8_0/scalar", DType::q8_0);
 
 }  // namespace engine::cpu

@@ -1,5 +1,5 @@
-// kv_store: one row of one KV head into its page, as half or as rotated q8_0 with a scale per 32 dimensions.
-// Scale: max|x| / 127 rounded to half; codes: x / scale, to nearest even.
+// kv_store: one row of one KV head into its page, as half or as rotated q8_0 with a scale per 32
+// dimensions. Scale: max|x| / 127 rounded to half; codes: x / scale, to nearest even.
 
 #include "engine/core/half.h"
 #include "kernels/cpu/attention/hadamard.h"
@@ -10,24 +10,31 @@ namespace engine::cpu {
 namespace {
 
 // Writes codes to out[i * stride] and scales to scales[b * stride_scale].
-void store_q8(float* x, int64_t d, int8_t* out, int64_t stride, uint16_t* scales, int64_t stride_scale) {
+void store_q8(float* x, int64_t d, int8_t* out, int64_t stride, uint16_t* scales,
+              int64_t stride_scale) {
   hadamard(x, d);
   for (int64_t b = 0; b < d / 32; ++b) {
     float largest = 0;
-    for (int64_t i = 32 * b; i < 32 * b + 32; ++i) largest = __builtin_fabsf(x[i]) > largest ? __builtin_fabsf(x[i]) : largest;
+    for (int64_t i = 32 * b; i < 32 * b + 32; ++i)
+      largest = __builtin_fabsf(x[i]) > largest ? __builtin_fabsf(x[i]) : largest;
     const float wanted = largest / 127.0f;
     const uint16_t half = float_to_half(wanted < 65504.0f ? wanted : 65504.0f);
     const float scale = half_to_float(half);
     scales[b * stride_scale] = half;
     for (int64_t i = 32 * b; i < 32 * b + 32; ++i) {
       const float q = scale != 0 ? __builtin_rintf(x[i] / scale) : 0.0f;
-      out[i * stride] = static_cast<int8_t>(q > -127.0f ? (q < 127.0f ? q : 127.0f) : -127.0f);  // NaN: -127
+      out[i * stride] =
+          static_cast<int8_t>(q > -127.0f ? (q < 127.0f ? q : 127.0f) : -127.0f);  // NaN: -127
     }
   }
 }
 
-int64_t items(const KvStoreArgs& a) { return static_cast<int64_t>(a.step->n_rows) * a.slot.n_head_kv; }
-int64_t grain(const KvStoreArgs& a) { return a.slot.n_head_kv; }
+int64_t items(const KvStoreArgs& a) {
+  return static_cast<int64_t>(a.step->n_rows) * a.slot.n_head_kv;
+}
+int64_t grain(const KvStoreArgs& a) {
+  return a.slot.n_head_kv;
+}
 
 size_t scratch(const void* args) noexcept {
   const CacheSlotView& s = static_cast<const KvStoreArgs*>(args)->slot;
@@ -69,7 +76,9 @@ constexpr Kernel<Ctx> make(const char* id, DType cache) {
 
 }  // namespace
 
-extern constinit const Kernel<Ctx> kv_store_f16_scalar = make("attention/kv_store_f16/scalar", DType::f16);
-extern constinit const Kernel<Ctx> kv_store_q8_0_scalar = make("attention/kv_store_q8_0/scalar", DType::q8_0);
+extern constinit const Kernel<Ctx> kv_store_f16_scalar =
+    make("attention/kv_store_f16/scalar", DType::f16);
+extern constinit const Kernel<Ctx> kv_store_q8_0_scalar =
+    make("attention/kv_store_q8_0/scalar", DType::q8_0);
 
 }  // namespace engine::cpu

@@ -7,7 +7,9 @@
 namespace engine::cpu {
 namespace {
 
-int64_t items(const GluArgs& a) { return static_cast<int64_t>(*a.n_rows) * a.row_factor; }
+int64_t items(const GluArgs& a) {
+  return static_cast<int64_t>(*a.n_rows) * a.row_factor;
+}
 
 void run(const GluArgs& a, Range rows, Ctx&) {
   for (int64_t r = rows.begin; r < rows.end; ++r) {
@@ -20,7 +22,7 @@ void run(const GluArgs& a, Range rows, Ctx&) {
 
 }  // namespace
 
-extern constinit const Kernel<Ctx> glu_scalar =
-    kernel<Op::glu, run, items, single_item<GluArgs>>("elementwise/glu/scalar", DType::f32, DType::f32, 0, 0);
+extern constinit const Kernel<Ctx> glu_scalar = kernel<Op::glu, run, items, single_item<GluArgs>>(
+    "elementwise/glu/scalar", DType::f32, DType::f32, 0, 0);
 
 }  // namespace engine::cpu

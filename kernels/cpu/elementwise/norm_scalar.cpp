@@ -6,11 +6,16 @@
 namespace engine::cpu {
 namespace {
 
-int64_t items(const NormArgs& a) { return static_cast<int64_t>(*a.n_rows) * a.groups; }
-int64_t grain(const NormArgs& a) { return a.groups; }
+int64_t items(const NormArgs& a) {
+  return static_cast<int64_t>(*a.n_rows) * a.groups;
+}
+int64_t grain(const NormArgs& a) {
+  return a.groups;
+}
 
 // y = residual + (x - mean) * inverse * weight + bias
-void apply(const NormArgs& a, const float* x, float mean, float inverse, const float* residual, float* y, int64_t len) {
+void apply(const NormArgs& a, const float* x, float mean, float inverse, const float* residual,
+           float* y, int64_t len) {
   for (int64_t i = 0; i < len; ++i) {
     float v = (x[i] - mean) * inverse;
     if (a.weight != nullptr) v *= a.weight[i];
@@ -32,16 +37,19 @@ void run(const NormArgs& a, Range range, Ctx&) {
     }
     for (int64_t i = 0; i < len; ++i) squares += (x[i] - mean) * (x[i] - mean);
     const double inverse = 1.0 / __builtin_sqrt(squares / static_cast<double>(len) + a.eps);
-    const float* residual = a.residual ? reinterpret_cast<const float*>(a.residual.row(row)) + at : nullptr;
-    apply(a, x, static_cast<float>(mean), static_cast<float>(inverse), residual, reinterpret_cast<float*>(a.y.row(row)) + at, len);
+    const float* residual =
+        a.residual ? reinterpret_cast<const float*>(a.residual.row(row)) + at : nullptr;
+    apply(a, x, static_cast<float>(mean), static_cast<float>(inverse), residual,
+          reinterpret_cast<float*>(a.y.row(row)) + at, len);
   }
 }
 
 }  // namespace
 
-extern constinit const Kernel<Ctx> rms_norm_scalar =
-    kernel<Op::rms_norm, run<false>, items, grain>("elementwise/rms_norm/scalar", DType::f32, DType::f32, 0, 0);
+extern constinit const Kernel<Ctx> rms_norm_scalar = kernel<Op::rms_norm, run<false>, items, grain>(
+    "elementwise/rms_norm/scalar", DType::f32, DType::f32, 0, 0);
 extern constinit const Kernel<Ctx> layer_norm_scalar =
-    kernel<Op::layer_norm, run<true>, items, grain>("elementwise/layer_norm/scalar", DType::f32, DType::f32, 0, 0);
+    kernel<Op::layer_norm, run<true>, items, grain>("elementwise/layer_norm/scalar", DType::f32,
+                                                    DType::f32, 0, 0);
 
 }  // namespace engine::cpu

@@ -1,4 +1,5 @@
-// rope_table: cos and sin of every row, angles in double. rope: rotation of the pairs of each head, in place.
+// rope_table: cos and sin of every row, angles in double. rope: rotation of the pairs of each head,
+// in place.
 
 #include "kernels/cpu/context.h"
 #include "kernels/cpu/items.h"
@@ -20,7 +21,7 @@ void table(const RopeTableArgs& a, Range rows, Ctx&) {
 
 void rope(const RopeArgs& a, Range rows, Ctx&) {
   const int64_t half = a.n_rot / 2;
-  const int64_t step = a.style == RopeStyle::norm ? 2 : 1;     // from pair to pair
+  const int64_t step = a.style == RopeStyle::norm ? 2 : 1;      // from pair to pair
   const int64_t apart = a.style == RopeStyle::norm ? 1 : half;  // of the two of a pair
   for (int64_t r = rows.begin; r < rows.end; ++r) {
     const float* cos = reinterpret_cast<const float*>(a.table.row(r));
@@ -40,9 +41,11 @@ void rope(const RopeArgs& a, Range rows, Ctx&) {
 
 }  // namespace
 
-extern constinit const Kernel<Ctx> rope_table_scalar = kernel<Op::rope_table, table, step_row_items<RopeTableArgs>, single_item<RopeTableArgs>>(
-    "elementwise/rope_table/scalar", DType::f32, DType::f32, 0, 0);
+extern constinit const Kernel<Ctx> rope_table_scalar =
+    kernel<Op::rope_table, table, step_row_items<RopeTableArgs>, single_item<RopeTableArgs>>(
+        "elementwise/rope_table/scalar", DType::f32, DType::f32, 0, 0);
 extern constinit const Kernel<Ctx> rope_scalar =
-    kernel<Op::rope, rope, row_items<RopeArgs>, single_item<RopeArgs>>("elementwise/rope/scalar", DType::f32, DType::f32, 0, 0);
+    kernel<Op::rope, rope, row_items<RopeArgs>, single_item<RopeArgs>>(
+        "elementwise/rope/scalar", DType::f32, DType::f32, 0, 0);
 
 }  // namespace engine::cpu

@@ -1,5 +1,5 @@
-// take_rows and embed: rows looked up. embed has one kernel per type of the table, all made here from dtype.inc; a packed table gives its
-// row back in the bytes of the file first.
+// take_rows and embed: rows looked up. embed has one kernel per type of the table, all made here
+// from dtype.inc; a packed table gives its row back in the bytes of the file first.
 
 #include "kernels/cpu/context.h"
 #include "kernels/cpu/items.h"
@@ -8,7 +8,9 @@
 namespace engine::cpu {
 namespace {
 
-int64_t outputs(const TakeRowsArgs& a) { return a.step->n_out; }
+int64_t outputs(const TakeRowsArgs& a) {
+  return a.step->n_out;
+}
 
 void take_rows(const TakeRowsArgs& a, Range rows, Ctx&) {
   for (int64_t r = rows.begin; r < rows.end; ++r) {
@@ -44,7 +46,8 @@ size_t scratch(const void* args) noexcept {
 
 template <DType T>
 constexpr Kernel<Ctx> make(const char* id) {
-  Kernel<Ctx> k = kernel<Op::embed, embed<T>, step_row_items<EmbedArgs>, single_item<EmbedArgs>>(id, T, DType::f32, 0, 0);
+  Kernel<Ctx> k = kernel<Op::embed, embed<T>, step_row_items<EmbedArgs>, single_item<EmbedArgs>>(
+      id, T, DType::f32, 0, 0);
   k.scratch = scratch;
   return k;
 }
@@ -52,10 +55,12 @@ constexpr Kernel<Ctx> make(const char* id) {
 }  // namespace
 
 extern constinit const Kernel<Ctx> take_rows_scalar =
-    kernel<Op::take_rows, take_rows, outputs, single_item<TakeRowsArgs>>("elementwise/take_rows/scalar", DType::f32, DType::f32, 0, 0);
+    kernel<Op::take_rows, take_rows, outputs, single_item<TakeRowsArgs>>(
+        "elementwise/take_rows/scalar", DType::f32, DType::f32, 0, 0);
 
-#define DTYPE(name, gguf, block, bytes, act) \
-  extern constinit const Kernel<Ctx> embed_##name##_scalar = make<DType::name>("embed/" #name "/scalar");
+#define DTYPE(name, gguf, block, bytes, act)                 \
+  extern constinit const Kernel<Ctx> embed_##name##_scalar = \
+      make<DType::name>("embed/" #name "/scalar");
 #include "engine/core/dtype.inc"
 
 }  // namespace engine::cpu

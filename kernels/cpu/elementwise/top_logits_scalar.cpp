@@ -1,16 +1,24 @@
-// top_logits: the best candidates of one group of one row of logits, and what its log-sum-exp needs. An insertion into a sorted list per
-// word that beats the last: few words do once the list is full. A logit that is no number counts as -infinity.
+// top_logits: the best candidates of one group of one row of logits, and what its log-sum-exp
+// needs. An insertion into a sorted list per word that beats the last: few words do once the list
+// is full. A logit that is no number counts as -infinity.
 
 #include "kernels/cpu/context.h"
 
 namespace engine::cpu {
 namespace {
 
-int64_t groups(const TopArgs& a) { return (a.logits.ne[0] + kTopGroup - 1) / kTopGroup; }
-int64_t items(const TopArgs& a) { return a.step->n_out * groups(a); }
-int64_t grain(const TopArgs&) { return 1; }
+int64_t groups(const TopArgs& a) {
+  return (a.logits.ne[0] + kTopGroup - 1) / kTopGroup;
+}
+int64_t items(const TopArgs& a) {
+  return a.step->n_out * groups(a);
+}
+int64_t grain(const TopArgs&) {
+  return 1;
+}
 
-// Candidates of words [begin, end) into best; how many. Ids ascend, so an equal logit never passes one that is there.
+// Candidates of words [begin, end) into best; how many. Ids ascend, so an equal logit never passes
+// one that is there.
 int32_t select(const float* logits, int64_t begin, int64_t end, int32_t k, Candidate* best) {
   int32_t n = 0;
   for (int64_t i = begin; i < end; ++i) {
@@ -37,7 +45,8 @@ void run(const TopArgs& a, Range range, Ctx&) {
     float max = -__builtin_inff();
     for (int64_t i = begin; i < end; ++i) max = logits[i] > max ? logits[i] : max;
     double sum = 0;
-    for (int64_t i = begin; i < end && max > -__builtin_inff(); ++i) sum += __builtin_expf(logits[i] - max);
+    for (int64_t i = begin; i < end && max > -__builtin_inff(); ++i)
+      sum += __builtin_expf(logits[i] - max);
     a.max[item] = max;
     a.sum[item] = static_cast<float>(sum);
   }
@@ -45,7 +54,7 @@ void run(const TopArgs& a, Range range, Ctx&) {
 
 }  // namespace
 
-extern constinit const Kernel<Ctx> top_logits_scalar =
-    kernel<Op::top_logits, run, items, grain>("elementwise/top_logits/scalar", DType::f32, DType::f32, 0, 0);
+extern constinit const Kernel<Ctx> top_logits_scalar = kernel<Op::top_logits, run, items, grain>(
+    "elementwise/top_logits/scalar", DType::f32, DType::f32, 0, 0);
 
 }  // namespace engine::cpu

@@ -1,7 +1,9 @@
-// matmul and expert_matmul of every computable type, from Block<T> alone: the executable specification of the others.
-// A row of w is unpacked once and multiplied with all columns. Order of floats per output:
-//   quantized  over sub-blocks ascending: acc += (scale * d) * float(integer sum of code * q);  acc += min * dsum
-//   float      element i is added to lane i % 8, ascending; the lanes are added pairwise
+// matmul and expert_matmul of every computable type, from Block<T> alone: the executable
+// specification of the others. A row of w is unpacked once and multiplied with all columns. Order
+// of floats per output:
+//   quantized  over sub-blocks ascending: acc += (scale * d) * float(integer sum of code * q);  acc
+//   += min * dsum float      element i is added to lane i % 8, ascending; the lanes are added
+//   pairwise
 
 #include "kernels/cpu/context.h"
 #include "kernels/cpu/elementwise/act_scalar.h"
@@ -13,17 +15,23 @@ namespace {
 
 constexpr int64_t kPanel = 16;
 
-constexpr int64_t line(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+constexpr int64_t line(int64_t bytes) {
+  return (bytes + 63) / 64 * 64;
+}
 
-// A row of a quantized matrix in its canonical form, in scratch: codes [k], scales [k / kSub], minima [k / kSub].
+// A row of a quantized matrix in its canonical form, in scratch: codes [k], scales [k / kSub],
+// minima [k / kSub].
 template <class B>
 struct CodeRow {
   static int64_t bytes(int64_t k) { return line(k) + 2 * line(k / B::kSub * 4); }
 
   CodeRow(const std::byte* row, int64_t k, std::byte* scratch)
-      : k(k), code(reinterpret_cast<uint8_t*>(scratch)), scale(reinterpret_cast<float*>(scratch + line(k))),
+      : k(k),
+        code(reinterpret_cast<uint8_t*>(scratch)),
+        scale(reinterpret_cast<float*>(scratch + line(k))),
         min(reinterpret_cast<float*>(scratch + line(k) + line(k / B::kSub * 4))) {
-    for (int64_t i = 0; i < k; i += B::kElems, row += B::kBytes) B::codes(row, code + i, scale + i / B::kSub, min + i / B::kSub);
+    for (int64_t i = 0; i < k; i += B::kElems, row += B::kBytes)
+      B::codes(row, code + i, scale + i / B::kSub, min + i / B::kSub);
   }
 
   float dot(const std::byte* column) const {
@@ -49,7 +57,8 @@ template <class B>
 struct FloatRow {
   static int64_t bytes(int64_t k) { return line(k * 4); }
 
-  FloatRow(const std::byte* row, int64_t k, std::byte* scratch) : k(k), w(reinterpret_cast<float*>(scratch)) {
+  FloatRow(const std::byte* row, int64_t k, std::byte* scratch)
+      : k(k), w(reinterpret_cast<float*>(scratch)) {
     for (int64_t i = 0; i < k; i += B::kElems, row += B::kBytes) B::dequant(row, w + i);
   }
 
@@ -61,15 +70,22 @@ struct FloatRow {
       for (int64_t j = 0; j < 8; ++j) lane[j] += w[i + j] * x[i + j];
     }
     for (int64_t j = 0; i + j < k; ++j) lane[j] += w[i + j] * x[i + j];
-    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) +
+           ((lane[1] + lane[5]) + (lane[3] + lane[7]));
   }
 
   int64_t k;
   float* w;
 };
 
-template <bool quantized, class B> struct RowOf { using type = FloatRow<B>; };
-template <class B> struct RowOf<true, B> { using type = CodeRow<B>; };
+template <bool quantized, class B>
+struct RowOf {
+  using type = FloatRow<B>;
+};
+template <class B>
+struct RowOf<true, B> {
+  using type = CodeRow<B>;
+};
 template <DType T>
 using WeightRow = typename RowOf<(Block<T>::kSub > 1), Block<T>>::type;
 
@@ -82,21 +98,29 @@ float epilogue(const Epilogue& e, int64_t out, float v, const float* up, const f
   return residual != nullptr ? residual[out] + v : v;
 }
 
-int64_t panels(const MatmulArgs& a) { return (a.w.ne[1] + kPanel - 1) / kPanel; }
+int64_t panels(const MatmulArgs& a) {
+  return (a.w.ne[1] + kPanel - 1) / kPanel;
+}
 
-// Columns [begin, end) of the step, or of the list of an expert, times row `out` of an expert's matrix.
+// Columns [begin, end) of the step, or of the list of an expert, times row `out` of an expert's
+// matrix.
 template <DType T>
-void run_row(const MatmulArgs& a, int64_t expert, int64_t out, int64_t begin, int64_t end, Ctx& ctx) {
+void run_row(const MatmulArgs& a, int64_t expert, int64_t out, int64_t begin, int64_t end,
+             Ctx& ctx) {
   using Row = WeightRow<T>;
   const int64_t k = a.w.ne[0];
   const Row w(a.w.data + expert * a.w.nb[2] + out * a.w.nb[1], k, ctx.scratch);
   const bool gated = static_cast<bool>(a.up);
-  const Row up(a.up.data + expert * a.up.nb[2] + out * a.up.nb[1], gated ? k : 0, ctx.scratch + Row::bytes(k));
+  const Row up(a.up.data + expert * a.up.nb[2] + out * a.up.nb[1], gated ? k : 0,
+               ctx.scratch + Row::bytes(k));
   for (int64_t c = begin; c < end; ++c) {
     const int64_t y_row = a.experts != nullptr ? a.experts->entries[c] : c;
-    const int64_t x_row = a.experts != nullptr && !a.x_per_entry ? y_row / a.experts->n_used : y_row;
+    const int64_t x_row =
+        a.experts != nullptr && !a.x_per_entry ? y_row / a.experts->n_used : y_row;
     const float up_value = gated ? up.dot(a.x.row(x_row)) : 0.0f;
-    const float* residual = a.epilogue.residual ? reinterpret_cast<const float*>(a.epilogue.residual.row(y_row)) : nullptr;
+    const float* residual = a.epilogue.residual
+                                ? reinterpret_cast<const float*>(a.epilogue.residual.row(y_row))
+                                : nullptr;
     reinterpret_cast<float*>(a.y.row(y_row))[out] =
         epilogue(a.epilogue, out, w.dot(a.x.row(x_row)), gated ? &up_value : nullptr, residual);
   }
@@ -110,12 +134,17 @@ void run(const MatmulArgs& a, Range items, Ctx& ctx) {
     const int64_t begin = a.experts != nullptr ? a.experts->offsets[expert] : 0;
     const int64_t end = a.experts != nullptr ? a.experts->offsets[expert + 1] : *a.n_rows;
     if (begin == end) continue;
-    for (int64_t out = first; out < first + kPanel && out < a.w.ne[1]; ++out) run_row<T>(a, expert, out, begin, end, ctx);
+    for (int64_t out = first; out < first + kPanel && out < a.w.ne[1]; ++out)
+      run_row<T>(a, expert, out, begin, end, ctx);
   }
 }
 
-int64_t expert_items(const MatmulArgs& a) { return panels(a) * a.w.ne[2]; }
-int64_t grain(const MatmulArgs&) { return 1; }
+int64_t expert_items(const MatmulArgs& a) {
+  return panels(a) * a.w.ne[2];
+}
+int64_t grain(const MatmulArgs&) {
+  return 1;
+}
 
 template <DType T>
 size_t scratch(const void* args) noexcept {
@@ -132,16 +161,19 @@ constexpr Kernel<Ctx> make_matmul(const char* id) {
 
 template <DType T>
 constexpr Kernel<Ctx> make_expert_matmul(const char* id) {
-  Kernel<Ctx> k = kernel<Op::expert_matmul, run<T>, expert_items, grain>(id, T, traits(T).act, 0, 0);
+  Kernel<Ctx> k =
+      kernel<Op::expert_matmul, run<T>, expert_items, grain>(id, T, traits(T).act, 0, 0);
   k.scratch = scratch<T>;
   return k;
 }
 
 }  // namespace
 
-#define DTYPE(name, gguf, block, bytes, act)                                                                             \
-  extern constinit const Kernel<Ctx> matmul_##name##_scalar = make_matmul<DType::name>("matmul/" #name "/scalar");       \
-  extern constinit const Kernel<Ctx> expert_matmul_##name##_scalar = make_expert_matmul<DType::name>("expert_matmul/" #name "/scalar");
+#define DTYPE(name, gguf, block, bytes, act)                         \
+  extern constinit const Kernel<Ctx> matmul_##name##_scalar =        \
+      make_matmul<DType::name>("matmul/" #name "/scalar");           \
+  extern constinit const Kernel<Ctx> expert_matmul_##name##_scalar = \
+      make_expert_matmul<DType::name>("expert_matmul/" #name "/scalar");
 #include "engine/core/dtype.inc"
 
 }  // namespace engine::cpu

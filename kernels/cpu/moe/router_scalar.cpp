@@ -1,5 +1,6 @@
-// router_topk: the n_used best experts of each row, best first, ties to the lowest id; their weights; then the rows of each expert.
-// softmax over all experts and sums over them in ascending order of the expert, in float.
+// router_topk: the n_used best experts of each row, best first, ties to the lowest id; their
+// weights; then the rows of each expert. softmax over all experts and sums over them in ascending
+// order of the expert, in float.
 
 #include "kernels/cpu/context.h"
 #include "kernels/cpu/items.h"
@@ -20,7 +21,8 @@ void gate(const RouterArgs& a, const float* logits, float* p) {
   for (int64_t e = 0; e < n; ++e) p[e] /= sum;
 }
 
-// The choice is among p + select_bias; chosen experts are struck out of `score`. A score that is no number comes last.
+// The choice is among p + select_bias; chosen experts are struck out of `score`. A score that is no
+// number comes last.
 void choose(const RouterArgs& a, const float* p, float* score, int32_t* chosen) {
   const int64_t n = a.logits.ne[0];
   for (int64_t e = 0; e < n; ++e) {
@@ -42,7 +44,8 @@ void weigh(const RouterArgs& a, const float* p, const int32_t* chosen, float* we
   float sum = 0;
   for (int32_t s = 0; s < a.list->n_used; ++s) sum += weights[s] = p[chosen[s]];
   const float divisor = sum > kLeastSum ? sum : kLeastSum;
-  for (int32_t s = 0; s < a.list->n_used; ++s) weights[s] = (a.normalize ? weights[s] / divisor : weights[s]) * a.scale;
+  for (int32_t s = 0; s < a.list->n_used; ++s)
+    weights[s] = (a.normalize ? weights[s] / divisor : weights[s]) * a.scale;
 }
 
 // Counting sort of (row, slot) by expert; entries ascend within an expert.
@@ -50,7 +53,8 @@ void make_lists(const ExpertList& list, int64_t n_rows, const int32_t* chosen) {
   for (int32_t e = 0; e <= list.n_expert; ++e) list.offsets[e] = 0;
   for (int64_t i = 0; i < n_rows * list.n_used; ++i) ++list.offsets[chosen[i] + 1];
   for (int32_t e = 0; e < list.n_expert; ++e) list.offsets[e + 1] += list.offsets[e];
-  for (int64_t i = 0; i < n_rows * list.n_used; ++i) list.entries[list.offsets[chosen[i]]++] = static_cast<int32_t>(i);
+  for (int64_t i = 0; i < n_rows * list.n_used; ++i)
+    list.entries[list.offsets[chosen[i]]++] = static_cast<int32_t>(i);
   for (int32_t e = list.n_expert; e > 0; --e) list.offsets[e] = list.offsets[e - 1];
   list.offsets[0] = 0;
 }
