@@ -19,6 +19,12 @@ namespace {
 
 constexpr auto kGrace = std::chrono::seconds(3);
 
+bool debug_wanted() {
+  const std::string text = env(Env::OLLAMA_DEBUG);
+  return !(text.empty() || text == "0" || text == "f" || text == "F" || text == "false" ||
+           text == "False" || text == "FALSE");
+}
+
 void raise_file_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -29,6 +35,7 @@ void raise_file_limit() {
 }  // namespace
 
 Status serve(const ServerOptions& options) {
+  set_log_level(debug_wanted() ? LogLevel::debug : LogLevel::info);
   raise_file_limit();
   signal(SIGPIPE, SIG_IGN);
   sigset_t signals;
