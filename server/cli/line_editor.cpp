@@ -108,8 +108,9 @@ struct LineEditor::Impl {
           return *out = L'\x1b', 1;
         continue;
       }
-      if (c == '\n' || (c == '\r' && pasting)) {
-        line_goes_on = true;
+      // libedit's terminal mode swaps the two: Enter arrives as a line feed, Ctrl-J as a return.
+      if (c == '\n' || c == '\r') {
+        line_goes_on = pasting || c == '\r';
         return *out = L'\n', 1;
       }
       if (c == '\t') {  // there is nothing to complete

@@ -146,7 +146,7 @@ Status Session::run() {
         std::puts("");
         return ok;
       case LineEditor::End::interrupted:
-        std::puts("\nUse Ctrl + d or /bye to exit.");
+        std::puts("Use Ctrl + d or /bye to exit.");
         continue;
       default:
         break;
