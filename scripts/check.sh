@@ -20,8 +20,10 @@ check_sources() {
 
   say "format"
   if command -v clang-format-14 > /dev/null; then
-    git ls-files -co --exclude-standard -- '*.h' '*.cpp' | xargs -P "$(nproc)" -n 20 clang-format-14 --dry-run -Werror 2>&1 |
-      grep 'error:' | cut -d: -f1 | sort | uniq -c | awk '{ print "error: " $2 ": " $1 " places are not formatted (scripts/format.sh " $2 ")"; bad = 1 } END { exit bad }' || failed=true
+    local unformatted
+    unformatted=$(git ls-files -co --exclude-standard -- '*.h' '*.cpp' | xargs -P "$(nproc)" -n 20 clang-format-14 --dry-run -Werror 2>&1 |
+      grep 'error:' | cut -d: -f1 | sort -u || true)
+    [[ -z $unformatted ]] || fail "not formatted (scripts/format.sh FILE...):"$'\n'"$unformatted"
   else
     say "WARNING: clang-format-14 is not installed: the format is not checked"
   fi
