@@ -48,7 +48,8 @@ TEST_F(PoolTest, PsShowsWhatIsLoaded) {
   EXPECT_EQ(m["size_vram"], 0);
   EXPECT_EQ(m["context_length"], 512);
   EXPECT_EQ(m["details"]["family"], "llama");
-  for (const Json& tag : parse(get("/api/tags").body)["models"])
+  const Json tags = parse(get("/api/tags").body);
+  for (const Json& tag : tags["models"])
     if (tag["name"] == "M:latest") EXPECT_EQ(tag["digest"], m["digest"]);
 }
 
