@@ -71,10 +71,13 @@ class LocalClient : public Client {
         answer->ready = true;
         answer->signal();
       }
-      events->set_reader([answer] {
-        const std::lock_guard lock(answer->mutex);
-        answer->ready = true;
-        answer->signal();
+      // Weak: the answer owns its queue. call() keeps the answer while anybody reads.
+      events->set_reader([weak = std::weak_ptr<Answer>(answer)] {
+        const std::shared_ptr<Answer> reader = weak.lock();
+        if (!reader) return;
+        const std::lock_guard lock(reader->mutex);
+        reader->ready = true;
+        reader->signal();
       });
     };
     port.on_disconnect = [answer](std::function<void()> hook) {

@@ -168,22 +168,27 @@ TEST_F(PoolTest, ManyRequestsForALoadedModelAreNeverRefused) {
 
 TEST_F(PoolTest, FullLoadQueueIsBusy) {
   start([](ServerOptions& o) { o.pool.max_loaded = 1, o.pool.max_queue = 1; });
-  HttpClient busy(port()), waiting(port());
+  HttpClient busy(port()), first(port()), second(port());
   busy.send(HttpClient::request("POST", "/api/generate", stream_request("N", "a", 100000)));
   ASSERT_TRUE(busy.wait_for("\"done\":false"));
-  waiting.send(HttpClient::request("POST", "/api/generate", R"({"model":"M"})"));
+  first.send(HttpClient::request("POST", "/api/generate", R"({"model":"M"})"));
+  second.send(HttpClient::request("POST", "/api/generate", R"({"model":"T"})"));
+  // Whichever comes second to the queue of one is refused at once; the other waits for its turn.
   HttpReply refused;
+  HttpClient* waiting = nullptr;
   EXPECT_TRUE(eventually([&] {
-    HttpClient c(port());
-    c.send(HttpClient::request("POST", "/api/generate", R"({"model":"T"})"));
-    refused = c.read_reply(false, 300);
+    refused = first.read_reply(false, 100);
+    waiting = &second;
+    if (refused.status != 0) return true;
+    refused = second.read_reply(false, 100);
+    waiting = &first;
     return refused.status != 0;
   }));
   EXPECT_EQ(refused.status, 503);
   EXPECT_EQ(refused.body,
             R"({"error":"server busy, please try again.  maximum pending requests exceeded"})");
   busy.close();
-  EXPECT_EQ(waiting.read_reply().status, 200);
+  EXPECT_EQ(waiting->read_reply().status, 200);
 }
 
 TEST_F(PoolTest, DisconnectStopsTheAnswer) {
