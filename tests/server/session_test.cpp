@@ -345,13 +345,16 @@ TEST_F(SessionTest, DisconnectCancelsAStream) {
     const auto q = queue();
     token(*q, "one");
     ASSERT_TRUE(c.wait_for("one\n"));
-    const size_t before = log_.size();
+    size_t before = 0;
+    {
+      std::lock_guard lock(mutex_);
+      before = log_.size();
+    }
     if (reset)
       c.reset();
     else
       c.close();
-    EXPECT_TRUE(eventually([&] { return log_.size() > before; }));
-    EXPECT_TRUE(log_.back().disconnected);
+    EXPECT_TRUE(eventually([&] { return log_.size() > before && log_.back().disconnected; }));
     for (size_t i = 0; i < 2 * EventQueue::kCapacity; ++i) token(*q, "ignored");
     EXPECT_TRUE(q->room()) << "a cancelled queue takes and drops everything";
     EXPECT_TRUE(q->pop().empty());
