@@ -190,11 +190,14 @@ Result<Prompt> completion_prompt(const Model& model, const std::string& prefix,
   ENGINE_TRY(chat, chat_template_of(model).render(with_tokens(model, input)));
   Prompt prompt;
   RenderedChat joined;
-  joined.text = prefix + std::string(tokenizer->without_added_tokens(chat.text));
+  const std::string_view added = tokenizer->without_added_tokens(chat.text);
+  joined.text = prefix + std::string(added);
+  const size_t left = static_cast<size_t>(added.data() - chat.text.data());  // bytes left out
+  for (const RenderedChat::Range& r : chat.input)
+    if (r.begin >= left)
+      joined.input.push_back({r.begin - left + prefix.size(), r.end - left + prefix.size()});
   prompt.starts_thinking = ends_with_open_tag(chat.text);
-  const std::string_view kept = tokenizer->without_added_tokens(joined.text);
-  ENGINE_TRY_STATUS(
-      tokenizer->encode(kept, {.add_special = true, .parse_special = true}, prompt.tokens));
+  ENGINE_TRY_STATUS(encode_rendered(*tokenizer, joined, prompt.tokens));
   prompt.text = std::move(joined.text);
   ENGINE_TRY_STATUS(fit_tokens(model, limits, prompt));
   return prompt;

@@ -2,19 +2,13 @@
 
 #include <fmt/format.h>
 
+#include "gguf/file_type.h"
+
 namespace engine {
 
 std::string file_type_name(uint32_t id) {
-  static constexpr struct {
-    uint32_t id;
-    const char* name;
-  } kNames[] = {
-#define FILE_TYPE(id, name) {id, #name},
-#include "engine/model/file_types.inc"
-  };
-  for (const auto& n : kNames)
-    if (n.id == id) return n.name;
-  return "unknown";
+  const gguf::FileType* type = gguf::find_file_type(id);
+  return type != nullptr ? type->name : "unknown";
 }
 
 std::string parameter_size(int64_t n) {

@@ -31,6 +31,11 @@ Result<std::vector<uint32_t>> layers(const Metadata& m, std::string_view name, i
 
 }  // namespace
 
+Result<float> Metadata::finite(std::string_view name, Result<float> value) const {
+  if (!value || std::isfinite(*value)) return value;
+  return Error{Errc::corrupt, fmt::format("{} is {}, must be a finite number", key(name), *value)};
+}
+
 Result<Metadata> read_common(const gguf::File& file, ModelSpec& spec) {
   ENGINE_TRY(arch, file.str("general.architecture"));
   Metadata m{file, std::string(arch)};
@@ -43,6 +48,9 @@ Result<Metadata> read_common(const gguf::File& file, ModelSpec& spec) {
   ENGINE_TRY(heads, layers(m, "attention.head_count", n_layer, 0, kMaxHeads));
   ENGINE_TRY(ff, layers(m, "feed_forward_length", n_layer, 0, kMaxWidth));
   ENGINE_TRY(eps, m.f32("attention.layer_norm_rms_epsilon"));
+  if (eps < 0)
+    return Error{Errc::corrupt, fmt::format("{} is {}, must not be negative",
+                                            m.key("attention.layer_norm_rms_epsilon"), eps)};
   const std::optional<gguf::TensorInfo> embd = file.find("token_embd.weight");
   if (!embd) return Error{Errc::corrupt, "missing tensor 'token_embd.weight'"};
   if (embd->ne[0] != static_cast<int64_t>(n_embd))

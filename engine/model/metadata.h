@@ -20,13 +20,17 @@ struct Metadata {
   Result<uint32_t> u32(std::string_view name, uint32_t fallback) const {
     return file.u32(key(name), fallback);
   }
-  Result<float> f32(std::string_view name) const { return file.f32(key(name)); }
+  // Errc::corrupt also for what is no finite number.
+  Result<float> f32(std::string_view name) const { return finite(name, file.f32(key(name))); }
   Result<float> f32(std::string_view name, float fallback) const {
-    return file.f32(key(name), fallback);
+    return finite(name, file.f32(key(name), fallback));
   }
   Result<bool> boolean(std::string_view name, bool fallback) const {
     return file.boolean(key(name), fallback);
   }
+
+ private:
+  Result<float> finite(std::string_view name, Result<float> value) const;
 };
 
 // Sizes, head counts, widths, eps and expert counts of every layer; RoPE, windows and the rest are

@@ -272,9 +272,8 @@ void Scheduler::Impl::take(Job& job, const RowOutput& output) {
   job.request.sink->token(event);
   // A limit that is reached with the stop string names the reason (sampling.md 5.1).
   const int64_t limit = token_limit(job.request.max_tokens, model.info().n_ctx);
-  if (job.stats.output_tokens >= limit || job.repeats >= kRepeatGuard)
-    return finish(job, DoneReason::length);
-  if (stopped) return finish(job, DoneReason::stop);
+  if (job.stats.output_tokens >= limit) return finish(job, DoneReason::length);
+  if (stopped || job.repeats >= kRepeatGuard) return finish(job, DoneReason::stop);
   if (!make_room(job)) finish(job, DoneReason::length);
 }
 

@@ -8,17 +8,10 @@
 #include <map>
 #include <string_view>
 
+#include "gguf/file_type.h"
+
 namespace engine {
 namespace {
-
-struct FileType {
-  uint32_t id;
-  const char *name, *long_name;
-};
-constexpr FileType kFileTypes[] = {
-#define FILE_TYPE(id, name, long_name) {id, name, long_name},
-#include "engine/store/file_types.inc"
-};
 
 std::string upper(std::string s) {
   for (char& c : s) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
@@ -47,19 +40,17 @@ GgufFacts describe(const gguf::File& file) {
     if (tensor.rank >= 2) ++counts[tensor.dtype];
   }
   if (const auto id = file.u32("general.file_type")) {
-    for (const FileType& t : kFileTypes) {
-      if (t.id == *id) {
-        facts.file_type = t.name;
-        facts.file_type_long = t.long_name;
-        return facts;
-      }
+    if (const gguf::FileType* t = gguf::find_file_type(*id)) {
+      facts.file_type = t->name;
+      facts.file_type_long = t->long_name;
+      return facts;
     }
   }
   const auto most = std::max_element(counts.begin(), counts.end(),
                                      [](auto& a, auto& b) { return a.second < b.second; });
   facts.file_type = most == counts.end() ? "unknown" : upper(traits(most->first).name);
   facts.file_type_long = facts.file_type;
-  for (const FileType& t : kFileTypes) {
+  for (const gguf::FileType& t : gguf::file_types()) {
     if (facts.file_type == t.name) facts.file_type_long = t.long_name;
   }
   facts.file_type_long = "(guessed) " + facts.file_type_long;

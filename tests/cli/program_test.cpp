@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <string>
 
+#include "tests/support/hostile_files.h"
+
 namespace engine {
 namespace {
 
@@ -120,6 +122,29 @@ TEST_F(Program, OneClearErrorLine) {
       << missing.err;
   const Outcome no_file = run("explain ./none.gguf");
   EXPECT_NE(no_file.err.find("./none.gguf does not exist"), std::string::npos) << no_file.err;
+}
+
+TEST_F(Program, HostileFilesGiveOneLine) {
+  const std::string path = home_ + "/hostile.gguf";
+  for (const gguf::HostileFile& file : gguf::hostile_files()) {
+    SCOPED_TRACE(file.name);
+    gguf::Builder b;
+    file.make(b);
+    std::FILE* f = std::fopen(path.c_str(), "wb");
+    std::fwrite(b.bytes().data(), 1, b.bytes().size(), f);
+    std::fclose(f);
+    for (const char* verb : {"run", "gguf-dump", "explain", "import"}) {
+      const Outcome r = run(verb + (" " + in_quotes(path)) +
+                            (verb == std::string("import") ? " m"
+                             : verb == std::string("run")  ? " hi"
+                                                           : ""));
+      EXPECT_EQ(r.code, 1) << verb;
+      EXPECT_TRUE(r.err.starts_with("Error: ")) << verb << ": " << r.err;
+      EXPECT_EQ(r.err.find('\n'), r.err.size() - 1) << verb << ": " << r.err;
+      EXPECT_NE(r.err.find(file.message), std::string::npos) << verb << ": " << r.err;
+      EXPECT_EQ(r.out, "") << verb;
+    }
+  }
 }
 
 TEST_F(Program, EmptyStoreAndMachine) {

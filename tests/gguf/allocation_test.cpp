@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "gguf/reader.h"
-#include "tests/gguf/builder.h"
 #include "tests/gguf/count_new.h"
+#include "tests/support/gguf_builder.h"
 
 namespace engine::gguf {
 namespace {

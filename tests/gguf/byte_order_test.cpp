@@ -5,7 +5,7 @@
 #include <map>
 
 #include "gguf/reader.h"
-#include "tests/gguf/builder.h"
+#include "tests/support/gguf_builder.h"
 
 namespace engine::gguf {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "engine/core/json_io.h"
 #include "gguf/writer.h"
-#include "tests/gguf/builder.h"
+#include "tests/support/gguf_builder.h"
 
 namespace engine::gguf {
 namespace {

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <limits>
 
-#include "tests/gguf/builder.h"
 #include "tests/gguf/minimal.h"
+#include "tests/support/gguf_builder.h"
 
 namespace engine::gguf {
 namespace {

@@ -5,8 +5,8 @@
 
 #include "gguf/reader.h"
 #include "gguf/writer.h"
-#include "tests/gguf/builder.h"
 #include "tests/gguf/temp_dir.h"
+#include "tests/support/gguf_builder.h"
 
 namespace engine::gguf {
 namespace {

@@ -6,9 +6,9 @@
 #include <array>
 #include <limits>
 
-#include "tests/gguf/builder.h"
 #include "tests/gguf/minimal.h"
 #include "tests/gguf/temp_dir.h"
+#include "tests/support/gguf_builder.h"
 
 namespace engine::gguf {
 namespace {

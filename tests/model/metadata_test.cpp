@@ -138,6 +138,37 @@ TEST(Metadata, each_broken_value_gives_one_error_that_names_it) {
        "known: none, linear, yarn"},
       {"no base", [](auto& w, auto& p) { w.set(p + "rope.freq_base", 0.0f); },
        "llama.rope.freq_base is 0"},
+      {"base not a number",
+       [](auto& w, auto& p) { w.set(p + "rope.freq_base", __builtin_nanf("")); },
+       "llama.rope.freq_base is "},
+      {"negative epsilon",
+       [](auto& w, auto& p) { w.set(p + "attention.layer_norm_rms_epsilon", -1e-5f); },
+       "llama.attention.layer_norm_rms_epsilon is "},
+      {"infinite epsilon",
+       [](auto& w, auto& p) { w.set(p + "attention.layer_norm_rms_epsilon", __builtin_inff()); },
+       "llama.attention.layer_norm_rms_epsilon is "},
+      {"more key heads than heads",
+       [](auto& w, auto& p) { w.set(p + "attention.head_count_kv", uint32_t{8}); },
+       "4 heads over 8"},
+      {"keys too long",
+       [](auto& w, auto& p) { w.set(p + "attention.key_length", uint32_t{1 << 20}); },
+       "attention.key_length"},
+      {"values too long",
+       [](auto& w, auto& p) { w.set(p + "attention.value_length", uint32_t{1 << 20}); },
+       "attention.value_length"},
+      {"too many experts", [](auto& w, auto& p) { w.set(p + "expert_count", uint32_t{5000}); },
+       "expert_count"},
+      {"context of nothing", [](auto& w, auto& p) { w.set(p + "context_length", uint32_t{0}); },
+       "llama.context_length is 0"},
+      {"embedding beyond all bounds",
+       [](auto& w, auto& p) { w.set(p + "embedding_length", uint32_t{0xffffffff}); },
+       "llama.embedding_length is 4294967295"},
+      {"per-layer list too short",
+       [](auto& w, auto& p) {
+         const uint32_t one[] = {2};
+         w.set_array(p + "attention.head_count_kv", std::span<const uint32_t>(one));
+       },
+       "attention.head_count_kv"},
   };
   for (const Broken& b : cases) {
     Fixture f("llama", b.change);

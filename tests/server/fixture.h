@@ -111,7 +111,6 @@ class ServerTest : public ::testing::Test {
   std::unique_ptr<ThreadPool> compute_;
   std::unique_ptr<Server> server_;
 
- private:
   static void add(const std::string& name, const testing::TinyModel& tiny,
                   const std::string& params, const std::string& system) {
     const std::string path = root_ + "/" + name + ".gguf";
@@ -126,6 +125,8 @@ class ServerTest : public ::testing::Test {
     const auto record = ModelStore(root_).create(*parsed, spec);
     ASSERT_TRUE(record) << record.error().message;
   }
+
+ private:
   // A model whose file passes the check of the store and cannot be run: an unknown architecture.
   static void add_corrupt() {
     testing::TinyModel tiny;

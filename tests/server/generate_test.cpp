@@ -45,6 +45,17 @@ TEST_F(GenerateTest, LoadAndUnload) {
   EXPECT_TRUE(loaded().empty());
 }
 
+TEST_F(GenerateTest, TheSameTokenWithoutEndIsEnded) {
+  testing::TinyModel zero;
+  zero.zero = true;
+  add("Z", zero, "", "");
+  const Json j = post_json("/api/generate", R"({"model":"Z","prompt":"a","stream":false,)"
+                                            R"("options":{"temperature":0,"num_predict":200}})");
+  EXPECT_EQ(j["done_reason"], "stop");
+  EXPECT_GT(j["eval_count"], 30);
+  EXPECT_LT(j["eval_count"], 34);
+}
+
 TEST_F(GenerateTest, Stream) {
   const HttpReply r =
       post("/api/generate", request("M", std::string(R"("prompt":"hi",)") + kGreedy));
@@ -110,7 +121,9 @@ TEST_F(GenerateTest, Options) {
     const Json j = post_json(
         "/api/generate",
         request("M", p + R"("options":{"temperature":0,"num_predict":12,"stop":)" + form + "}"));
-    if (j["done_reason"] == "stop") EXPECT_LT(j["response"].get<std::string>().size(), text.size());
+    if (j["done_reason"] == "stop") {
+      EXPECT_LT(j["response"].get<std::string>().size(), text.size());
+    }
   }
   const std::string random =
       request("M", p + R"("options":{"temperature":1,"seed":7,"num_predict":20})");

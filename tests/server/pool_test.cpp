@@ -50,7 +50,9 @@ TEST_F(PoolTest, PsShowsWhatIsLoaded) {
   EXPECT_EQ(m["details"]["family"], "llama");
   const Json tags = parse(get("/api/tags").body);
   for (const Json& tag : tags["models"])
-    if (tag["name"] == "M:latest") EXPECT_EQ(tag["digest"], m["digest"]);
+    if (tag["name"] == "M:latest") {
+      EXPECT_EQ(tag["digest"], m["digest"]);
+    }
 }
 
 TEST_F(PoolTest, KeepAlive) {

@@ -152,7 +152,7 @@ Status write_tiny_model(const std::string& path, const TinyModel& o) {
     w.add_tensor(name, type, std::span(ne).first(rows == 1 ? 1 : 2), data.back());
   };
   const auto matrix = [&](const std::string& name, int64_t k, int64_t rows) {
-    add(name, o.type, k, rows, 0, 0.35f);
+    add(name, o.type, k, rows, 0, o.zero ? 0 : 0.35f);
   };
   const auto vector = [&](const std::string& name, int64_t n, float mean) {
     add(name, DType::f32, n, 1, mean, 0.1f);

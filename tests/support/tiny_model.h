@@ -24,7 +24,8 @@ struct TinyModel {
   uint32_t n_ctx_train = 2048;
   std::string chat_template = kTinyTemplate;  // "": none
   bool endless =
-      true;  // never ends an answer by itself: lengths are then those that were asked for
+      true;           // never ends an answer by itself: lengths are then those that were asked for
+  bool zero = false;  // all matrices 0: every token is equally likely, greedy repeats the first
   bool embedding = false;  // has a pooling type: an embedding model
 };
 

@@ -125,7 +125,7 @@ struct Walk {
                        size_t shift_stride) {
     const MatmulArgs& a = pass.a;
     alignas(64) float v[kTileCols * Isa::kRows], u[kTileCols * Isa::kRows];
-    Cols cols;
+    Cols cols{};  // only the first count are read
     for (int c = 0; c < count; ++c) {
       cols.x[c] = pass.x(c0 + c);
       cols.shift[c] = reinterpret_cast<const int32_t*>(shifts + c * shift_stride);
