@@ -4,11 +4,16 @@
 //
 //   template <class V> struct Q4_K {
 //     static constexpr DType kType;
-//     static constexpr int kSub;     // elements that share a scale: 32 or 16
-//     static constexpr int kZero;    // value = scale * (code - kZero); 0 with kMin: value = scale
-//     * code + min static constexpr bool kMin; static constexpr int kDepth;   // how many sums of
-//     two products code * q fit into 16 bits (8, 4, 2); 1: codes are signed on AVX2 struct Block {
-//     // one block of a panel
+//     static constexpr int kSub;      // elements that share a float scale: 32 or 16
+//     static constexpr int kMinSub;   // elements that share a minimum: 32 or 16; 0: no minimum
+//     static constexpr int kZero;     // value = scale * (code - kZero), or scale * code + min
+//     static constexpr int kDepth;    // how many sums of two products code * q fit into 16 bits
+//                                     // (8, 4, 2); 1: codes are signed on AVX2
+//     static constexpr bool kHalves;  // each 16 has an integer scale too: value = scale * half *
+//                                     // (code - kZero); |16 products of code - kZero| < 2^15
+//     static constexpr int kStripZero;  // kHalves only: half * (code - kZero) + kStripZero is a
+//                                       // byte without sign
+//     struct Block {                  // one block of a panel
 //       explicit Block(const std::byte* p);
 //       void chunk(int s, Chunk<V>& out) const;   // the s-th 32 elements
 //     };
@@ -22,11 +27,11 @@ namespace engine::cpu {
 namespace {
 
 // 32 consecutive k of the rows of a panel. w[g]: lane r = codes 4 g .. 4 g + 3 of row r, a byte
-// each. scale and min: lane r = row r.
+// each. scale and min: lane r = row r. half: lane r = the integer scale of row r in 16 bits, twice.
 template <class V>
 struct Chunk {
-  typename V::I w[8];
-  typename V::F scale[2], min[2];  // of each 16; [0] only if a scale covers 32
+  typename V::I w[8], half[2];
+  typename V::F scale[2], min[2];  // of each 16; [0] only if one covers 32
 };
 
 template <class C>
@@ -36,35 +41,56 @@ constexpr int kChunks = traits(C::kType).block_elems / 32;
 template <class V, class C>
 constexpr int kPanelBlock = traits(C::kType).block_bytes* V::kRows;
 
-// A panel in the order a tile wants: codes [k/32][8][rows][4], scales float [k/kSub][rows], then
-// minima alike.
+// Integer scales are multiplied into the codes of a strip where a product of a byte without sign can
+// be summed in 32 bits.
+template <class V, class C>
+constexpr bool kMultiplied = C::kHalves && !V::kSigned;
+
+// A panel in the order a tile wants: codes [k/32][8][rows][4], scales float [k/kSub][rows], integer
+// scales [k/16][rows] if not multiplied, minima float [k/kMinSub][rows].
 template <class V, class C>
 struct Strip {
   static constexpr int kRows = V::kRows, kSubs = 32 / C::kSub;
+  static constexpr int kMins = C::kMinSub ? 32 / C::kMinSub : 0;
+  static constexpr int kInts = C::kHalves && !kMultiplied<V, C> ? 2 : 0;
   static constexpr int kCodes = 32 * kRows,
                        kScales = 4 * kRows;  // bytes of a chunk; of the scales of a sub-block
 
   static size_t bytes(int64_t k) noexcept {
-    return static_cast<size_t>(k * kRows + k / C::kSub * kScales * (C::kMin ? 2 : 1));
+    return static_cast<size_t>(k * kRows + k / 32 * kScales * (kSubs + kInts + kMins));
   }
 
   static void unpack(const std::byte* panel, int64_t k, std::byte* strip) noexcept {
     std::byte* scales = strip + k * kRows;
-    std::byte* minima = scales + k / C::kSub * kScales;
+    std::byte* ints = scales + k / 32 * kScales * kSubs;
+    std::byte* minima = ints + k / 32 * kScales * kInts;
     for (int64_t at = 0; at < k; at += 32 * kChunks<C>, panel += kPanelBlock<V, C>) {
       const typename C::Block block(panel);
       for (int s = 0; s < kChunks<C>; ++s) {
         Chunk<V> c;
         block.chunk(s, c);
+        if constexpr (kMultiplied<V, C>)
+          for (int g = 0; g < 8; ++g)
+            c.w[g] = V::scale_codes(c.w[g], c.half[g / 4], C::kZero, C::kStripZero);
         for (int g = 0; g < 8; ++g, strip += 4 * kRows) V::store(strip, c.w[g]);
-        for (int h = 0; h < kSubs; ++h, scales += kScales, minima += kScales) {
-          V::storef(scales, c.scale[h]);
-          if (C::kMin) V::storef(minima, c.min[h]);
-        }
+        for (int h = 0; h < kSubs; ++h, scales += kScales) V::storef(scales, c.scale[h]);
+        for (int h = 0; h < kInts; ++h, ints += kScales) V::store(ints, c.half[h]);
+        for (int h = 0; h < kMins; ++h, minima += kScales) V::storef(minima, c.min[h]);
       }
     }
   }
 };
+
+// What the sums of codes start from: -zero times the sum of the activations.
+template <class C>
+constexpr Shift kDotShift = {C::kHalves ? 16 : C::kSub, C::kZero};
+template <class V, class C>
+constexpr Shift kStripShift = [] {
+  if constexpr (kMultiplied<V, C>)
+    return Shift{C::kSub, C::kStripZero};
+  else
+    return kDotShift<C>;
+}();
 
 // Where a tile takes its chunks from, in ascending k: packed bits, or a strip.
 template <class V, class C>
@@ -92,23 +118,26 @@ struct StripSource {
   using S = Strip<V, C>;
   static constexpr bool kPacked = false;
   StripSource(const std::byte* strip, int64_t k)
-      : codes_(strip), scales_(strip + k * V::kRows), minima_(scales_ + k / C::kSub * S::kScales) {}
+      : codes_(strip),
+        scales_(strip + k * V::kRows),
+        ints_(scales_ + k / 32 * S::kScales * S::kSubs),
+        minima_(ints_ + k / 32 * S::kScales * S::kInts) {}
   template <class Body>
   __attribute__((always_inline)) void block(Body&& body) {
     for (int s = 0; s < kChunks<C>; ++s) {
       Chunk<V> c;
       for (int g = 0; g < 8; ++g) c.w[g] = V::load(codes_ + 4 * V::kRows * g);
-      for (int h = 0; h < S::kSubs; ++h) {
-        c.scale[h] = V::loadf(scales_ + S::kScales * h);
-        if (C::kMin) c.min[h] = V::loadf(minima_ + S::kScales * h);
-      }
+      for (int h = 0; h < S::kSubs; ++h) c.scale[h] = V::loadf(scales_ + S::kScales * h);
+      for (int h = 0; h < S::kInts; ++h) c.half[h] = V::load(ints_ + S::kScales * h);
+      for (int h = 0; h < S::kMins; ++h) c.min[h] = V::loadf(minima_ + S::kScales * h);
       body(c, codes_);
-      codes_ += S::kCodes, scales_ += S::kScales * S::kSubs, minima_ += S::kScales * S::kSubs;
+      codes_ += S::kCodes, scales_ += S::kScales * S::kSubs;
+      ints_ += S::kScales * S::kInts, minima_ += S::kScales * S::kMins;
     }
   }
 
  private:
-  const std::byte *codes_, *scales_, *minima_;
+  const std::byte *codes_, *scales_, *ints_, *minima_;
 };
 
 // ---- pieces that types share ----

@@ -10,7 +10,8 @@ template <class V>
 struct Q4_0 {
   static constexpr DType kType = DType::q4_0;
   static constexpr int kSub = 32, kZero = 8, kDepth = 8;
-  static constexpr bool kMin = false;
+  static constexpr int kMinSub = 0;
+  static constexpr bool kHalves = false;
   struct Block {
     const std::byte* p;
     explicit Block(const std::byte* block) : p(block) {}
@@ -25,7 +26,8 @@ template <class V>
 struct Q4_1 {
   static constexpr DType kType = DType::q4_1;
   static constexpr int kSub = 32, kZero = 0, kDepth = 8;
-  static constexpr bool kMin = true;
+  static constexpr int kMinSub = kSub;
+  static constexpr bool kHalves = false;
   struct Block {
     const std::byte* p;
     explicit Block(const std::byte* block) : p(block) {}
@@ -50,7 +52,8 @@ template <class V>
 struct Q5_0 {
   static constexpr DType kType = DType::q5_0;
   static constexpr int kSub = 32, kZero = 16, kDepth = 4;
-  static constexpr bool kMin = false;
+  static constexpr int kMinSub = 0;
+  static constexpr bool kHalves = false;
   struct Block {
     const std::byte* p;
     explicit Block(const std::byte* block) : p(block) {}
@@ -65,7 +68,8 @@ template <class V>
 struct Q5_1 {
   static constexpr DType kType = DType::q5_1;
   static constexpr int kSub = 32, kZero = 0, kDepth = 4;
-  static constexpr bool kMin = true;
+  static constexpr int kMinSub = kSub;
+  static constexpr bool kHalves = false;
   struct Block {
     const std::byte* p;
     explicit Block(const std::byte* block) : p(block) {}
@@ -81,7 +85,8 @@ template <class V>
 struct Q8_0 {
   static constexpr DType kType = DType::q8_0;
   static constexpr int kSub = 32, kZero = V::kSigned ? 0 : 128, kDepth = 1;
-  static constexpr bool kMin = false;
+  static constexpr int kMinSub = 0;
+  static constexpr bool kHalves = false;
   struct Block {
     const std::byte* p;
     explicit Block(const std::byte* block) : p(block) {}
@@ -97,7 +102,8 @@ template <class V>
 struct Iq4Nl {
   static constexpr DType kType = DType::iq4_nl;
   static constexpr int kSub = 32, kZero = V::kSigned ? 0 : 128, kDepth = 1;
-  static constexpr bool kMin = false;
+  static constexpr int kMinSub = 0;
+  static constexpr bool kHalves = false;
   struct Block {
     const std::byte* p;
     explicit Block(const std::byte* block) : p(block) {}

@@ -34,7 +34,8 @@ template <class V>
 struct Q4_K {
   static constexpr DType kType = DType::q4_k;
   static constexpr int kSub = 32, kZero = 0, kDepth = 8;
-  static constexpr bool kMin = true;
+  static constexpr int kMinSub = kSub;
+  static constexpr bool kHalves = false;
   struct Block {
     const std::byte* words;
     ScaleMin6<V> scales;
@@ -50,7 +51,8 @@ template <class V>
 struct Q5_K {
   static constexpr DType kType = DType::q5_k;
   static constexpr int kSub = 32, kZero = 0, kDepth = 4;
-  static constexpr bool kMin = true;
+  static constexpr int kMinSub = kSub;
+  static constexpr bool kHalves = false;
   struct Block {
     const std::byte* words;
     ScaleMin6<V> scales;
@@ -67,7 +69,8 @@ template <class V>
 struct Q6_K {
   static constexpr DType kType = DType::q6_k;
   static constexpr int kSub = 16, kZero = 32, kDepth = 2;
-  static constexpr bool kMin = false;
+  static constexpr int kMinSub = 0;
+  static constexpr bool kHalves = false;
   struct Block {
     const std::byte* words;  // low 4 bits: 32 words, high 2 bits: 16, scales: 4
     typename V::F d;
@@ -83,11 +86,18 @@ struct Q6_K {
   };
 };
 
+// The low 16 bits of every lane in both of its halves.
+template <class V>
+inline typename V::I twice16(typename V::I v) {
+  return V::or_(v, V::sll(v, 16));
+}
+
 template <class V>
 struct Q2_K {
   static constexpr DType kType = DType::q2_k;
-  static constexpr int kSub = 16, kZero = 0, kDepth = 4;
-  static constexpr bool kMin = true;
+  static constexpr int kSub = 32, kMinSub = 16, kZero = 0, kDepth = 4;
+  static constexpr bool kHalves = true;
+  static constexpr int kStripZero = 0;  // 15 * 3 at most
   struct Block {
     const std::byte* words;  // scale and minimum nibbles: 4 words, codes: 16
     typename V::F d, dmin;
@@ -98,8 +108,9 @@ struct Q2_K {
     void chunk(int s, Chunk<V>& c) const {
       take_field<V>(words + 4 * V::kRows * (4 + s / 4 * 8), s % 4 * 2, 3, c.w);
       const typename V::I pair = V::srl(word<V>(words, s / 2), s % 2 * 16), low = V::set32(15);
+      c.scale[0] = d;
       for (int h = 0; h < 2; ++h) {
-        c.scale[h] = V::mul(d, V::to_float(V::and_(V::srl(pair, 8 * h), low)));
+        c.half[h] = twice16<V>(V::and_(V::srl(pair, 8 * h), low));
         c.min[h] = V::mul(dmin, V::to_float(V::and_(V::srl(pair, 8 * h + 4), low)));
       }
     }
@@ -109,8 +120,9 @@ struct Q2_K {
 template <class V>
 struct Q3_K {
   static constexpr DType kType = DType::q3_k;
-  static constexpr int kSub = 16, kZero = 4, kDepth = 4;
-  static constexpr bool kMin = false;
+  static constexpr int kSub = 32, kMinSub = 0, kZero = 4, kDepth = 4;
+  static constexpr bool kHalves = true;
+  static constexpr int kStripZero = 127;  // -32..31 times -4..3 is -124..128
   struct Block {
     const std::byte* words;  // bit 2: 8 words, low 2 bits: 16, scales: 3
     typename V::F d;
@@ -126,9 +138,10 @@ struct Q3_K {
     void chunk(int s, Chunk<V>& c) const {
       take_field<V>(words + 4 * V::kRows * (8 + s / 4 * 8), s % 4 * 2, 3, c.w);
       or_field<V>(words, s, 1, 2, c.w);
+      c.scale[0] = d;
       for (int h = 0; h < 2; ++h) {
         const typename V::I sc = V::and_(V::srl(scale[s / 2], s % 2 * 16 + 8 * h), V::set32(255));
-        c.scale[h] = V::mul(d, V::to_float(V::sub32(sc, V::set32(32))));
+        c.half[h] = V::sub16(twice16<V>(sc), V::set16(32));
       }
     }
   };
@@ -138,7 +151,8 @@ template <class V>
 struct Iq4Xs {
   static constexpr DType kType = DType::iq4_xs;
   static constexpr int kSub = 32, kZero = V::kSigned ? 0 : 128, kDepth = 1;
-  static constexpr bool kMin = false;
+  static constexpr int kMinSub = 0;
+  static constexpr bool kHalves = false;
   struct Block {
     const std::byte* words;  // low 4 bits of eight scales: 1 word, codes: 32
     typename V::F d;

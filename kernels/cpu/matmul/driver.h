@@ -47,7 +47,9 @@ struct Walk {
     return a.micro->strip_bytes ? round64(a.micro->strip_bytes(a.w.ne[0])) : 0;
   }
   static size_t shift_stride(const MatmulArgs& a) {  // bytes per column
-    return a.micro->zero ? round64(a.w.ne[0] / a.micro->sub * sizeof(int32_t)) : 0;
+    const Shift &d = a.micro->dot_shift, &t = a.micro->tile_shift;
+    const int64_t d_sums = d.zero ? a.w.ne[0] / d.sub : 0, t_sums = t.zero ? a.w.ne[0] / t.sub : 0;
+    return round64(static_cast<size_t>(d_sums > t_sums ? d_sums : t_sums) * sizeof(int32_t));
   }
   static size_t scratch(const void* args) {
     const MatmulArgs& a = *static_cast<const MatmulArgs*>(args);
@@ -93,12 +95,13 @@ struct Walk {
       const int64_t first = n * i / passes, cols = n * (i + 1) / passes - first;
       const Pass pass{a, a.experts ? a.experts->entries + a.experts->offsets[matrix] : nullptr,
                       first};
-      if (m.zero)
+      const bool strip = m.unpack != nullptr && cols > kDotCols;
+      const Shift& shift = strip ? m.tile_shift : m.dot_shift;
+      if (shift.zero)
         for (int64_t c = 0; c < cols; ++c)
-          Isa::shifts(reinterpret_cast<const int8_t*>(pass.x(c)), k, m.sub, -m.zero,
+          Isa::shifts(reinterpret_cast<const int8_t*>(pass.x(c)), k, shift.sub, -shift.zero,
                       reinterpret_cast<int32_t*>(shifts + c * stride));
 
-      const bool strip = m.unpack != nullptr && cols > kDotCols;
       const ColsFn* fns = strip ? m.tile : m.dot;
       const int64_t most = strip || m.unpack == nullptr ? m.tile_cols : kDotCols;
       const int64_t tiles = (cols + most - 1) / most;

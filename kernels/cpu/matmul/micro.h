@@ -18,8 +18,8 @@ constexpr int kTileCols =
 
 struct Cols {
   const std::byte* x[kTileCols];    // a8x32 columns (kernels/types/a8x32.h), or float [k]
-  const int32_t* shift[kTileCols];  // [k / sub]: -zero * sum of the int8 of a sub-block; unused if
-                                    // Micro::zero is 0
+  const int32_t* shift[kTileCols];  // [k / sub]: -zero * sum of sub activations (Shift below); not
+                                    // read if zero is 0
 };
 using ColsFn = void (*)(const std::byte* w, int64_t k, const Cols& x, float* y) noexcept;
 
@@ -27,11 +27,15 @@ using ColsFn = void (*)(const std::byte* w, int64_t k, const Cols& x, float* y) 
 
 namespace engine {
 
+struct Shift {
+  int sub = 0;   // activations that are summed, 32 or 16
+  int zero = 0;  // what to subtract from a code; 0: nothing, there are no shifts
+};
+
 struct Micro {
-  int rows;       // of a panel
-  int tile_cols;  // most columns of a tile
-  int sub;        // elements that share a scale, 32 or 16; float types: 0
-  int zero;       // what to subtract from a stored code; 0: nothing, or the type has a minimum
+  int rows;                     // of a panel
+  int tile_cols;                // most columns of a tile
+  Shift dot_shift, tile_shift;  // of the codes that dot and tile read
   size_t (*strip_bytes)(int64_t k) noexcept;  // nullptr: no strip, `dot` has tile_cols columns
   void (*unpack)(const std::byte* panel, int64_t k, std::byte* strip) noexcept;
   cpu::ColsFn dot[cpu::kTileCols];  // [i]: i + 1 columns

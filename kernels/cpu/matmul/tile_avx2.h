@@ -51,18 +51,21 @@ inline void in_order(__m256i& v) {
 
 template <class C, class Source, int N>
 void columns(const std::byte* w, int64_t k, const Cols& cols, float* y) noexcept {
-  constexpr int kSubs = 32 / C::kSub, kGroups = C::kSub / 4;
+  constexpr int kSubs = 32 / C::kSub;                           // float scales of a chunk
+  constexpr int kMins = C::kMinSub ? C::kSub / C::kMinSub : 0;  // minima of a float scale
+  constexpr int kInts = C::kHalves ? 2 : 1;                     // integer sums of a float scale
+  constexpr int kGroups = C::kSub / 4 / kInts;
   const __m256i ones = _mm256_set1_epi16(1);
   __m256 acc[N];
   const std::byte* x[N];
 #pragma GCC unroll 16
   for (int c = 0; c < N; ++c) acc[c] = _mm256_setzero_ps(), x[c] = cols.x[c];
-  const int64_t sums = k + k / 32 * (C::kSub == 32 ? 4 : 8);  // of a column: dsum or dsum16
-  int64_t at = 0;                                             // k / 32
+  const int64_t sums = k + k / 32 * (C::kMinSub == 16 ? 8 : 4);  // of a column: dsum or dsum16
+  int64_t at = 0;                                                // k / 32
   Source source(w, k);
   const auto chunk = [&](const Chunk<Vec256>& wc, const std::byte* from)
       __attribute__((always_inline)) {
-    if (Source::kPacked && (N >= 5 || C::kSub == 16))
+    if (Source::kPacked && (N >= 5 || C::kSub == 16 || C::kHalves))
 #pragma GCC unroll 16
       for (int b = 0; b < kPanelBlock<Vec256, C> / kChunks<C>; b += 64)
         __builtin_prefetch(from + kAhead + b);
@@ -70,36 +73,45 @@ void columns(const std::byte* w, int64_t k, const Cols& cols, float* y) noexcept
     for (int h = 0; h < kSubs; ++h) {
       __m256i sum[N];
 #pragma GCC unroll 8
-      for (int g0 = 0; g0 < kGroups; g0 += C::kDepth) {
+      for (int g0 = 0; g0 < kGroups * kInts; g0 += C::kDepth) {
         __m256i s16[N];
+        const int half = g0 / kGroups;
+        const bool shifted = C::kHalves && C::kZero != 0 && g0 % kGroups == 0;
+        if (shifted)
+#pragma GCC unroll 16
+          for (int c = 0; c < N; ++c)  // into the first of the two 16-bit sums of a lane
+            s16[c] = _mm256_set1_epi32(cols.shift[c][at * 2 + half] & 0xffff);
 #pragma GCC unroll 8
         for (int i = 0; i < C::kDepth; ++i) {
-          const __m256i wg = wc.w[h * kGroups + g0 + i];
+          const int g = h * kGroups * kInts + g0 + i;
+          const __m256i wg = wc.w[g];
           const __m256i magnitude = C::kDepth == 1 ? _mm256_abs_epi8(wg) : wg;
 #pragma GCC unroll 16
           for (int c = 0; c < N; ++c) {
-            __m256i q = bytes4(x[c] + at * 32 + (h * kGroups + g0 + i) * 4);
+            __m256i q = bytes4(x[c] + at * 32 + g * 4);
             if (C::kDepth == 1) q = _mm256_sign_epi8(q, wg);
             const __m256i product = _mm256_maddubs_epi16(magnitude, q);
-            s16[c] = i == 0 ? product : _mm256_add_epi16(s16[c], product);
+            s16[c] = i == 0 && !shifted ? product : _mm256_add_epi16(s16[c], product);
             in_order(s16[c]);
           }
         }
 #pragma GCC unroll 16
         for (int c = 0; c < N; ++c) {
-          const __m256i s32 = _mm256_madd_epi16(s16[c], ones);
+          const __m256i s32 = _mm256_madd_epi16(s16[c], C::kHalves ? wc.half[half] : ones);
           sum[c] = g0 == 0 ? s32 : _mm256_add_epi32(sum[c], s32);
           in_order(sum[c]);
         }
       }
 #pragma GCC unroll 16
       for (int c = 0; c < N; ++c) {
-        if (C::kZero)
+        if (C::kZero && !C::kHalves)
           sum[c] = _mm256_add_epi32(sum[c], _mm256_set1_epi32(cols.shift[c][at * kSubs + h]));
         const __m256 scale = _mm256_mul_ps(wc.scale[h], float1(x[c] + k + at * 4));
         acc[c] = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(sum[c]), acc[c]);
-        if (C::kMin)
-          acc[c] = _mm256_fmadd_ps(wc.min[h], float1(x[c] + sums + (at * kSubs + h) * 4), acc[c]);
+#pragma GCC unroll 2
+        for (int m = h * kMins; m < (h + 1) * kMins; ++m)
+          acc[c] = _mm256_fmadd_ps(wc.min[m], float1(x[c] + sums + (at * kMins * kSubs + m) * 4),
+                                   acc[c]);
       }
     }
     ++at;
@@ -118,8 +130,8 @@ template <class C>
 constexpr Micro kAvx2Micro{
     8,
     kAvx2Tile,
-    C::kSub,
-    C::kZero,
+    kDotShift<C>,
+    kStripShift<Vec256, C>,
     Strip<Vec256, C>::bytes,
     Strip<Vec256, C>::unpack,
     {kDot<C, 1>, kDot<C, 2>, kDot<C, 3>, kDot<C, 4>, kDot<C, 5>, kDot<C, 6>, kDot<C, 7>,
@@ -139,8 +151,8 @@ constexpr ColsFn kFloat = float_columns<Vec256, T, N>;
 template <class T>
 constexpr Micro kFloatMicro{8,
                             8,
-                            0,
-                            0,
+                            {},
+                            {},
                             nullptr,
                             nullptr,
                             {kFloat<T, 1>, kFloat<T, 2>, kFloat<T, 3>, kFloat<T, 4>, kFloat<T, 5>,

@@ -45,40 +45,64 @@ inline __m512 float1(const std::byte* p) {
   return _mm512_set1_ps(v);
 }
 
+// sum[c] = first + codes of the groups [g0, g1) times activations; first: the c-th shift, or 0.
+template <bool kShifted, int N>
+__attribute__((always_inline)) inline void dot_groups(const Chunk<Vec512>& wc, int g0, int g1,
+                                                      const std::byte* const* x, int64_t offset,
+                                                      const Cols& cols, int64_t shift,
+                                                      __m512i* sum) {
+#pragma GCC unroll 16
+  for (int c = 0; c < N; ++c)
+    sum[c] = kShifted ? _mm512_set1_epi32(cols.shift[c][shift]) : _mm512_setzero_si512();
+#pragma GCC unroll 8
+  for (int g = g0; g < g1; ++g)
+#pragma GCC unroll 16
+    for (int c = 0; c < N; ++c)
+      sum[c] = _mm512_dpbusd_epi32(sum[c], wc.w[g], bytes4(x[c] + offset + g * 4));
+}
+
 template <class C, class Source, int N>
 void columns(const std::byte* w, int64_t k, const Cols& cols, float* y) noexcept {
   constexpr int kSubs = 32 / C::kSub, kGroups = C::kSub / 4;
+  constexpr int kMins = C::kMinSub ? C::kSub / C::kMinSub : 0;  // of a float scale
+  constexpr bool kHalves = C::kHalves && Source::kPacked;
   __m512 acc[N];
   const std::byte* x[N];
 #pragma GCC unroll 16
   for (int c = 0; c < N; ++c) acc[c] = _mm512_setzero_ps(), x[c] = cols.x[c];
-  const int64_t sums = k + k / 32 * (C::kSub == 32 ? 4 : 8);  // of a column: dsum or dsum16
-  int64_t at = 0;                                             // k / 32
+  const int64_t sums = k + k / 32 * (C::kMinSub == 16 ? 8 : 4);  // of a column: dsum or dsum16
+  int64_t at = 0;                                                // k / 32
   Source source(w, k);
   const auto chunk = [&](const Chunk<Vec512>& wc, const std::byte* from)
       __attribute__((always_inline)) {
-    if (Source::kPacked && (N >= kAheadMinCols || C::kSub == 16))
+    if (Source::kPacked && (N >= kAheadMinCols || C::kSub == 16 || C::kHalves))
 #pragma GCC unroll 16
       for (int b = 0; b < kPanelBlock<Vec512, C> / kChunks<C>; b += 64)
         __builtin_prefetch(from + kAhead + b);
 #pragma GCC unroll 2
     for (int h = 0; h < kSubs; ++h) {
       __m512i sum[N];
-#pragma GCC unroll 16
-      for (int c = 0; c < N; ++c)
-        sum[c] =
-            C::kZero ? _mm512_set1_epi32(cols.shift[c][at * kSubs + h]) : _mm512_setzero_si512();
-#pragma GCC unroll 8
-      for (int g = h * kGroups; g < (h + 1) * kGroups; ++g)
+      if constexpr (kHalves) {
+        __m512i low[N], high[N];
+        dot_groups<C::kZero != 0, N>(wc, 0, 4, x, at * 32, cols, at * 2, low);
+        dot_groups<C::kZero != 0, N>(wc, 4, 8, x, at * 32, cols, at * 2 + 1, high);
+        const __m512i scales = _mm512_mask_blend_epi16(0xaaaaaaaau, wc.half[0], wc.half[1]);
 #pragma GCC unroll 16
         for (int c = 0; c < N; ++c)
-          sum[c] = _mm512_dpbusd_epi32(sum[c], wc.w[g], bytes4(x[c] + at * 32 + g * 4));
+          sum[c] = _mm512_madd_epi16(
+              _mm512_mask_blend_epi16(0xaaaaaaaau, low[c], _mm512_slli_epi32(high[c], 16)), scales);
+      } else {
+        dot_groups<kStripShift<Vec512, C>.zero != 0, N>(
+            wc, h * kGroups, (h + 1) * kGroups, x, at * 32, cols, at * kSubs + h, sum);
+      }
 #pragma GCC unroll 16
       for (int c = 0; c < N; ++c) {
         const __m512 scale = _mm512_mul_ps(wc.scale[h], float1(x[c] + k + at * 4));
         acc[c] = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(sum[c]), acc[c]);
-        if (C::kMin)
-          acc[c] = _mm512_fmadd_ps(wc.min[h], float1(x[c] + sums + (at * kSubs + h) * 4), acc[c]);
+#pragma GCC unroll 2
+        for (int m = h * kMins; m < (h + 1) * kMins; ++m)
+          acc[c] = _mm512_fmadd_ps(wc.min[m], float1(x[c] + sums + (at * kMins * kSubs + m) * 4),
+                                   acc[c]);
       }
     }
     ++at;
@@ -96,8 +120,8 @@ constexpr ColsFn kTile = columns<C, StripSource<Vec512, C>, N>;
 template <class C>
 constexpr Micro kVnniMicro{16,
                            kVnniTile,
-                           C::kSub,
-                           C::kZero,
+                           kDotShift<C>,
+                           kStripShift<Vec512, C>,
                            Strip<Vec512, C>::bytes,
                            Strip<Vec512, C>::unpack,
                            {kDot<C, 1>, kDot<C, 2>, kDot<C, 3>, kDot<C, 4>, kDot<C, 5>, kDot<C, 6>,
@@ -119,8 +143,8 @@ template <class T>
 constexpr Micro kFloatMicro{
     16,
     kVnniTile,
-    0,
-    0,
+    {},
+    {},
     nullptr,
     nullptr,
     {kFloat<T, 1>, kFloat<T, 2>, kFloat<T, 3>, kFloat<T, 4>, kFloat<T, 5>, kFloat<T, 6>,

@@ -23,6 +23,7 @@ struct Vec512 {
   }
   static I set8(int v) { return _mm512_set1_epi8(static_cast<char>(v)); }
   static I set32(int v) { return _mm512_set1_epi32(v); }
+  static I set16(int v) { return _mm512_set1_epi16(static_cast<short>(v)); }
   static I table(const int8_t* t16) {
     return _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(t16)));
   }
@@ -31,6 +32,16 @@ struct Vec512 {
   static I or_(I a, I b) { return _mm512_or_si512(a, b); }
   static I xor_(I a, I b) { return _mm512_xor_si512(a, b); }
   static I sub32(I a, I b) { return _mm512_sub_epi32(a, b); }
+  static I sub16(I a, I b) { return _mm512_sub_epi16(a, b); }
+  // Each byte b of a becomes half * (b - zero) + strip_zero, which fits into a byte without sign.
+  static I scale_codes(I a, I half, int zero, int strip_zero) {
+    const I from = set16(zero), to = set16(strip_zero);
+    const auto one = [&](I codes) {
+      return _mm512_add_epi16(_mm512_mullo_epi16(_mm512_sub_epi16(codes, from), half), to);
+    };
+    return _mm512_or_si512(one(_mm512_and_si512(a, set16(255))),
+                           _mm512_slli_epi16(one(_mm512_srli_epi16(a, 8)), 8));
+  }
   static I sll(I a, int n) { return _mm512_sll_epi32(a, _mm_cvtsi32_si128(n)); }
   static I srl(I a, int n) { return _mm512_srl_epi32(a, _mm_cvtsi32_si128(n)); }
   static I sra24(I a) { return _mm512_srai_epi32(a, 24); }
