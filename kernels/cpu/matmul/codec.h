@@ -4,15 +4,14 @@
 //
 //   template <class V> struct Q4_K {
 //     static constexpr DType kType;
-//     static constexpr int kSub;      // elements that share a float scale: 32 or 16
-//     static constexpr int kMinSub;   // elements that share a minimum: 32 or 16; 0: no minimum
-//     static constexpr int kZero;     // value = scale * (code - kZero), or scale * code + min
-//     static constexpr int kDepth;    // how many sums of two products code * q fit into 16 bits
-//                                     // (8, 4, 2); 1: codes are signed on AVX2
-//     static constexpr bool kHalves;  // each 16 has an integer scale too: value = scale * half *
-//                                     // (code - kZero); |16 products of code - kZero| < 2^15
-//     static constexpr int kStripZero;  // kHalves only: half * (code - kZero) + kStripZero is a
-//                                       // byte without sign
+//     static constexpr int kSub;       // elements that share a scale: 32 or 16
+//     static constexpr int kMinSub;    // elements that share a minimum: 32 or 16; 0: no minimum
+//     static constexpr int kZero;      // value = scale * (code - kZero), or scale * code + min
+//     static constexpr int kDepth;     // how many sums of two products code * q fit into 16 bits
+//                                      // (8, 4, 2); 1: codes are signed on AVX2
+//     static constexpr bool kInts;     // scales are integers times one float of the block
+//     static constexpr bool kNarrow;   // kInts: 16 products of code - kZero fit into 16 bits, and
+//                                      // scale * (code - kZero) + kStripZero is an unsigned byte
 //     struct Block {                  // one block of a panel
 //       explicit Block(const std::byte* p);
 //       void chunk(int s, Chunk<V>& out) const;   // the s-th 32 elements
@@ -27,12 +26,26 @@ namespace engine::cpu {
 namespace {
 
 // 32 consecutive k of the rows of a panel. w[g]: lane r = codes 4 g .. 4 g + 3 of row r, a byte
-// each. scale and min: lane r = row r. half: lane r = the integer scale of row r in 16 bits, twice.
+// each. The others: lane r = row r; [h] of each kSub or kMinSub. Without kInts scale[h], with it
+// scale[0] * ints[h].
 template <class V>
 struct Chunk {
-  typename V::I w[8], half[2];
-  typename V::F scale[2], min[2];  // of each 16; [0] only if one covers 32
+  typename V::I w[8], ints[2];
+  typename V::F scale[2], min[2];
 };
+
+// How integer scales are applied. kMultiplied: a strip holds scale * code, where products are
+// summed in 32 bits. kTwice: a scale lies in both 16-bit halves of its lane, to multiply 16-bit
+// sums; else it multiplies sums of 32 bits.
+template <class V, class C>
+constexpr bool kMultiplied = C::kNarrow && !V::kSigned;
+template <class V, class C>
+constexpr bool kTwice = C::kInts && (C::kNarrow || (V::kSigned && C::kZero == 0));
+
+template <class C, class V>
+inline void set_int(Chunk<V>& c, int h, typename V::I v) {
+  c.ints[h] = kTwice<V, C> ? V::or_(V::and_(v, V::set32(0xffff)), V::sll(v, 16)) : v;
+}
 
 template <class C>
 constexpr int kChunks = traits(C::kType).block_elems / 32;
@@ -41,29 +54,26 @@ constexpr int kChunks = traits(C::kType).block_elems / 32;
 template <class V, class C>
 constexpr int kPanelBlock = traits(C::kType).block_bytes* V::kRows;
 
-// Integer scales are multiplied into the codes of a strip where a product of a byte without sign can
-// be summed in 32 bits.
-template <class V, class C>
-constexpr bool kMultiplied = C::kHalves && !V::kSigned;
-
-// A panel in the order a tile wants: codes [k/32][8][rows][4], scales float [k/kSub][rows], integer
-// scales [k/16][rows] if not multiplied, minima float [k/kMinSub][rows].
+// A panel in the order a tile wants: codes [k/32][8][rows][4], then by kSub float or (not
+// multiplied) integer scales [rows], with kInts the floats of the blocks [rows], minima float
+// [k/kMinSub][rows].
 template <class V, class C>
 struct Strip {
-  static constexpr int kRows = V::kRows, kSubs = 32 / C::kSub;
+  static constexpr int kRows = V::kRows;
+  static constexpr int kLine = 4 * kRows;                      // bytes of a number per row
+  static constexpr int kCodes = 32 * kRows;                    // bytes of a chunk
+  static constexpr int kFloats = C::kInts ? 0 : 32 / C::kSub;  // lines of a chunk
+  static constexpr int kInts = C::kInts && !kMultiplied<V, C> ? 32 / C::kSub : 0;
   static constexpr int kMins = C::kMinSub ? 32 / C::kMinSub : 0;
-  static constexpr int kInts = C::kHalves && !kMultiplied<V, C> ? 2 : 0;
-  static constexpr int kCodes = 32 * kRows,
-                       kScales = 4 * kRows;  // bytes of a chunk; of the scales of a sub-block
+  static constexpr int kLines = kFloats + kInts + kMins;
+  static constexpr int kBlockLines = kLines * kChunks<C> + (C::kInts ? 1 : 0);
 
   static size_t bytes(int64_t k) noexcept {
-    return static_cast<size_t>(k * kRows + k / 32 * kScales * (kSubs + kInts + kMins));
+    return static_cast<size_t>(k * kRows + k / (32 * kChunks<C>)*kBlockLines * kLine);
   }
 
   static void unpack(const std::byte* panel, int64_t k, std::byte* strip) noexcept {
-    std::byte* scales = strip + k * kRows;
-    std::byte* ints = scales + k / 32 * kScales * kSubs;
-    std::byte* minima = ints + k / 32 * kScales * kInts;
+    std::byte* line = strip + k * kRows;
     for (int64_t at = 0; at < k; at += 32 * kChunks<C>, panel += kPanelBlock<V, C>) {
       const typename C::Block block(panel);
       for (int s = 0; s < kChunks<C>; ++s) {
@@ -71,11 +81,12 @@ struct Strip {
         block.chunk(s, c);
         if constexpr (kMultiplied<V, C>)
           for (int g = 0; g < 8; ++g)
-            c.w[g] = V::scale_codes(c.w[g], c.half[g / 4], C::kZero, C::kStripZero);
-        for (int g = 0; g < 8; ++g, strip += 4 * kRows) V::store(strip, c.w[g]);
-        for (int h = 0; h < kSubs; ++h, scales += kScales) V::storef(scales, c.scale[h]);
-        for (int h = 0; h < kInts; ++h, ints += kScales) V::store(ints, c.half[h]);
-        for (int h = 0; h < kMins; ++h, minima += kScales) V::storef(minima, c.min[h]);
+            c.w[g] = V::scale_codes(c.w[g], c.ints[g / 4], C::kZero, C::kStripZero);
+        for (int g = 0; g < 8; ++g, strip += kLine) V::store(strip, c.w[g]);
+        if (C::kInts && s == 0) V::storef(line, c.scale[0]), line += kLine;
+        for (int h = 0; h < kFloats; ++h, line += kLine) V::storef(line, c.scale[h]);
+        for (int h = 0; h < kInts; ++h, line += kLine) V::store(line, c.ints[h]);
+        for (int h = 0; h < kMins; ++h, line += kLine) V::storef(line, c.min[h]);
       }
     }
   }
@@ -83,11 +94,11 @@ struct Strip {
 
 // What the sums of codes start from: -zero times the sum of the activations.
 template <class C>
-constexpr Shift kDotShift = {C::kHalves ? 16 : C::kSub, C::kZero};
+constexpr Shift kDotShift = {C::kSub, C::kZero};
 template <class V, class C>
 constexpr Shift kStripShift = [] {
   if constexpr (kMultiplied<V, C>)
-    return Shift{C::kSub, C::kStripZero};
+    return Shift{32, C::kStripZero};
   else
     return kDotShift<C>;
 }();
@@ -117,27 +128,24 @@ template <class V, class C>
 struct StripSource {
   using S = Strip<V, C>;
   static constexpr bool kPacked = false;
-  StripSource(const std::byte* strip, int64_t k)
-      : codes_(strip),
-        scales_(strip + k * V::kRows),
-        ints_(scales_ + k / 32 * S::kScales * S::kSubs),
-        minima_(ints_ + k / 32 * S::kScales * S::kInts) {}
+  StripSource(const std::byte* strip, int64_t k) : codes_(strip), line_(strip + k * V::kRows) {}
   template <class Body>
   __attribute__((always_inline)) void block(Body&& body) {
+    Chunk<V> c;
+    if (C::kInts) c.scale[0] = V::loadf(line_), line_ += S::kLine;
     for (int s = 0; s < kChunks<C>; ++s) {
-      Chunk<V> c;
-      for (int g = 0; g < 8; ++g) c.w[g] = V::load(codes_ + 4 * V::kRows * g);
-      for (int h = 0; h < S::kSubs; ++h) c.scale[h] = V::loadf(scales_ + S::kScales * h);
-      for (int h = 0; h < S::kInts; ++h) c.half[h] = V::load(ints_ + S::kScales * h);
-      for (int h = 0; h < S::kMins; ++h) c.min[h] = V::loadf(minima_ + S::kScales * h);
+      for (int g = 0; g < 8; ++g) c.w[g] = V::load(codes_ + S::kLine * g);
+      for (int h = 0; h < S::kFloats; ++h) c.scale[h] = V::loadf(line_ + S::kLine * h);
+      for (int h = 0; h < S::kInts; ++h) c.ints[h] = V::load(line_ + S::kLine * (S::kFloats + h));
+      for (int h = 0; h < S::kMins; ++h)
+        c.min[h] = V::loadf(line_ + S::kLine * (S::kFloats + S::kInts + h));
       body(c, codes_);
-      codes_ += S::kCodes, scales_ += S::kScales * S::kSubs;
-      ints_ += S::kScales * S::kInts, minima_ += S::kScales * S::kMins;
+      codes_ += S::kCodes, line_ += S::kLine * S::kLines;
     }
   }
 
  private:
-  const std::byte *codes_, *scales_, *ints_, *minima_;
+  const std::byte *codes_, *line_;
 };
 
 // ---- pieces that types share ----
@@ -182,16 +190,11 @@ inline void or_field(const std::byte* words, int shift, int mask, int up, typena
     w[j] = V::or_(w[j], V::sll(V::and_(V::srl(word<V>(words, j), shift), m), up));
 }
 
-// Byte b of every lane as a float, unsigned or signed.
+// Byte b of every lane as a float, unsigned.
 template <class V>
 inline typename V::F byte_float(typename V::I words, int b) {
   return V::to_float(V::and_(V::srl(words, 8 * b), V::set32(255)));
 }
-template <class V>
-inline typename V::F signed_byte_float(typename V::I words, int b) {
-  return V::to_float(V::sra24(V::sll(words, 24 - 8 * b)));
-}
-
 // The values of 4-bit codes of iq4_nl and iq4_xs.
 constexpr int8_t kIq4Values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
                                    1,    13,   25,  38,  53,  69,  89,  113};

@@ -11,7 +11,7 @@ struct Q4_0 {
   static constexpr DType kType = DType::q4_0;
   static constexpr int kSub = 32, kZero = 8, kDepth = 8;
   static constexpr int kMinSub = 0;
-  static constexpr bool kHalves = false;
+  static constexpr bool kInts = false, kNarrow = false;
   struct Block {
     const std::byte* p;
     explicit Block(const std::byte* block) : p(block) {}
@@ -27,7 +27,7 @@ struct Q4_1 {
   static constexpr DType kType = DType::q4_1;
   static constexpr int kSub = 32, kZero = 0, kDepth = 8;
   static constexpr int kMinSub = kSub;
-  static constexpr bool kHalves = false;
+  static constexpr bool kInts = false, kNarrow = false;
   struct Block {
     const std::byte* p;
     explicit Block(const std::byte* block) : p(block) {}
@@ -53,7 +53,7 @@ struct Q5_0 {
   static constexpr DType kType = DType::q5_0;
   static constexpr int kSub = 32, kZero = 16, kDepth = 4;
   static constexpr int kMinSub = 0;
-  static constexpr bool kHalves = false;
+  static constexpr bool kInts = false, kNarrow = false;
   struct Block {
     const std::byte* p;
     explicit Block(const std::byte* block) : p(block) {}
@@ -69,7 +69,7 @@ struct Q5_1 {
   static constexpr DType kType = DType::q5_1;
   static constexpr int kSub = 32, kZero = 0, kDepth = 4;
   static constexpr int kMinSub = kSub;
-  static constexpr bool kHalves = false;
+  static constexpr bool kInts = false, kNarrow = false;
   struct Block {
     const std::byte* p;
     explicit Block(const std::byte* block) : p(block) {}
@@ -86,7 +86,7 @@ struct Q8_0 {
   static constexpr DType kType = DType::q8_0;
   static constexpr int kSub = 32, kZero = V::kSigned ? 0 : 128, kDepth = 1;
   static constexpr int kMinSub = 0;
-  static constexpr bool kHalves = false;
+  static constexpr bool kInts = false, kNarrow = false;
   struct Block {
     const std::byte* p;
     explicit Block(const std::byte* block) : p(block) {}
@@ -103,7 +103,7 @@ struct Iq4Nl {
   static constexpr DType kType = DType::iq4_nl;
   static constexpr int kSub = 32, kZero = V::kSigned ? 0 : 128, kDepth = 1;
   static constexpr int kMinSub = 0;
-  static constexpr bool kHalves = false;
+  static constexpr bool kInts = false, kNarrow = false;
   struct Block {
     const std::byte* p;
     explicit Block(const std::byte* block) : p(block) {}

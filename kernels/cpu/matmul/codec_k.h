@@ -24,8 +24,10 @@ struct ScaleMin6 {
     scale[1] = V::or_(V::and_(s2, four), V::and_(V::srl(s0, 2), top));
     min[1] = V::or_(V::and_(V::srl(s2, 4), four), V::and_(V::srl(s1, 2), top));
   }
+  template <class C>
   void chunk(int s, Chunk<V>& c) const {
-    c.scale[0] = V::mul(d, byte_float<V>(scale[s / 4], s % 4));
+    c.scale[0] = d;
+    set_int<C>(c, 0, V::and_(V::srl(scale[s / 4], 8 * (s % 4)), V::set32(255)));
     c.min[0] = V::mul(dmin, byte_float<V>(min[s / 4], s % 4));
   }
 };
@@ -35,14 +37,14 @@ struct Q4_K {
   static constexpr DType kType = DType::q4_k;
   static constexpr int kSub = 32, kZero = 0, kDepth = 8;
   static constexpr int kMinSub = kSub;
-  static constexpr bool kHalves = false;
+  static constexpr bool kInts = true, kNarrow = false;
   struct Block {
     const std::byte* words;
     ScaleMin6<V> scales;
     explicit Block(const std::byte* p) : words(word_fields<V, kType>(p)), scales(p, words) {}
     void chunk(int s, Chunk<V>& c) const {
       take_field<V>(words + 4 * V::kRows * (3 + s / 2 * 8), s % 2 * 4, 15, c.w);
-      scales.chunk(s, c);
+      scales.template chunk<Q4_K>(s, c);
     }
   };
 };
@@ -52,7 +54,7 @@ struct Q5_K {
   static constexpr DType kType = DType::q5_k;
   static constexpr int kSub = 32, kZero = 0, kDepth = 4;
   static constexpr int kMinSub = kSub;
-  static constexpr bool kHalves = false;
+  static constexpr bool kInts = true, kNarrow = false;
   struct Block {
     const std::byte* words;
     ScaleMin6<V> scales;
@@ -60,7 +62,7 @@ struct Q5_K {
     void chunk(int s, Chunk<V>& c) const {
       take_field<V>(words + 4 * V::kRows * (11 + s / 2 * 8), s % 2 * 4, 15, c.w);
       or_field<V>(words + 4 * V::kRows * 3, s, 1, 4, c.w);
-      scales.chunk(s, c);
+      scales.template chunk<Q5_K>(s, c);
     }
   };
 };
@@ -70,7 +72,7 @@ struct Q6_K {
   static constexpr DType kType = DType::q6_k;
   static constexpr int kSub = 16, kZero = 32, kDepth = 2;
   static constexpr int kMinSub = 0;
-  static constexpr bool kHalves = false;
+  static constexpr bool kInts = true, kNarrow = false;
   struct Block {
     const std::byte* words;  // low 4 bits: 32 words, high 2 bits: 16, scales: 4
     typename V::F d;
@@ -80,23 +82,18 @@ struct Q6_K {
       take_field<V>(words + 4 * V::kRows * (n * 16 + t % 2 * 8), t / 2 * 4, 15, c.w);
       or_field<V>(words + 4 * V::kRows * (32 + n * 8), t * 2, 3, 4, c.w);
       const typename V::I scales = word<V>(words, 48 + s / 2);
+      c.scale[0] = d;
       for (int h = 0; h < 2; ++h)
-        c.scale[h] = V::mul(d, signed_byte_float<V>(scales, s % 2 * 2 + h));
+        set_int<Q6_K>(c, h, V::sra24(V::sll(scales, 24 - 8 * (s % 2 * 2 + h))));
     }
   };
 };
 
-// The low 16 bits of every lane in both of its halves.
-template <class V>
-inline typename V::I twice16(typename V::I v) {
-  return V::or_(v, V::sll(v, 16));
-}
-
 template <class V>
 struct Q2_K {
   static constexpr DType kType = DType::q2_k;
-  static constexpr int kSub = 32, kMinSub = 16, kZero = 0, kDepth = 4;
-  static constexpr bool kHalves = true;
+  static constexpr int kSub = 16, kMinSub = 16, kZero = 0, kDepth = 4;
+  static constexpr bool kInts = true, kNarrow = true;
   static constexpr int kStripZero = 0;  // 15 * 3 at most
   struct Block {
     const std::byte* words;  // scale and minimum nibbles: 4 words, codes: 16
@@ -110,7 +107,7 @@ struct Q2_K {
       const typename V::I pair = V::srl(word<V>(words, s / 2), s % 2 * 16), low = V::set32(15);
       c.scale[0] = d;
       for (int h = 0; h < 2; ++h) {
-        c.half[h] = twice16<V>(V::and_(V::srl(pair, 8 * h), low));
+        set_int<Q2_K>(c, h, V::and_(V::srl(pair, 8 * h), low));
         c.min[h] = V::mul(dmin, V::to_float(V::and_(V::srl(pair, 8 * h + 4), low)));
       }
     }
@@ -120,8 +117,8 @@ struct Q2_K {
 template <class V>
 struct Q3_K {
   static constexpr DType kType = DType::q3_k;
-  static constexpr int kSub = 32, kMinSub = 0, kZero = 4, kDepth = 4;
-  static constexpr bool kHalves = true;
+  static constexpr int kSub = 16, kMinSub = 0, kZero = 4, kDepth = 4;
+  static constexpr bool kInts = true, kNarrow = true;
   static constexpr int kStripZero = 127;  // -32..31 times -4..3 is -124..128
   struct Block {
     const std::byte* words;  // bit 2: 8 words, low 2 bits: 16, scales: 3
@@ -141,7 +138,7 @@ struct Q3_K {
       c.scale[0] = d;
       for (int h = 0; h < 2; ++h) {
         const typename V::I sc = V::and_(V::srl(scale[s / 2], s % 2 * 16 + 8 * h), V::set32(255));
-        c.half[h] = V::sub16(twice16<V>(sc), V::set16(32));
+        set_int<Q3_K>(c, h, V::sub32(sc, V::set32(32)));
       }
     }
   };
@@ -152,7 +149,7 @@ struct Iq4Xs {
   static constexpr DType kType = DType::iq4_xs;
   static constexpr int kSub = 32, kZero = V::kSigned ? 0 : 128, kDepth = 1;
   static constexpr int kMinSub = 0;
-  static constexpr bool kHalves = false;
+  static constexpr bool kInts = true, kNarrow = false;
   struct Block {
     const std::byte* words;  // low 4 bits of eight scales: 1 word, codes: 32
     typename V::F d;
@@ -165,7 +162,8 @@ struct Iq4Xs {
       iq4_codes<V>(words + 4 * V::kRows * (1 + s * 4), c.w);
       const typename V::I low = V::and_(V::srl(word<V>(words, 0), 4 * s), V::set32(15));
       const typename V::I top = V::sll(V::and_(V::srl(high, 2 * s), V::set32(3)), 4);
-      c.scale[0] = V::mul(d, V::to_float(V::sub32(V::or_(low, top), V::set32(32))));
+      c.scale[0] = d;
+      set_int<Iq4Xs>(c, 0, V::sub32(V::or_(low, top), V::set32(32)));
     }
   };
 };

@@ -5,9 +5,9 @@
 // same four activations in every
 //          lane and adds pairs into 16 bits; kDepth such sums are added before vpmaddwd widens them
 //          to the integer sum of a row: no shuffles
-// Formula  per output and sub-block, ascending: acc = fma(scale * d, float(shift + sum code * q),
-// acc), shift = -zero * sum q;
-//          types with a minimum: acc = fma(min, d * sum q, acc)
+// Formula  as tile_avx512vnni.h. Integer scales are applied by vpmaddwd instead of ones where there
+// is
+//          no shift, or where the sums of 16 bits can start from it (kNarrow)
 // Range    |sum of two products| <= 2 * code * 127: 16 bits hold 8 of them for 4-bit codes, 4 for 5
 // bits, 2 for 6 bits. Signed 8-bit
 //          codes (kDepth 1) go in as |w| and sign(q, w): 2 * 128 * 127 still fits, and q is never
@@ -51,21 +51,21 @@ inline void in_order(__m256i& v) {
 
 template <class C, class Source, int N>
 void columns(const std::byte* w, int64_t k, const Cols& cols, float* y) noexcept {
-  constexpr int kSubs = 32 / C::kSub;                           // float scales of a chunk
-  constexpr int kMins = C::kMinSub ? C::kSub / C::kMinSub : 0;  // minima of a float scale
-  constexpr int kInts = C::kHalves ? 2 : 1;                     // integer sums of a float scale
-  constexpr int kGroups = C::kSub / 4 / kInts;
+  constexpr bool kScaled = kTwice<Vec256, C>;     // vpmaddwd applies the scale while it widens
+  constexpr bool kPairs = kScaled && C::kNarrow;  // and sums of 16 bits start from the shifts
+  constexpr int kSub = kPairs ? 32 : C::kSub, kSubs = 32 / kSub;
+  constexpr int kMins = C::kMinSub ? kSub / C::kMinSub : 0;  // of a sub-block
   const __m256i ones = _mm256_set1_epi16(1);
-  __m256 acc[N];
+  __m256 acc[N], inner[N];  // inner: of a block, not yet times its float
   const std::byte* x[N];
 #pragma GCC unroll 16
-  for (int c = 0; c < N; ++c) acc[c] = _mm256_setzero_ps(), x[c] = cols.x[c];
+  for (int c = 0; c < N; ++c) acc[c] = inner[c] = _mm256_setzero_ps(), x[c] = cols.x[c];
   const int64_t sums = k + k / 32 * (C::kMinSub == 16 ? 8 : 4);  // of a column: dsum or dsum16
   int64_t at = 0;                                                // k / 32
   Source source(w, k);
   const auto chunk = [&](const Chunk<Vec256>& wc, const std::byte* from)
       __attribute__((always_inline)) {
-    if (Source::kPacked && (N >= 5 || C::kSub == 16 || C::kHalves))
+    if (Source::kPacked && (N >= 5 || C::kSub == 16))
 #pragma GCC unroll 16
       for (int b = 0; b < kPanelBlock<Vec256, C> / kChunks<C>; b += 64)
         __builtin_prefetch(from + kAhead + b);
@@ -73,41 +73,43 @@ void columns(const std::byte* w, int64_t k, const Cols& cols, float* y) noexcept
     for (int h = 0; h < kSubs; ++h) {
       __m256i sum[N];
 #pragma GCC unroll 8
-      for (int g0 = 0; g0 < kGroups * kInts; g0 += C::kDepth) {
+      for (int g0 = h * kSub / 4; g0 < (h + 1) * kSub / 4; g0 += C::kDepth) {
         __m256i s16[N];
-        const int half = g0 / kGroups;
-        const bool shifted = C::kHalves && C::kZero != 0 && g0 % kGroups == 0;
+        const int sub = g0 * 4 / C::kSub;
+        const bool shifted = kPairs && C::kZero != 0 && g0 * 4 % C::kSub == 0;
         if (shifted)
 #pragma GCC unroll 16
-          for (int c = 0; c < N; ++c)  // into the first of the two 16-bit sums of a lane
-            s16[c] = _mm256_set1_epi32(cols.shift[c][at * 2 + half] & 0xffff);
+          for (int c = 0; c < N; ++c)
+            s16[c] = _mm256_set1_epi32(cols.shift[c][at * 2 + sub] & 0xffff);
 #pragma GCC unroll 8
-        for (int i = 0; i < C::kDepth; ++i) {
-          const int g = h * kGroups * kInts + g0 + i;
-          const __m256i wg = wc.w[g];
-          const __m256i magnitude = C::kDepth == 1 ? _mm256_abs_epi8(wg) : wg;
+        for (int g = g0; g < g0 + C::kDepth; ++g) {
+          const __m256i magnitude = C::kDepth == 1 ? _mm256_abs_epi8(wc.w[g]) : wc.w[g];
 #pragma GCC unroll 16
           for (int c = 0; c < N; ++c) {
             __m256i q = bytes4(x[c] + at * 32 + g * 4);
-            if (C::kDepth == 1) q = _mm256_sign_epi8(q, wg);
+            if (C::kDepth == 1) q = _mm256_sign_epi8(q, wc.w[g]);
             const __m256i product = _mm256_maddubs_epi16(magnitude, q);
-            s16[c] = i == 0 && !shifted ? product : _mm256_add_epi16(s16[c], product);
+            s16[c] = g == g0 && !shifted ? product : _mm256_add_epi16(s16[c], product);
             in_order(s16[c]);
           }
         }
 #pragma GCC unroll 16
         for (int c = 0; c < N; ++c) {
-          const __m256i s32 = _mm256_madd_epi16(s16[c], C::kHalves ? wc.half[half] : ones);
-          sum[c] = g0 == 0 ? s32 : _mm256_add_epi32(sum[c], s32);
+          const __m256i s32 = _mm256_madd_epi16(s16[c], kScaled ? wc.ints[sub] : ones);
+          sum[c] = g0 * 4 % kSub == 0 ? s32 : _mm256_add_epi32(sum[c], s32);
           in_order(sum[c]);
         }
       }
 #pragma GCC unroll 16
       for (int c = 0; c < N; ++c) {
-        if (C::kZero && !C::kHalves)
+        if (C::kZero && !kPairs)
           sum[c] = _mm256_add_epi32(sum[c], _mm256_set1_epi32(cols.shift[c][at * kSubs + h]));
-        const __m256 scale = _mm256_mul_ps(wc.scale[h], float1(x[c] + k + at * 4));
-        acc[c] = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(sum[c]), acc[c]);
+        if (C::kInts && !kScaled) sum[c] = _mm256_mullo_epi32(sum[c], wc.ints[h]);
+        const __m256 d = float1(x[c] + k + at * 4), v = _mm256_cvtepi32_ps(sum[c]);
+        if (C::kInts)
+          inner[c] = _mm256_fmadd_ps(d, v, inner[c]);
+        else
+          acc[c] = _mm256_fmadd_ps(_mm256_mul_ps(wc.scale[h], d), v, acc[c]);
 #pragma GCC unroll 2
         for (int m = h * kMins; m < (h + 1) * kMins; ++m)
           acc[c] = _mm256_fmadd_ps(wc.min[m], float1(x[c] + sums + (at * kMins * kSubs + m) * 4),
@@ -115,6 +117,10 @@ void columns(const std::byte* w, int64_t k, const Cols& cols, float* y) noexcept
       }
     }
     ++at;
+    if (C::kInts && at % kChunks<C> == 0)
+#pragma GCC unroll 16
+      for (int c = 0; c < N; ++c)
+        acc[c] = _mm256_fmadd_ps(wc.scale[0], inner[c], acc[c]), inner[c] = _mm256_setzero_ps();
   };
   while (at * 32 < k) source.block(chunk);
 #pragma GCC unroll 16

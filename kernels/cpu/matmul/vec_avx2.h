@@ -25,7 +25,6 @@ struct Vec256 {
   }
   static I set8(int v) { return _mm256_set1_epi8(static_cast<char>(v)); }
   static I set32(int v) { return _mm256_set1_epi32(v); }
-  static I set16(int v) { return _mm256_set1_epi16(static_cast<short>(v)); }
   static I table(const int8_t* t16) {
     return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(t16)));
   }
@@ -34,7 +33,6 @@ struct Vec256 {
   static I or_(I a, I b) { return _mm256_or_si256(a, b); }
   static I xor_(I a, I b) { return _mm256_xor_si256(a, b); }
   static I sub32(I a, I b) { return _mm256_sub_epi32(a, b); }
-  static I sub16(I a, I b) { return _mm256_sub_epi16(a, b); }
   static I sll(I a, int n) { return _mm256_sll_epi32(a, _mm_cvtsi32_si128(n)); }
   static I srl(I a, int n) { return _mm256_srl_epi32(a, _mm_cvtsi32_si128(n)); }
   static I sra24(I a) { return _mm256_srai_epi32(a, 24); }

@@ -32,12 +32,11 @@ struct Vec512 {
   static I or_(I a, I b) { return _mm512_or_si512(a, b); }
   static I xor_(I a, I b) { return _mm512_xor_si512(a, b); }
   static I sub32(I a, I b) { return _mm512_sub_epi32(a, b); }
-  static I sub16(I a, I b) { return _mm512_sub_epi16(a, b); }
-  // Each byte b of a becomes half * (b - zero) + strip_zero, which fits into a byte without sign.
-  static I scale_codes(I a, I half, int zero, int strip_zero) {
+  // Each byte b of a becomes scale * (b - zero) + strip_zero, which fits into a byte without sign.
+  static I scale_codes(I a, I scale, int zero, int strip_zero) {
     const I from = set16(zero), to = set16(strip_zero);
     const auto one = [&](I codes) {
-      return _mm512_add_epi16(_mm512_mullo_epi16(_mm512_sub_epi16(codes, from), half), to);
+      return _mm512_add_epi16(_mm512_mullo_epi16(_mm512_sub_epi16(codes, from), scale), to);
     };
     return _mm512_or_si512(one(_mm512_and_si512(a, set16(255))),
                            _mm512_slli_epi16(one(_mm512_srli_epi16(a, 8)), 8));
