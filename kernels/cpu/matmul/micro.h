@@ -33,9 +33,9 @@ struct Shift {
 };
 
 struct Micro {
-  int rows;                     // of a panel
-  int tile_cols;                // most columns of a tile
-  Shift dot_shift, tile_shift;  // of the codes that dot and tile read
+  int rows;                                   // of a panel
+  int tile_cols;                              // most columns of a tile
+  Shift dot_shift, tile_shift;                // of the codes that dot and tile read
   size_t (*strip_bytes)(int64_t k) noexcept;  // nullptr: no strip, `dot` has tile_cols columns
   void (*unpack)(const std::byte* panel, int64_t k, std::byte* strip) noexcept;
   cpu::ColsFn dot[cpu::kTileCols];  // [i]: i + 1 columns
