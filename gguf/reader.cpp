@@ -51,12 +51,12 @@ struct File::Impl {
     return shards[tensors[index].shard].tensor_name(tensors[index].i);
   }
 
-  Status add(const std::string& path) {
-    ENGINE_TRY(map, MappedFile::open(path));
-    Result<Shard> shard = parse_shard(map.bytes());
+  Status add(const std::string& path, bool map = true) {
+    ENGINE_TRY(mapped, MappedFile::open(path, map));
+    Result<Shard> shard = parse_shard(mapped.bytes());
     if (!shard) return in_file(path, std::move(shard.error()));
     paths.push_back(path);
-    maps.push_back(std::move(map));
+    maps.push_back(std::move(mapped));
     shards.push_back(std::move(*shard));
     return ok;
   }
@@ -78,9 +78,9 @@ File::File(File&&) noexcept = default;
 File& File::operator=(File&&) noexcept = default;
 File::~File() = default;
 
-Result<File> File::open(const std::string& path) {
+Result<File> File::open(const std::string& path, bool map) {
   auto impl = std::make_unique<Impl>();
-  ENGINE_TRY_STATUS(impl->add(path));
+  ENGINE_TRY_STATUS(impl->add(path, map));
   Result<uint64_t> count = Impl::split_count(impl->shards[0]);
   if (!count) return in_file(path, std::move(count.error()));
   if (*count > 1) {
@@ -99,7 +99,7 @@ Result<File> File::open(const std::string& path) {
     if (prefix.empty() || prefix.back() == '/' || !path.ends_with(suffix))
       return Error{Errc::corrupt, fmt::format("invalid split file name: {}", path)};
     for (size_t i = 1; i < *count; ++i)
-      ENGINE_TRY_STATUS(impl->add(prefix + shard_suffix(i, *count)));
+      ENGINE_TRY_STATUS(impl->add(prefix + shard_suffix(i, *count), map));
   }
   return merge(std::move(impl));
 }
@@ -255,6 +255,15 @@ void File::drop(const TensorInfo& t) const {
   impl_->copies.erase(t.index);
   if (!impl_->maps.empty())
     impl_->maps[t.shard].drop(impl_->shards[t.shard].data_start + t.offset, t.bytes);
+}
+
+void File::drop(std::span<const std::byte> bytes) const {
+  for (const MappedFile& map : impl_->maps) {
+    const std::byte* begin = map.bytes().data();
+    if (!std::less<>()(bytes.data(), begin) &&
+        !std::less<>()(begin + map.bytes().size(), bytes.data() + bytes.size()))
+      map.drop(static_cast<size_t>(bytes.data() - begin), bytes.size());
+  }
 }
 
 uint32_t File::version() const {

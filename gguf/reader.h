@@ -81,7 +81,8 @@ class File {
   // Maps and checks the file. Of a split file the name must be that of the first shard
   // (PREFIX-00001-of-NNNNN.gguf); the others are found beside it. Errc: not_found, io; corrupt (any
   // broken promise of the format); unsupported (a version, type or byte order).
-  static Result<File> open(const std::string& path);
+  // map: false reads the file instead (MappedFile).
+  static Result<File> open(const std::string& path, bool map = true);
   // The same, with the shards named one by one in their order (blobs named by content).
   static Result<File> open(std::span<const std::string> paths);
   // A file in memory; `bytes` outlives the File. Shards are not followed. `name` is for messages.
@@ -175,6 +176,8 @@ class File {
   // The pages of the tensor may leave memory, and a copy made by view() is freed: after its content
   // was repacked. Requires: no Tensor of it is in use any more.
   void drop(const TensorInfo& tensor) const;
+  // The same for part of what view() gave. Thread-safe; nothing for bytes that are not of the file.
+  void drop(std::span<const std::byte> bytes) const;
 
   // Of the first shard.
   uint32_t version() const;

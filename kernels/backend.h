@@ -2,6 +2,7 @@
 // called; a GPU launches in submit().
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -68,6 +69,14 @@ struct WeightSource {
   bool matmul = false, embed = false;
 };
 
+struct WeightOptions {
+  bool reference = false;  // all as f32
+  bool repack = true;      // false: matrices stay where they lie and are packed while they are read
+  // Called from the threads that pack, at the same time: these bytes of a source were read and are
+  // not needed again.
+  std::function<void(std::span<const std::byte>)> packed;
+};
+
 struct CompileOptions {
   int max_rows = 512;
   int max_outputs = 64;  // rows of one step that may want an output
@@ -82,9 +91,9 @@ class Backend {
   virtual const DeviceInfo& info() const = 0;
   virtual Status can_run(const Graph&) const = 0;  // Errc::unsupported names the op and the reason
   // Lays the weights out for the kernels that will read them, once; results in the order of
-  // sources. reference: all as f32.
+  // sources.
   virtual Result<std::vector<Tensor>> load_weights(std::span<const WeightSource> sources,
-                                                   bool reference) = 0;
+                                                   const WeightOptions& options) = 0;
   // pages[g]: pages of cache group g.
   virtual Result<PageStore> make_pages(const Graph&, std::span<const int32_t> pages,
                                        DType kv_type) = 0;

@@ -72,6 +72,7 @@ constexpr size_t cache_plane_bytes(DType t, int64_t n_head_kv, int64_t d) {  // 
 
 struct Pack;
 struct Micro;
+struct Pack;
 
 struct EmbedArgs {   // y[:, i] = scale * row tokens[i] of table.  items: rows
   Tensor table;      // any computable type; packed when it is also the output matrix
@@ -140,7 +141,7 @@ struct Epilogue {  // applied to a finished tile in registers, in this order; th
 
 struct MatmulArgs {  // y[out, n] = sum_k w[k, out] * x[k, n].  items: panels (matmul), expert *
                      // panels + panel (expert_matmul)
-  Tensor w;          // [k, out] or [k, out, n_expert]; dtype, pack and panels of the picked kernel
+  Tensor w;          // [k, out] or [k, out, n_expert], packed for the picked kernel, or see pack
   Tensor up;         // second matrix of a gated pair, same dtype, shape and pack as w; or empty
   Tensor x, y;       // x: f32 or a8x32 [k, n]
   Epilogue epilogue;
@@ -148,6 +149,8 @@ struct MatmulArgs {  // y[out, n] = sum_k w[k, out] * x[k, n].  items: panels (m
                               // (x_per_entry) or e / n_used, and y's row is e
   bool x_per_entry;
   const Micro* micro;  // of the picked kernel
+  const Pack*
+      pack;  // rows of w and up lie as in the file and are packed panel by panel; or nullptr
   const int32_t* n_rows;
 };
 

@@ -1,5 +1,5 @@
-// A read-only memory mapping of a whole file. Move-only owner; spans into it are valid while it
-// lives.
+// A whole file in memory, read-only: mapped, or read into memory of its own. Move-only owner; spans
+// into it are valid while it lives.
 #pragma once
 
 #include <cstddef>
@@ -20,11 +20,12 @@ class MappedFile {
   ~MappedFile();
 
   // Errc::not_found, io, or invalid_argument for a folder. An empty file maps to an empty span.
-  static Result<MappedFile> open(const std::string& path);
+  // map: false reads the file, so that nothing is read later from a slow or changing medium.
+  static Result<MappedFile> open(const std::string& path, bool map = true);
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
-  // The pages of [offset, offset + n) may leave memory (they are read again when touched): after
-  // their content was repacked.
+  // The pages inside of [offset, offset + n) leave memory, after their content was repacked. Mapped
+  // ones are read again when touched; those of a file that was read are zeros from then on.
   void drop(size_t offset, size_t n) const;
 
  private:

@@ -10,6 +10,7 @@
 #include "engine/core/cpu_info.h"
 #include "engine/core/env.h"
 #include "engine/core/log.h"
+#include "engine/core/memory.h"
 #include "engine/graph/explain.h"
 #include "engine/model/arch.h"
 #include "engine/model/blocks.h"
@@ -73,6 +74,7 @@ struct Model::Impl {
 
   Status load_text();
   Status load_weights(ThreadPool& pool);
+  Status check_memory(std::span<const WeightSource> sources, std::span<const int32_t> pages) const;
 };
 
 Status Model::Impl::load_text() {
@@ -119,13 +121,17 @@ Status Model::Impl::load_weights(ThreadPool& pool) {
   std::vector<WeightSource> sources;
   for (const WeightInfo& w : graph.weights)
     sources.push_back({tensors.tensors.at(w.name), w.matmul, w.embed});
-  ENGINE_TRY(loaded, backend->load_weights(sources, options.reference));
+  const std::vector<int32_t> counts = group_pages(graph, info.n_ctx, options);
+  ENGINE_TRY_STATUS(check_memory(sources, counts));
+  WeightOptions how;
+  how.reference = options.reference, how.repack = options.repack;
+  how.packed = [this](std::span<const std::byte> bytes) { file->drop(bytes); };
+  ENGINE_TRY(loaded, backend->load_weights(sources, how));
   weights = std::move(loaded);
   for (size_t i = 0; i < weights.size(); ++i)
     if (weights[i].data != sources[i].host.data)  // packed: the pages of the file may leave memory
       if (const auto t = file->find(graph.weights[i].name)) file->drop(*t);
 
-  const std::vector<int32_t> counts = group_pages(graph, info.n_ctx, options);
   ENGINE_TRY(store, backend->make_pages(graph, counts, options.kv_type));
   pages = std::move(store);
   CompileOptions compile;
@@ -148,9 +154,35 @@ Status Model::Impl::load_weights(ThreadPool& pool) {
   return ok;
 }
 
+// What will be touched: matrices (again in the layout of the kernels, unless they stay in the file,
+// whose pages can be read again), and the cache.
+Status Model::Impl::check_memory(std::span<const WeightSource> sources,
+                                 std::span<const int32_t> page_counts) const {
+  size_t in_memory = options.map ? 0 : file->size(), cache_bytes = 0;
+  for (const WeightSource& s : sources) {
+    const size_t elements = static_cast<size_t>(s.host.ne[0] * s.host.rows());
+    if (options.reference)
+      in_memory += elements * sizeof(float);
+    else if (s.matmul && options.repack && options.map)
+      in_memory += s.host.bytes();
+  }
+  for (const CacheSlot& s : graph.slots)
+    cache_bytes += static_cast<size_t>(page_counts[static_cast<size_t>(s.group)]) *
+                   (cache_plane_bytes(options.kv_type, s.n_head_kv, s.dk) +
+                    cache_plane_bytes(options.kv_type, s.n_head_kv, s.dv));
+  ENGINE_TRY(available, available_memory());
+  const size_t wanted = in_memory + cache_bytes;
+  if (wanted <= available) return ok;
+  log_warn("{} needs {} for its weights and {} for a context of {} tokens", file->path(),
+           memory_text(in_memory), memory_text(cache_bytes), info.n_ctx);
+  return Error{Errc::out_of_memory,
+               fmt::format("model requires more system memory ({}) than is available ({})",
+                           memory_text(wanted), memory_text(available))};
+}
+
 Result<std::unique_ptr<Model>> Model::load(const std::string& path, const LoadOptions& options,
                                            ThreadPool& pool) {
-  ENGINE_TRY(file, gguf::File::open(path));
+  ENGINE_TRY(file, gguf::File::open(path, options.map));
   return load(std::move(file), nullptr, options, pool);
 }
 
@@ -177,6 +209,8 @@ Result<std::unique_ptr<Model>> Model::load(gguf::File file, std::shared_ptr<cons
   if (info.n_ctx > info.n_ctx_train)
     log_warn("a context of {} tokens is more than the {} the model was trained with", info.n_ctx,
              info.n_ctx_train);
+  if (options.lock)
+    if (const Status locked = lock_memory(); !locked) log_warn("{}", locked.error().message);
   info.load_ns = now_ns() - begin;
   log_info("loaded {} ({}, {}): context {} tokens, cache {:.1f} MiB, weights {:.1f} MiB, {} ms",
            info.name, info.architecture, info.file_type, info.n_ctx,

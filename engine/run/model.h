@@ -30,7 +30,11 @@ struct LoadOptions {
   int threads = 0;             // 0: all of the pool
   DType kv_type = DType::f16;  // f16 or q8_0
   bool reference = false;      // weights dequantized to float, no activation quantization
-  int max_outputs = 64;        // rows of one step that may want an output
+  bool map = true;             // map the file; false: read it
+  bool repack = true;  // matrices in the layout of the kernels; false: they stay in the mapping and
+                       // are packed while they are read: slower, no second copy
+  bool lock = false;   // keep the model in memory; a warning where the system does not allow it
+  int max_outputs = 64;  // rows of one step that may want an output
 };
 
 struct ModelInfo {
@@ -45,7 +49,8 @@ struct ModelInfo {
 class Model {
  public:
   // pool outlives the model. Errors: not_found, corrupt, unsupported (names the architecture,
-  // tensor type or op), out_of_memory.
+  // tensor type or op), out_of_memory (before anything is loaded: weights and cache are counted
+  // against the memory that is left).
   static Result<std::unique_ptr<Model>> load(const std::string& path, const LoadOptions& options,
                                              ThreadPool& pool);
   // The same from an open file; owner keeps what the file points into (a model made in memory).

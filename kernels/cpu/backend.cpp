@@ -46,8 +46,8 @@ class CpuBackend final : public Backend {
   }
 
   Result<std::vector<Tensor>> load_weights(std::span<const WeightSource> sources,
-                                           bool reference) override {
-    ENGINE_TRY(loaded, cpu::load_weights(sources, reference, registry_, features_, pool_));
+                                           const WeightOptions& options) override {
+    ENGINE_TRY(loaded, cpu::load_weights(sources, options, registry_, features_, pool_));
     for (Buffer& b : loaded.buffers) buffers_.push_back(std::move(b));
     return std::move(loaded.tensors);
   }

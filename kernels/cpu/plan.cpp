@@ -37,7 +37,7 @@ const Kernel<Ctx>* pick(const Plan& plan, const Node& n, std::span<const Tensor>
   if (matmul) {
     const Tensor& w = weights[static_cast<size_t>(n.w[0])];
     return registry.pick(n.op, w.dtype, plan.graph.nodes[static_cast<size_t>(n.in[0])].dtype, args,
-                         features, w.pack);
+                         features, w.pack != 0 ? w.pack : -1);
   }
   DType type = DType::f32;
   if (n.op == Op::embed) type = weights[static_cast<size_t>(n.w[0])].dtype;
@@ -104,9 +104,12 @@ Result<std::unique_ptr<Plan>> compile_plan(const Graph& graph, std::span<const T
                    fmt::format("no kernel for the operator {} of layer {} on this machine",
                                op_name(node.op), node.layer)};
     if (node.op == Op::matmul || node.op == Op::expert_matmul)
-      for (int w = 0; w < workers; ++w)
-        reinterpret_cast<MatmulArgs*>(args + kMaxArgsBytes * static_cast<size_t>(w))->micro =
-            kernel->micro;
+      for (int w = 0; w < workers; ++w) {
+        MatmulArgs& a =
+            *reinterpret_cast<MatmulArgs*>(args + kMaxArgsBytes * static_cast<size_t>(w));
+        a.micro = kernel->micro;
+        a.pack = a.w.pack == 0 ? kernel->pack : nullptr;
+      }
     if (kernel->scratch != nullptr) scratch = std::max(scratch, kernel->scratch(args));
     p.steps.push_back({kernel, args, static_cast<Value>(i), replicates(node), false, false});
   }

@@ -68,6 +68,7 @@ Status verify_plan(Plan& plan, const Registry<Ctx>& registry) {
     if (n.op == Op::matmul || n.op == Op::expert_matmul) {
       MatmulArgs& m = *reinterpret_cast<MatmulArgs*>(args);
       m.w = unpacked(m.w, step.kernel->pack, wide);
+      m.pack = nullptr;
       m.up = m.up ? unpacked(m.up, step.kernel->pack, wide_up) : m.up;
     }
     twin->run(args, {0, twin->items(args)}, ctx);

@@ -62,11 +62,26 @@ void run_task(const Task& task) {
   }
 }
 
+// What a task reads; empty for rows that do not follow each other.
+std::span<const std::byte> source_bytes(const Task& task) {
+  const Tensor& t = *task.job->source;
+  if (t.nb[2] != t.nb[1] * t.ne[1]) return {};
+  Range rows = task.range;
+  if (const Pack* pack = task.job->pack) {
+    const int64_t per_matrix = panels(t, pack->rows) / (t.ne[2] * t.ne[3]);
+    const auto row = [&](int64_t panel) {
+      return panel / per_matrix * t.ne[1] + std::min(panel % per_matrix * pack->rows, t.ne[1]);
+    };
+    rows = {row(task.range.begin), row(task.range.end)};
+  }
+  return {t.data + rows.begin * t.nb[1], static_cast<size_t>((rows.end - rows.begin) * t.nb[1])};
+}
+
 }  // namespace
 
-Result<LoadedWeights> load_weights(std::span<const WeightSource> sources, bool reference,
-                                   const Registry<Ctx>& registry, uint64_t features,
-                                   ThreadPool& pool) {
+Result<LoadedWeights> load_weights(std::span<const WeightSource> sources,
+                                   const WeightOptions& options, const Registry<Ctx>& registry,
+                                   uint64_t features, ThreadPool& pool) {
   LoadedWeights out;
   out.tensors.resize(sources.size());
   std::vector<Job> jobs;
@@ -76,7 +91,7 @@ Result<LoadedWeights> load_weights(std::span<const WeightSource> sources, bool r
     const WeightSource& s = sources[i];
     Tensor& t = out.tensors[i] = s.host;
     const bool vector = !s.matmul && !s.embed;
-    if (reference || vector) {  // vectors are always f32 for the kernels
+    if (options.reference || vector) {  // vectors are always f32 for the kernels
       t.dtype = DType::f32;
       t.nb[0] = 4, t.nb[1] = 4 * t.ne[0], t.nb[2] = t.nb[1] * t.ne[1], t.nb[3] = t.nb[2] * t.ne[2];
     }
@@ -87,7 +102,7 @@ Result<LoadedWeights> load_weights(std::span<const WeightSource> sources, bool r
       if (k == nullptr)
         return Error{Errc::unsupported, std::string("no kernel multiplies with weights of type ") +
                                             display_name(t.dtype)};
-      pack = k->pack;
+      if (options.repack || options.reference) pack = k->pack;
     }
     const bool aligned = reinterpret_cast<uintptr_t>(s.host.data) % 4 == 0;
     if (pack == nullptr && t.dtype == s.host.dtype && aligned) continue;  // read where it lies
@@ -109,8 +124,10 @@ Result<LoadedWeights> load_weights(std::span<const WeightSource> sources, bool r
     }
     std::atomic<size_t> next{0};
     fork_join(pool, pool.size(), [&](const Team&) {
-      for (size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < tasks.size();)
+      for (size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < tasks.size();) {
         run_task(tasks[i]);
+        if (options.packed) options.packed(source_bytes(tasks[i]));
+      }
     });
     out.buffers.push_back(std::move(arena));
   }

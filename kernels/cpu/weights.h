@@ -19,9 +19,8 @@ struct LoadedWeights {
   size_t bytes = 0;
 };
 
-// reference: every matrix becomes f32.
-Result<LoadedWeights> load_weights(std::span<const WeightSource> sources, bool reference,
-                                   const Registry<Ctx>& registry, uint64_t features,
-                                   ThreadPool& pool);
+Result<LoadedWeights> load_weights(std::span<const WeightSource> sources,
+                                   const WeightOptions& options, const Registry<Ctx>& registry,
+                                   uint64_t features, ThreadPool& pool);
 
 }  // namespace engine::cpu

@@ -47,7 +47,7 @@ void fill(MatmulArgs& a, const Binder& b, const Node& n, Value v) {
                 b.value(n.residual)};
   a.experts = n.op == Op::expert_matmul ? &b.expert_lists[static_cast<size_t>(n.in[1])] : nullptr;
   a.x_per_entry = n.x_per_entry;
-  a.micro = nullptr;
+  a.micro = nullptr, a.pack = nullptr;
   a.n_rows = b.rows(n);
 }
 

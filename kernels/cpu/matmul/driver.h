@@ -51,10 +51,28 @@ struct Walk {
     const int64_t d_sums = d.zero ? a.w.ne[0] / d.sub : 0, t_sums = t.zero ? a.w.ne[0] / t.sub : 0;
     return round64(static_cast<size_t>(d_sums > t_sums ? d_sums : t_sums) * sizeof(int32_t));
   }
+  // Scratch: strips, a panel of each matrix that is not packed, shifts of the columns of a pass.
+  static size_t loose_bytes(const MatmulArgs& a) {
+    return a.pack ? round64(static_cast<size_t>(row_bytes(a.w.dtype, a.w.ne[0]) * Isa::kRows)) : 0;
+  }
   static size_t scratch(const void* args) {
     const MatmulArgs& a = *static_cast<const MatmulArgs*>(args);
     const int64_t pass = pass_cols(a), most = a.y.ne[1] < pass ? a.y.ne[1] : pass;
-    return strip_bytes(a) * (a.up ? 2 : 1) + shift_stride(a) * most;
+    return (strip_bytes(a) + loose_bytes(a)) * (a.up ? 2 : 1) + shift_stride(a) * most;
+  }
+
+  // Panel p of a matrix, in its packing: where it lies, or made in `loose`.
+  static const std::byte* panel(const MatmulArgs& a, const Tensor& w, int64_t matrix, int64_t p,
+                                std::byte* loose) {
+    if (a.pack == nullptr)
+      return w.data + (matrix * panels(a) + p) * row_bytes(w.dtype, w.ne[0]) * Isa::kRows;
+    Tensor rows = w;
+    const int64_t left = w.ne[1] - p * Isa::kRows;
+    rows.data += matrix * w.nb[2] + p * Isa::kRows * w.nb[1];
+    rows.ne[1] = left < Isa::kRows ? left : Isa::kRows;
+    rows.ne[2] = rows.ne[3] = 1;
+    a.pack->run(rows, {0, 1}, loose);
+    return loose;
   }
 
   // The columns of one pass over one matrix, and where their results go.
@@ -84,10 +102,11 @@ struct Walk {
   static void matrix_panels(const MatmulArgs& a, int64_t matrix, Range panel_range, Ctx& ctx) {
     const Micro& m = *a.micro;
     const int64_t k = a.w.ne[0], n = columns(a, matrix), pass_max = pass_cols(a);
-    const int64_t panel_bytes = row_bytes(a.w.dtype, k) * Isa::kRows;
     std::byte* strip_w = ctx.scratch;
     std::byte* strip_up = strip_w + strip_bytes(a);
-    std::byte* shifts = strip_w + strip_bytes(a) * (a.up ? 2 : 1);
+    std::byte* loose_w = strip_w + strip_bytes(a) * (a.up ? 2 : 1);
+    std::byte* loose_up = loose_w + loose_bytes(a);
+    std::byte* shifts = loose_w + loose_bytes(a) * (a.up ? 2 : 1);
     const size_t stride = shift_stride(a);
 
     const int64_t passes = (n + pass_max - 1) / pass_max;
@@ -106,9 +125,8 @@ struct Walk {
       const int64_t most = strip || m.unpack == nullptr ? m.tile_cols : kDotCols;
       const int64_t tiles = (cols + most - 1) / most;
       for (int64_t p = panel_range.begin; p < panel_range.end; ++p) {
-        const int64_t offset = (matrix * panels(a) + p) * panel_bytes;
-        const std::byte* w = a.w.data + offset;
-        const std::byte* up = a.up ? a.up.data + offset : nullptr;
+        const std::byte* w = panel(a, a.w, matrix, p, loose_w);
+        const std::byte* up = a.up ? panel(a, a.up, matrix, p, loose_up) : nullptr;
         if (strip) {
           m.unpack(w, k, strip_w), w = strip_w;
           if (up) m.unpack(up, k, strip_up), up = strip_up;
