@@ -7,7 +7,10 @@
 #include <cstring>
 #include <exception>
 #include <new>
+#include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 #include "engine/core/result.h"
 #include "include/engine.h"

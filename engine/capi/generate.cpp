@@ -1,6 +1,7 @@
 // Answers and logits.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 #include <nlohmann/json.hpp>
 
