@@ -14,6 +14,7 @@ KERNEL_HEADERS = ["kernels", "kernels/plan", "kernels/types"]
 
 # Folder (longest prefix wins): folders it may include besides itself. "kernels" alone means kernels/*.h.
 RULES = {
+    "include": [],
     "engine/core": [],
     "gguf": ["engine/core"],
     "kernels": ["engine/core"] + KERNEL_HEADERS,
@@ -102,7 +103,7 @@ def check_library(path, header):
 
 def main():
     root = pathlib.Path(__file__).resolve().parent.parent
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.h", "*.cpp", "*.inc", "*.cu", "*.cuh"], cwd=root, capture_output=True,
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.h", "*.c", "*.cpp", "*.inc", "*.cu", "*.cuh"], cwd=root, capture_output=True,
                             text=True, check=True).stdout.split("\n")
     errors = 0
     for path in sorted(set(filter(None, listed))):

@@ -1,10 +1,11 @@
-// Messages, tools and `think` of a request, checked and brought into the form that templates take.
+// Checked and brought into the form that templates take.
+#include "server/messages.h"
+
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
 #include "server/json_fields.h"
-#include "server/prompt.h"
 
 namespace engine {
 namespace {

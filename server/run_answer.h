@@ -10,11 +10,12 @@
 #include <string>
 
 #include "engine/core/options.h"
+#include "engine/run/prompt.h"
 #include "server/answer.h"
 #include "server/app.h"
 #include "server/json_fields.h"
+#include "server/messages.h"
 #include "server/model_ref.h"
-#include "server/prompt.h"
 #include "server/reply.h"
 
 namespace engine {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -54,7 +55,11 @@ void advance(std::atomic<uint32_t>& word, std::atomic<int32_t>& sleepers) {
 class NativePool final : public ThreadPool {
  public:
   explicit NativePool(int threads) : size_(threads) {
-    for (int i = 1; i < threads; ++i) threads_.emplace_back([this, i] { worker(i); });
+    try {
+      for (int i = 1; i < threads; ++i) threads_.emplace_back([this, i] { worker(i); });
+    } catch (const std::system_error&) {  // the system allows no more threads
+      size_ = static_cast<int>(threads_.size()) + 1;
+    }
   }
   ~NativePool() override {
     stop_.store(true, std::memory_order_relaxed);
@@ -88,7 +93,7 @@ class NativePool final : public ThreadPool {
     }
   }
 
-  const int size_;
+  int size_;
   void (*fn_)(void*, const Team&) = nullptr;
   void* self_ = nullptr;
   int workers_ = 0;

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <optional>
 
-#include "engine/tools/logits.h"
+#include "engine/run/logits.h"
 #include "engine/tools/logits_file.h"
 
 namespace engine {

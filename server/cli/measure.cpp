@@ -11,7 +11,6 @@
 #include "engine/text/tokenizer.h"
 #include "engine/tools/bench.h"
 #include "engine/tools/bench_output.h"
-#include "engine/tools/logits.h"
 #include "engine/tools/perplexity.h"
 #include "engine/tools/synth.h"
 #include "server/cli/flags.h"

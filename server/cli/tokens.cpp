@@ -7,9 +7,10 @@
 #include <cstring>
 #include <memory>
 
+#include "engine/run/logits.h"
 #include "engine/run/model.h"
 #include "engine/store/model_store.h"
-#include "engine/tools/logits.h"
+#include "engine/tools/token_list.h"
 #include "engine/tools/tokenizer_file.h"
 #include "server/cli/flags.h"
 #include "server/cli/machine.h"

@@ -12,7 +12,7 @@
 #include "server/host_url.h"
 #include "server/http/router.h"
 #include "server/json_fields.h"
-#include "server/prompt.h"
+#include "server/messages.h"
 #include "server/reply.h"
 #include "server/thinking.h"
 

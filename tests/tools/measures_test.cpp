@@ -10,12 +10,13 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/core/json_io.h"
+#include "engine/run/logits.h"
 #include "engine/tools/bench.h"
 #include "engine/tools/bench_output.h"
-#include "engine/tools/logits.h"
 #include "engine/tools/logits_file.h"
 #include "engine/tools/perplexity.h"
 #include "engine/tools/synth.h"
+#include "engine/tools/token_list.h"
 
 namespace engine {
 namespace {

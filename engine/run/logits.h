@@ -25,7 +25,4 @@ Status compute_logits(Model& model, std::span<const Token> tokens, int chunk, in
 // step live in memory at once.
 int sensible_outputs(int n_vocab, int max_rows);
 
-// "1,2,3" or a JSON list "[1, 2, 3]".
-Result<std::vector<Token>> parse_tokens(std::string_view text);
-
 }  // namespace engine

@@ -1,34 +1,15 @@
 // Prompts: messages to text to tokens, cut to the context where the request allows it.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "engine/core/json_io.h"
 #include "engine/core/result.h"
 #include "engine/core/row_output.h"
 #include "engine/run/model.h"
 #include "engine/text/chat_template.h"
 
 namespace engine {
-
-struct ThinkChoice {
-  std::optional<bool> think;  // absent: the request does not say
-  std::string effort;         // "low", "medium", "high", "max" or ""
-};
-// The field `think` of a request; nullptr: absent.
-Result<ThinkChoice> parse_think(const Json* value);
-
-// The `messages` of a request; nullptr: none. Errors name the message and the field.
-Result<std::vector<ChatMessage>> parse_messages(const Json* list);
-// The preset messages and the system text of a model in front of those of a request.
-std::vector<ChatMessage> with_presets(std::vector<ChatMessage> messages, const std::string& system,
-                                      const std::string& presets);
-// Tools as templates expect them; every element must be {"type", "function": {"name"}}. nullptr:
-// none.
-Result<Json> parse_tools(const Json* list);
 
 struct PromptLimits {
   bool truncate = true, shift = true;
@@ -44,6 +25,9 @@ struct Prompt {
 
 // The template that a model renders with: its own, else ChatML.
 const ChatTemplate& chat_template_of(const Model& model);
+
+// The conversation as text, with the texts of the model's begin and end tokens.
+Result<RenderedChat> render_chat(const Model& model, const ChatInput& input);
 
 // Renders the chat; drops the oldest messages (never system messages, never the last) while it is
 // longer than the context and limits.truncate allows it. Errors: what the template raises; too

@@ -1,12 +1,12 @@
 // Text of messages must not become control tokens. A rendered prompt is encoded as one text as long
 // as no message spells one; else piece by piece, those of the messages without recognition of
 // control tokens.
-#include "server/prompt.h"
+#include "engine/run/prompt.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <optional>
 
 #include "engine/core/check.h"
 #include "engine/text/tokenizer.h"
@@ -137,6 +137,10 @@ const ChatTemplate& chat_template_of(const Model& model) {
   return chatml;
 }
 
+Result<RenderedChat> render_chat(const Model& model, const ChatInput& input) {
+  return chat_template_of(model).render(with_tokens(model, input));
+}
+
 int effective_keep(const Model& model, int num_keep, size_t prompt_tokens) {
   int64_t keep = num_keep < 0 ? static_cast<int64_t>(prompt_tokens) : num_keep;
   const Tokenizer* t = model.tokenizer();
@@ -187,7 +191,7 @@ Result<Prompt> completion_prompt(const Model& model, const std::string& prefix,
     return std::move(prompt);
   }
   ENGINE_TRY(tokenizer, tokenizer_of(model));
-  ENGINE_TRY(chat, chat_template_of(model).render(with_tokens(model, input)));
+  ENGINE_TRY(chat, render_chat(model, input));
   Prompt prompt;
   RenderedChat joined;
   const std::string_view added = tokenizer->without_added_tokens(chat.text);
