@@ -5,7 +5,7 @@ import unittest
 import xml.etree.ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
-from lib import comparison_report, engine_runs, measuring  # noqa: E402
+from lib import bench_compare, comparison_report, engine_runs, measuring  # noqa: E402
 
 
 def row(test="tg32 x8", ratio=0.9, read=95.0):
@@ -68,6 +68,13 @@ class Report(unittest.TestCase):
     def test_names_of_tests(self):
         self.assertEqual(engine_runs.test_name({"n_prompt": 512, "n_gen": 0, "n_depth": 0}), "pp512")
         self.assertEqual(engine_runs.test_name({"n_prompt": 0, "n_gen": 32, "n_depth": 512, "n_parallel": 8}), "tg32 x8 @ d512")
+
+    def test_two_builds(self):
+        pairs = [({"pp8": 100.0, "gone": 1.0}, {"pp8": 110.0}), ({"pp8": 100.0, "gone": 1.0}, {"pp8": 130.0})]
+        text = bench_compare.table(pairs, "old", "new")
+        self.assertTrue(text.endswith("\n| pp8 | 100.0 (100.0-100.0) | 120.0 (110.0-130.0) | 1.200 | 1.100-1.300 | + |"), text)
+        self.assertEqual(bench_compare.verdict([0.9, 0.99]), "-")
+        self.assertEqual(bench_compare.verdict([0.9, 1.1]), "=")
 
     def test_goal(self):
         goals = {"pp": 2, "tg": 1}
