@@ -1,143 +1,171 @@
-// bench_kernels: every matmul kernel of the registry on the shapes of real models, one thread,
-// beside Eigen's f32 product.
-//   bench_kernels --benchmark_filter=q4_1/avx2      ids as in kernels.inc, then /k:K/out:OUT/n:N
-// Weights walk through enough copies to exceed the last-level cache four times, so one-column
-// figures are read from memory.
+// bench_kernels: every kernel of the registry that this machine can run, on the shapes of a model,
+// checked against its scalar twin before it is timed.
+//   bench_kernels [--shape=smollm2-135m] [--threads=1] --benchmark_filter='matmul/q4_1/avx2'
+// Names are ids as in kernels.inc, then the shape. What a step of a model reads from memory
+// (weights and keys while generating) is cold: calls walk through copies of four times the
+// last-level cache. %read, %peak: of the read bandwidth and of the fastest chain of the kernel's
+// instructions, measured at the start with the same number of threads.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
+#include <chrono>
+#include <cmath>
 #include <cstring>
-#include <random>
-#include <vector>
+#include <map>
 
 #include "bench/baselines/eigen.h"
-#include "engine/core/arena.h"
+#include "bench/case.h"
 #include "engine/core/cpu_info.h"
-#include "kernels/cpu/registry.h"
-#include "kernels/types/codec.h"
+#include "engine/roofs/roofs.h"
 
 namespace engine::bench {
 namespace {
 
-constexpr size_t kColdBytes = size_t{128} << 20;
+struct Setup {
+  std::string shape = "smollm2-135m";
+  int threads = 1;
+  std::unique_ptr<ThreadPool> pool;
+  double read_gb_s = 0;
 
-struct Shape {
-  int64_t k, out, n;
-};
-constexpr Shape kShapes[] = {{576, 1536, 1},  {576, 1536, 512}, {1536, 576, 512},
-                             {2048, 2048, 1}, {2048, 2048, 4},  {2048, 2048, 512}};
-
-// Random blocks whose scales are ordinary numbers.
-void fill_blocks(DType type, std::byte* out, size_t blocks) {
-  std::mt19937 rng(1);
-  const DTypeTraits& t = traits(type);
-  const Codec* c = codec(type);
-  std::vector<float> values(static_cast<size_t>(t.block_elems));
-  std::vector<std::byte> pool;
-  while (pool.size() < 256u * static_cast<size_t>(t.block_bytes)) {
-    std::vector<std::byte> block(static_cast<size_t>(t.block_bytes));
-    for (std::byte& b : block) b = static_cast<std::byte>(rng());
-    c->dequant_row(block.data(), values.data(), t.block_elems);
-    bool fine = true;
-    for (float v : values) fine &= v > -4 && v < 4;
-    if (fine) pool.insert(pool.end(), block.begin(), block.end());
+  const roofs::Roofs& peaks(uint64_t features) {
+    auto [at, fresh] = by_features_.try_emplace(features);
+    if (fresh) at->second = roofs::measure_peaks(*pool, threads, features, 0.1);
+    return at->second;
   }
-  for (size_t i = 0; i < blocks; ++i)
-    std::memcpy(out + i * static_cast<size_t>(t.block_bytes),
-                pool.data() + rng() % 256 * static_cast<size_t>(t.block_bytes),
-                static_cast<size_t>(t.block_bytes));
+
+ private:
+  std::map<uint64_t, roofs::Roofs> by_features_;
+};
+
+// Distance from the scalar twin, relative to the norm of its result; empty: fine.
+std::string check(const CpuKernel& kernel, const NamedCase& named, Case& timed) {
+  const CpuKernel* scalar = scalar_of(kernel.op, kernel.w, kernel.x);
+  if (scalar == nullptr) return "no scalar twin";
+  const int rows = std::min(timed.rows, 2);  // a row's result does not depend on the others
+  run_whole(kernel, timed.args);
+  const std::vector<float> got = timed.result(rows);
+  const std::unique_ptr<Case> twin = named.make(*scalar, false);
+  twin->use_rows(rows);
+  run_whole(*scalar, twin->args);
+  const std::vector<float> want = twin->result(rows);
+  if (got.size() != want.size()) return "another number of results than the scalar kernel";
+  double difference = 0, norm = 0;
+  for (size_t i = 0; i < got.size(); ++i) {
+    const double d = static_cast<double>(got[i]) - static_cast<double>(want[i]);
+    difference += d * d, norm += static_cast<double>(want[i]) * static_cast<double>(want[i]);
+  }
+  if (std::sqrt(difference) <= timed.tolerance * std::sqrt(norm)) return "";
+  return fmt::format("differs from the scalar kernel by {:.2g} of its norm",
+                     std::sqrt(difference / norm));
 }
 
-void run(benchmark::State& state, const Kernel<cpu::Ctx>* kernel, Shape s) {
-  const size_t bytes = static_cast<size_t>(row_bytes(kernel->w, s.k) * s.out);
-  auto file = Buffer::allocate(bytes);
-  fill_blocks(kernel->w, file->data(), bytes / static_cast<size_t>(traits(kernel->w).block_bytes));
-  Tensor w = make_tensor(file->data(), kernel->w, s.k, s.out);
-  const size_t one = align_up(kernel->pack ? kernel->pack->bytes(w) : bytes, 64);
-  const size_t copies = s.n == 1 ? kColdBytes / one + 1 : 1;
-  auto packed = Buffer::allocate(one * copies, true);
-  for (size_t i = 0; i < copies; ++i) {
-    if (kernel->pack) {
-      kernel->pack->run(w, {0, (s.out + kernel->pack->rows - 1) / kernel->pack->rows},
-                        packed->data() + i * one);
-    } else {
-      std::memcpy(packed->data() + i * one, file->data(), bytes);
-    }
-  }
-  auto xf = Buffer::allocate(static_cast<size_t>(s.k * s.n) * 4),
-       xq = Buffer::allocate(static_cast<size_t>(s.k * s.n) * 2);
-  auto y = Buffer::allocate(static_cast<size_t>(s.out * s.n) * 4);
-  std::mt19937 rng(2);
-  std::normal_distribution<float> normal;
-  for (int64_t i = 0; i < s.k * s.n; ++i) reinterpret_cast<float*>(xf->data())[i] = normal(rng);
-  const int32_t rows = static_cast<int32_t>(s.n);
-  Tensor x = make_tensor(xf->data(), DType::f32, s.k, s.n);
-  std::vector<std::byte> scratch_store;
-  cpu::Ctx ctx;
-  if (kernel->x == DType::a8x32) {
-    Tensor q = make_tensor(xq->data(), DType::a8x32, s.k, s.n);
-    const QuantizeArgs args{x, q, &rows, 1};
-    for (const Kernel<cpu::Ctx>* k : cpu::all_kernels())
-      if (k->op == Op::quantize_act && k->rank == 0) k->run(&args, {0, s.n}, ctx);
-    x = q;
-  }
-  MatmulArgs args{};
-  args.w = w, args.w.pack = kernel->pack ? kernel->pack->id : 0;
-  args.x = x, args.y = make_tensor(y->data(), DType::f32, s.out, s.n);
-  args.micro = kernel->micro, args.n_rows = &rows;
-  args.w.data = packed->data();
-  if (kernel->scratch) {
-    scratch_store.resize(kernel->scratch(&args) + 64);
-    ctx.scratch =
-        scratch_store.data() + (64 - reinterpret_cast<uintptr_t>(scratch_store.data()) % 64);
-  }
+void run(benchmark::State& state, const CpuKernel* kernel, const NamedCase* named, Setup* setup) {
+  const std::unique_ptr<Case> c = named->make(*kernel, true);
+  if (kernel->accepts != nullptr && !kernel->accepts(c->args))
+    return state.SkipWithError("this kernel does not take the shape");
+  if (const std::string wrong = check(*kernel, *named, *c); !wrong.empty())
+    return state.SkipWithError(wrong.c_str());
+  c->use_rows(c->rows);
+  const size_t scratch = align_up(kernel->scratch ? kernel->scratch(c->args) + 64 : 64, 4096);
+  std::byte* scratches = c->memory(scratch * static_cast<size_t>(setup->threads));
   size_t copy = 0;
+  const auto begin = std::chrono::steady_clock::now();
   for (auto _ : state) {
-    args.w.data = packed->data() + copy++ % copies * one;
-    kernel->run(&args, {0, kernel->items(&args)}, ctx);
+    if (c->use_copy) c->use_copy(copy++ % c->copies);
+    const int64_t items = kernel->items(c->args);
+    fork_join(*setup->pool, setup->threads, [&](const Team& t) {
+      cpu::Ctx ctx{scratches + scratch * static_cast<size_t>(t.worker)};
+      const Range own{items * t.worker / t.workers, items * (t.worker + 1) / t.workers};
+      if (own.begin < own.end) kernel->run(c->args, own, ctx);
+    });
     benchmark::ClobberMemory();
   }
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   const double calls = static_cast<double>(state.iterations());
-  state.counters["GMAC/s"] = benchmark::Counter(
-      static_cast<double>(s.k * s.out * s.n) * calls / 1e9, benchmark::Counter::kIsRate);
-  state.counters["GB/s"] =
-      benchmark::Counter(static_cast<double>(one) * calls / 1e9, benchmark::Counter::kIsRate);
+  const auto rate = [&](const char* name, double units) {
+    if (units > 0) state.counters[name] = units * calls / seconds;
+  };
+  rate("GB/s", c->bytes / 1e9);
+  rate("GMAC/s", c->macs / 1e9);
+  if (c->copies > 1) rate("%read", 100 * c->bytes / 1e9 / setup->read_gb_s);
+  const roofs::Roofs& r = setup->peaks(kernel->needs);
+  rate("%peak", 100 * c->macs / 1e9 / (c->int8 ? r.int8_gmac_s : r.f32_gmac_s));
 }
 
-void eigen(benchmark::State& state, Shape s) {
-  std::vector<float> w(static_cast<size_t>(s.k * s.out), 0.5f),
-      x(static_cast<size_t>(s.k * s.n), 0.25f), y(static_cast<size_t>(s.out * s.n));
+void eigen(benchmark::State& state, Matrix s) {
+  const size_t k = static_cast<size_t>(s.k), out = static_cast<size_t>(s.out),
+               n = static_cast<size_t>(s.n);
+  std::vector<float> w(k * out, 0.5f), x(k * n, 0.25f), y(out * n);
   for (auto _ : state) {
     eigen_matmul(w.data(), x.data(), y.data(), s.k, s.out, s.n);
     benchmark::ClobberMemory();
   }
   state.counters["GMAC/s"] = benchmark::Counter(
-      static_cast<double>(s.k * s.out * s.n) * static_cast<double>(state.iterations()) / 1e9,
+      static_cast<double>(k * out * n) * static_cast<double>(state.iterations()) / 1e9,
       benchmark::Counter::kIsRate);
 }
 
-void register_all() {
-  for (const Shape& s : kShapes) {
-    const std::string shape = fmt::format("k:{}/out:{}/n:{}", s.k, s.out, s.n);
-    benchmark::RegisterBenchmark(fmt::format("eigen/f32/{}", shape).c_str(), eigen, s)
+// The cases live as long as the program: benchmarks keep pointers.
+void register_all(Setup& setup, std::vector<std::vector<NamedCase>>& cases) {
+  const ModelShape shape = read_shape(setup.shape);
+  for (const Matrix& m : shape.matrices)
+    benchmark::RegisterBenchmark(fmt::format("eigen/f32/k:{}/out:{}/n:{}", m.k, m.out, m.n).c_str(),
+                                 eigen, m)
         ->Unit(benchmark::kMicrosecond);
-    for (const Kernel<cpu::Ctx>* k : cpu::all_kernels()) {
-      if (k->op != Op::matmul || (k->needs & ~cpu_features()) != 0 ||
-          s.k % traits(k->w).block_elems != 0)
-        continue;
-      benchmark::RegisterBenchmark(fmt::format("{}/{}", k->id, shape).c_str(), run, k, s)
-          ->Unit(benchmark::kMicrosecond);
-    }
+  for (const CpuKernel* k : cpu::all_kernels()) {
+    if ((k->needs & ~cpu_features()) != 0) continue;
+    std::vector<NamedCase> mine;
+    for (const auto make : {matrix_cases, row_cases, attention_cases, choice_cases})
+      for (NamedCase& c : make(*k, shape)) mine.push_back(std::move(c));
+    cases.push_back(std::move(mine));
+    for (const NamedCase& c : cases.back())
+      benchmark::RegisterBenchmark(fmt::format("{}/{}", k->id, c.shape).c_str(), run, k, &c, &setup)
+          ->Unit(benchmark::kMicrosecond)
+          ->UseRealTime();
   }
+}
+
+// Takes --NAME=VALUE out of the arguments.
+std::string take_flag(int& argc, char** argv, const char* name, std::string value) {
+  const std::string prefix = fmt::format("--{}=", name);
+  int kept = 1;
+  for (int i = 1; i < argc; ++i) {
+    if (std::strncmp(argv[i], prefix.c_str(), prefix.size()) == 0)
+      value = argv[i] + prefix.size();
+    else
+      argv[kept++] = argv[i];
+  }
+  argc = kept;
+  return value;
+}
+
+int run_main(int argc, char** argv) {
+  Setup setup;
+  setup.shape = take_flag(argc, argv, "shape", setup.shape);
+  setup.threads = std::max(1, std::atoi(take_flag(argc, argv, "threads", "1").c_str()));
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  setup.pool = make_native_pool(setup.threads);
+  const auto read = roofs::measure_read(*setup.pool, setup.threads);
+  if (!read) return fmt::print(stderr, "{}\n", read.error().message), 1;
+  setup.read_gb_s = *read;
+  const roofs::Roofs& peaks = setup.peaks(cpu_features());
+  benchmark::AddCustomContext("cpu", cpu_model_name());
+  benchmark::AddCustomContext("features", feature_names(cpu_features()));
+  benchmark::AddCustomContext(
+      "roofs", fmt::format("{} threads: read {:.1f} GB/s, int8 {:.0f} GMAC/s, f32 {:.0f} GMAC/s",
+                           setup.threads, *read, peaks.int8_gmac_s, peaks.f32_gmac_s));
+  std::vector<std::vector<NamedCase>> cases;
+  cases.reserve(cpu::all_kernels().size());
+  register_all(setup, cases);
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
 }
 
 }  // namespace
 }  // namespace engine::bench
 
 int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  engine::bench::register_all();
-  benchmark::AddCustomContext("cpu", engine::cpu_model_name());
-  benchmark::AddCustomContext("features", engine::feature_names(engine::cpu_features()));
-  benchmark::RunSpecifiedBenchmarks();
+  return engine::bench::run_main(argc, argv);
 }

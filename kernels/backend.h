@@ -36,14 +36,25 @@ struct StepReport {
   std::string op, kernel, weight, split;
   int32_t layer = -1;
   int64_t k = 0, out = 0;
-  size_t bytes = 0;  // of weights read per step
+  size_t bytes = 0;  // of all its weights
   bool barrier = false;
+  // Work of a row, for kernels/plan/work.h.
+  bool outputs = false;              // only rows that want an output are computed
+  bool int8 = false;                 // the products are of bytes
+  int64_t row_macs = 0;              // products with the weights
+  int64_t pass_rows = 0;             // rows served by reading the weights once; 0: all
+  int32_t n_expert = 0, n_used = 0;  // 0: not a matrix per expert
+  int64_t key_macs = 0;              // attention: products of a row with a key and its value
+  size_t key_bytes = 0;              // bytes of a key and its value in the cache
+  int32_t window = 0;                // keys that a row sees at most; 0: all
+  int64_t run_ns = 0, wait_ns = 0;   // profiled: in the kernel, at the barrier; of all workers
 };
 
 struct PlanReport {
   std::vector<StepReport> steps;
   size_t shared_bytes = 0, worker_bytes = 0, weight_bytes = 0;
   int workers = 0;
+  int64_t profiled = 0, profiled_ns = 0;  // passes over the plan with profiling on, and their time
 };
 
 // A compiled graph with its activation and scratch memory. One caller at a time.
@@ -55,6 +66,9 @@ class Executable {
   virtual void submit(const Batch&) = 0;
   virtual Status wait(BatchOutput&) = 0;
   virtual PlanReport report() const = 0;
+  // Takes the time of every step from now on (true, from zero) or no longer. Off at first, and free
+  // when off.
+  virtual void profile(bool on) = 0;
 };
 
 // The pages of one device: storage of every cache slot; slot i of the graph, page p lies at

@@ -40,6 +40,8 @@ struct Kernel {
   const Micro* micro = nullptr;  // matmul: what the weight type contributes
   float tolerance = 1e-5f;       // |y - ref| <= tolerance * sqrt(k) * rms(w) * rms(x); 1e-3f where
                                  // operands are rounded to half
+  // matmul: rows that are served by reading the weights once, for reports; nullptr: all
+  int64_t (*pass_rows)(const void* args) noexcept = nullptr;
 };
 
 // The struct of an operator's arguments.

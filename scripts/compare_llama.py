@@ -1,154 +1,140 @@
 #!/usr/bin/env python3
-"""Our speed beside llama.cpp's: the same file, threads, prompt and token counts; both programs in turn; medians.
+"""Our speed beside llama.cpp's: the same file, threads and tokens; both programs in turn; medians of undisturbed pairs.
 
-    compare_llama.py --engine build/release/bin/engine [--llama-bench PATH | --python PYTHON] MODEL.gguf... [-t N] [-p 512] [-n 128]
-                     [-r 5] [--out FOLDER]
+    compare_llama.py MODEL.gguf... --python VENV/bin/python [-p 512] [-n 128] [-d 0,2048] [--npl 1,8] [-t 1,2] [--isa avx2]
+                     [-r 5] [--engine build/release/bin/engine] [--out FOLDER]
 
-The rival is a llama-bench program, or the package llama-cpp-python (tested: 0.3.36) of the Python given by --python, used as a
-black box. Flash attention is on. Each round runs both programs once, one test each, ours first in odd rounds; a round of
-warm-up is not counted. Writes comparison.md, comparison.json and comparison.svg to the folder.
+Every test is measured by itself: each pair starts both programs afresh, one test each, in changing order; a warm-up inside of each
+run is not counted. -p and -n are lists of prompt and generation lengths (0: none), -d of tokens that are in the cache before, --npl
+of sequences that generate together (generation only). Flash attention is on in both. The rival is the package llama-cpp-python
+(tested: 0.3.36) of the Python given by --python, or a llama-bench program (--llama-bench), used as a black box. --isa caps the
+instructions of engine alone. A pair during which the host took time (steal) or other processes ran is discarded and repeated.
+Writes comparison.md, comparison.json and comparison.svg to the folder.
 """
 import argparse
-import datetime
 import json
 import os
 import pathlib
-import re
 import statistics
-import subprocess
 import sys
 
-# Runs in the Python of the rival: reads nothing but its arguments, prints {"pp": t/s, "tg": t/s}.
-BLACK_BOX = r"""
-import ctypes, json, random, sys, time
-import llama_cpp as l
-path, threads, n_prompt, n_gen = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-l.llama_log_set(ctypes.cast(None, l.llama_log_callback), ctypes.c_void_p(0)) if hasattr(l, "llama_log_callback") else None
-l.llama_backend_init()
-mp = l.llama_model_default_params()
-model = l.llama_model_load_from_file(path.encode(), mp)
-cp = l.llama_context_default_params()
-cp.n_ctx, cp.n_batch, cp.n_ubatch, cp.n_threads, cp.n_threads_batch = n_prompt + n_gen + 64, 2048, 512, threads, threads
-if hasattr(cp, "flash_attn_type"): cp.flash_attn_type = 1
-elif hasattr(cp, "flash_attn"): cp.flash_attn = True
-ctx = l.llama_init_from_model(model, cp)
-n_vocab = l.llama_vocab_n_tokens(l.llama_model_get_vocab(model))
-random.seed(1)
-memory = l.llama_get_memory(ctx)
-def feed(tokens):
-    array = (l.llama_token * len(tokens))(*tokens)
-    if l.llama_decode(ctx, l.llama_batch_get_one(array, len(tokens))) != 0: sys.exit("llama_decode failed")
-    l.llama_synchronize(ctx)
-def timed(n_prompt, n_gen):
-    l.llama_memory_clear(memory, True)
-    tokens = [[random.randrange(n_vocab) for _ in range(n_prompt)]] if n_prompt else [[random.randrange(n_vocab)] for _ in range(n_gen)]
-    start = time.perf_counter()
-    for t in tokens: feed(t)
-    return time.perf_counter() - start
-timed(n_prompt, 0); timed(0, 1)
-print(json.dumps({"pp": n_prompt / timed(n_prompt, 0), "tg": n_gen / timed(0, n_gen)}))
-"""
+from lib import comparison_report, engine_runs, measuring
+
+BLACK_BOX = pathlib.Path(__file__).resolve().parent / "lib" / "llama_black_box.py"
 
 
-def run(command, **kwargs):
-    result = subprocess.run(command, capture_output=True, text=True, **kwargs)
-    if result.returncode != 0:
-        sys.exit(f"error: {' '.join(map(str, command[:3]))} ... failed:\n{result.stderr[-2000:]}")
-    return result.stdout
+def numbers(text):
+    return [int(part) for part in text.split(",")]
 
 
-def bench_program(program, verb, model, args):
-    """One run of llama-bench or of `engine bench`: both print the same JSON."""
-    out = run([program, *verb, "-m", model, "-p", str(args.p), "-n", str(args.n), "-t", str(args.t), "-r", "1", "-fa", "1", "-o", "json"])
-    speeds = {}
-    for row in json.loads(out):
-        speeds["pp" if row["n_prompt"] > 0 else "tg"] = float(row["avg_ts"])
-    return speeds
+def tests_of(args):
+    """(prompt, gen, depth, parallel, threads) of every test, prompts first."""
+    out = []
+    for threads in args.t:
+        for depth in args.d:
+            out += [(n, 0, depth, 1, threads) for n in args.p if n > 0]
+            out += [(0, n, depth, parallel, threads) for n in args.n if n > 0 for parallel in args.npl]
+    return out
 
 
-def rival(model, args):
+def bench_flags(model, test):
+    prompt, gen, depth, _, threads = test
+    return ["-m", model, "-p", str(prompt), "-n", str(gen), "-d", str(depth), "-t", str(threads), "-r", "1", "-fa", "1"]
+
+
+def run_engine(args, model, test):
+    flags = bench_flags(model, test)
+    if test[3] > 1:
+        flags += ["-npl", str(test[3])]
+    rows = engine_runs.bench_rows([args.engine, "bench"], flags, args.isa)
+    if len(rows) != 1:
+        sys.exit(f"error: {args.engine} ran {len(rows)} tests instead of one")
+    return rows[0]
+
+
+def run_rival(args, model, test):
+    prompt, gen, depth, parallel, threads = test
     if args.llama_bench:
-        return bench_program(args.llama_bench, [], model, args)
-    out = run([args.python, "-c", BLACK_BOX, model, str(args.t), str(args.p), str(args.n)])
-    return json.loads(out.strip().split("\n")[-1])
+        row = engine_runs.bench_rows([args.llama_bench], bench_flags(model, test))[0]
+        return {"tokens_per_second": float(row["avg_ts"]), "version": f"llama-bench {row['build_commit']}", "system": row["cpu_info"]}
+    request = {"model": str(pathlib.Path(model).resolve()), "threads": threads, "prompt": prompt, "gen": gen, "depth": depth, "parallel": parallel}
+    result = json.loads(engine_runs.run([args.python, str(BLACK_BOX), json.dumps(request)]).strip().split("\n")[-1])
+    result["version"] = f"llama-cpp-python {result['version']}"
+    return result
 
 
-def machine():
-    info = pathlib.Path("/proc/cpuinfo").read_text()
-    name = re.search(r"model name\s*: (.*)", info)
-    flags = re.search(r"flags\s*: (.*)", info)
-    wanted = [f for f in (flags.group(1).split() if flags else []) if re.match(r"(avx|fma|f16c|amx|sse4)", f)]
-    return {"cpu": name.group(1) if name else "unknown", "cores": os.cpu_count(), "flags": " ".join(wanted), "load_before": os.getloadavg()[0]}
+def measure(args, model, test):
+    """One row of the table."""
+    name = None
+
+    def say(text):
+        print(f"{pathlib.Path(model).name}, {test}: {text}", file=sys.stderr)
+
+    pairs = measuring.alternate(lambda: run_engine(args, model, test), lambda: run_rival(args, model, test), args.r, args.limit, say)
+    ours, theirs = [a for a, _ in pairs.kept], [b for _, b in pairs.kept]
+    row = measuring.ratio_summary([(float(a["avg_ts"]), b["tokens_per_second"]) for a, b in pairs.kept])
+    name = engine_runs.test_name(ours[0])
+    middle = lambda key: statistics.median(a[key] for a in ours)
+    row.update(model=pathlib.Path(model).name, test=name, threads=test[4], discarded=len(pairs.discarded), quiet=pairs.quiet,
+               gb_per_s=middle("gb_per_s"), read_percent=middle("pct_of_read_bw"), gmac_per_s=middle("gmac_per_s"),
+               mac_percent=middle("pct_of_mac_peak"), bytes=ours[0]["bytes"], isa=ours[0]["isa"],
+               roofs={key: [min(a[field] for a in ours), max(a[field] for a in ours)]
+                      for key, field in (("read", "read_gb_per_s"), ("int8", "int8_gmac_per_s"), ("f32", "f32_gmac_per_s"))})
+    return row, theirs[0]
 
 
-def measure(model, args):
-    samples = {"engine": {"pp": [], "tg": []}, "llama.cpp": {"pp": [], "tg": []}}
-    programs = [("engine", lambda: bench_program(args.engine, ["bench"], model, args)), ("llama.cpp", lambda: rival(model, args))]
-    for round_number in range(args.r + 1):
-        for name, program in programs if round_number % 2 else programs[::-1]:
-            speeds = program()
-            if round_number > 0:
-                for test in ("pp", "tg"):
-                    samples[name][test].append(speeds[test])
-        print(f"{pathlib.Path(model).name}: round {round_number} of {args.r}", file=sys.stderr)
-    rows = []
-    for test, count in (("pp", args.p), ("tg", args.n)):
-        ours, theirs = (statistics.median(samples[n][test]) for n in ("engine", "llama.cpp"))
-        spread = [round(min(samples[n][test]), 2) for n in samples] + [round(max(samples[n][test]), 2) for n in samples]
-        rows.append({"model": pathlib.Path(model).name, "test": f"{test}{count}", "engine": ours, "llama_cpp": theirs, "ratio": ours / theirs,
-                     "engine_range": [spread[0], spread[2]], "llama_cpp_range": [spread[1], spread[3]],
-                     "samples": {n: samples[n][test] for n in samples}})
-    return rows
+def roofs_by_threads(rows):
+    out = {}
+    for row in rows:
+        known = out.setdefault(str(row["threads"]), {k: list(v) for k, v in row["roofs"].items()})
+        for key, (low, high) in row["roofs"].items():
+            known[key] = [min(known[key][0], low), max(known[key][1], high)]
+    return out
 
 
-def markdown(rows, facts):
-    lines = [f"{facts['date']}, {facts['cpu']} ({facts['threads']} threads), engine {facts['commit']}, llama.cpp: {facts['rival']}; medians of "
-             f"{facts['rounds']} alternating rounds, tokens per second", "", f"Flags: {facts['flags']}. Load before: {facts['load_before']:.2f}.", "",
-             "| Model | Test | engine | llama.cpp | Ratio |", "|---|---|---:|---:|---:|"]
-    for r in rows:
-        lines.append(f"| {r['model']} | {r['test']} | {r['engine']:.1f} ({r['engine_range'][0]:.1f}-{r['engine_range'][1]:.1f}) | "
-                     f"{r['llama_cpp']:.1f} ({r['llama_cpp_range'][0]:.1f}-{r['llama_cpp_range'][1]:.1f}) | {r['ratio']:.2f} |")
-    return "\n".join(lines) + "\n"
-
-
-def svg(rows):
-    """Bars of the ratio; the line marks 1."""
-    width, row_height, left = 640, 28, 260
-    scale = (width - left - 70) / max(1.5, max(r["ratio"] for r in rows))
-    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{row_height * len(rows) + 40}" font-family="sans-serif" font-size="12">',
-           '<text x="10" y="16">speed of engine relative to llama.cpp</text>']
-    for i, r in enumerate(rows):
-        y = 28 + i * row_height
-        out.append(f'<text x="10" y="{y + 14}">{r["model"][:30]} {r["test"]}</text>')
-        out.append(f'<rect x="{left}" y="{y}" width="{r["ratio"] * scale:.1f}" height="20" fill="{"#2a7" if r["ratio"] >= 1 else "#c64"}"/>')
-        out.append(f'<text x="{left + r["ratio"] * scale + 6:.1f}" y="{y + 14}">{r["ratio"]:.2f}</text>')
-    out.append(f'<line x1="{left + scale:.1f}" x2="{left + scale:.1f}" y1="22" y2="{28 + row_height * len(rows)}" stroke="#333" stroke-dasharray="3"/></svg>')
-    return "\n".join(out) + "\n"
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    cores = len(os.sched_getaffinity(0))
+    parser.add_argument("models", nargs="+", metavar="MODEL")
+    parser.add_argument("--engine", default="build/release/bin/engine")
+    parser.add_argument("--python", default=sys.executable, help="a Python that has llama-cpp-python")
+    parser.add_argument("--llama-bench", help="a llama-bench program instead of --python")
+    parser.add_argument("-p", type=numbers, default=[512], metavar="N,..")
+    parser.add_argument("-n", type=numbers, default=[128], metavar="N,..")
+    parser.add_argument("-d", type=numbers, default=[0], metavar="N,..")
+    parser.add_argument("--npl", type=numbers, default=[1], metavar="N,..")
+    parser.add_argument("-t", type=numbers, default=[cores], metavar="N,..")
+    parser.add_argument("--isa", default="", help="ENGINE_ISA of engine: avx2, avx512, ...")
+    parser.add_argument("-r", type=int, default=5, help="undisturbed pairs of each test")
+    parser.add_argument("--limit", type=float, default=2, help="percent of steal or other load above which a pair is discarded")
+    parser.add_argument("--goal-pp", type=float, default=1)
+    parser.add_argument("--goal-tg", type=float, default=1)
+    parser.add_argument("--out", default=".")
+    args = parser.parse_args()
+    if args.llama_bench and args.npl != [1]:
+        sys.exit("error: llama-bench runs one sequence: --npl needs --python")
+    return args
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="+")
-    parser.add_argument("--engine", required=True)
-    parser.add_argument("--llama-bench")
-    parser.add_argument("--python", default=sys.executable)
-    parser.add_argument("-t", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("-p", type=int, default=512)
-    parser.add_argument("-n", type=int, default=128)
-    parser.add_argument("-r", type=int, default=5)
-    parser.add_argument("--out", default=".")
-    args = parser.parse_args()
-    facts = machine()
-    facts.update(date=datetime.date.today().isoformat(), threads=args.t, rounds=args.r,
-                 commit=re.search(r"commit (\S+?),", run([args.engine, "--version"])).group(1),
-                 rival=args.llama_bench or run([args.python, "-c", "import llama_cpp; print('llama-cpp-python', llama_cpp.__version__)"]).strip())
-    rows = [row for model in args.models for row in measure(model, args)]
+    args = parse_args()
+    facts = measuring.machine()
+    facts.update(engine_runs.build_of(args.engine), limit=args.limit, goals={"pp": args.goal_pp, "tg": args.goal_tg},
+                 isa_note=f" with ENGINE_ISA={args.isa}" if args.isa else "", command=" ".join(sys.argv))
+    before = measuring.ticks()
+    rows = []
+    for model in args.models:
+        for test in tests_of(args):
+            row, theirs = measure(args, model, test)
+            rows.append(row)
+    facts.update(measuring.disturbance(before, measuring.ticks()), load_after=os.getloadavg()[0], rival=theirs["version"],
+                 rival_system=theirs["system"], roofs=roofs_by_threads(rows))
     out = pathlib.Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    text = markdown(rows, facts)
+    text = comparison_report.markdown(rows, facts)
     (out / "comparison.md").write_text(text)
     (out / "comparison.json").write_text(json.dumps({"facts": facts, "rows": rows}, indent=1) + "\n")
-    (out / "comparison.svg").write_text(svg(rows))
+    (out / "comparison.svg").write_text(comparison_report.svg(rows))
     print(text)
 
 

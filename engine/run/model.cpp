@@ -293,6 +293,13 @@ Result<std::span<const RowOutput>> Model::step(std::span<const Rows> rows) {
   return out.rows;
 }
 
+PlanReport Model::plan() const {
+  return impl_->exec->report();
+}
+void Model::profile(bool on) {
+  impl_->exec->profile(on);
+}
+
 std::string Model::explain() const {
   return engine::explain(impl_->backend->info(), impl_->exec->report());
 }

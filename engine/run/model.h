@@ -16,6 +16,7 @@
 
 namespace engine {
 
+struct PlanReport;
 class Tokenizer;
 class ChatTemplate;
 namespace gguf {
@@ -90,6 +91,9 @@ class Model {
 
   // The compiled plan as text: step, shapes, kernel id, split, bytes (engine explain).
   std::string explain() const;
+  PlanReport plan() const;  // the same as data (kernels/backend.h)
+  // Takes the time of every step of the plan from now on, for plan(); see Executable::profile.
+  void profile(bool on);
 
  private:
   struct Impl;

@@ -12,6 +12,8 @@
 
 #include "engine/core/result.h"
 #include "engine/core/thread_pool.h"
+#include "engine/roofs/roofs.h"
+#include "kernels/plan/work.h"
 
 namespace engine {
 
@@ -28,14 +30,18 @@ struct BenchGrid {
   std::vector<std::pair<int, int>> prompt_gen;  // -pg: both in one test
   std::vector<int> n_batch = {2048}, n_ubatch = {512}, n_threads;
   std::vector<std::string> kv_types = {"f16"};
+  std::vector<int> n_parallel = {1};  // -npl: sequences that generate together
   int repetitions = 5;
   bool warmup = true;
+  bool roofs = true;     // measure the machine first, for every number of threads
+  bool profile = false;  // take the time of every step in the last repetition
 };
 
 struct BenchCase {
   BenchModel model;
   int n_prompt = 0, n_gen = 0, n_depth = 0, n_batch = 2048, n_ubatch = 512, n_threads = 1;
   std::string kv_type = "f16";
+  int n_parallel = 1;
 };
 
 struct BenchRow {
@@ -45,15 +51,21 @@ struct BenchRow {
   int64_t bytes_per_token = 0;  // weights, as they lie in memory
   std::string test_time;        // UTC, when the test began
   std::vector<int64_t> samples_ns;
+  PassWork work;        // of one repetition, counted from the plan
+  roofs::Roofs roofs;   // of so many threads; workers is 0: not measured
+  std::string profile;  // the times of its steps as a table
 
   std::vector<double> samples_ts() const;
   double avg_ns() const;
   double stddev_ns() const;
   double avg_ts() const;
   double stddev_ts() const;
-  std::string test_name() const;  // "pp512", "tg128 @ d4096"
-  // Weight bytes read per second; 0 unless the test only generates.
-  double gb_per_s() const;
+  std::string test_name() const;  // "pp512", "tg128 @ d4096", "tg32 x8"
+  double gb_per_s() const;        // weights and cache read
+  double gmac_per_s() const;
+  double read_percent() const;  // of the read bandwidth
+  // Time that the products would take at the peak of their chain, of the time taken.
+  double mac_percent() const;
 };
 
 using BenchProgress = std::function<void(int test, int tests, std::string_view what)>;

@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -72,6 +74,27 @@ std::vector<Field> fields_of(const BenchRow& r, const BenchContext& c) {
           {"stddev_ts", real, fmt::format("{:.6f}", r.stddev_ts())}};
 }
 
+// What llama-bench does not have, behind its columns.
+std::vector<Field> roof_fields_of(const BenchRow& r) {
+  using enum Kind;
+  const auto real_of = [](double v) { return fmt::format("{:.3f}", v); };
+  return {{"n_parallel", integer, fmt::format("{}", r.test.n_parallel)},
+          {"gb_per_s", real, real_of(r.gb_per_s())},
+          {"pct_of_read_bw", real, real_of(r.read_percent())},
+          {"gmac_per_s", real, real_of(r.gmac_per_s())},
+          {"pct_of_mac_peak", real, real_of(r.mac_percent())},
+          {"read_gb_per_s", real, real_of(r.roofs.read_gb_s)},
+          {"int8_gmac_per_s", real, real_of(r.roofs.int8_gmac_s)},
+          {"f32_gmac_per_s", real, real_of(r.roofs.f32_gmac_s)}};
+}
+
+std::vector<Field> all_fields_of(const BenchRow& r, const BenchContext& c) {
+  std::vector<Field> out = fields_of(r, c);
+  if (!c.roof_columns) return out;
+  for (Field& f : roof_fields_of(r)) out.push_back(std::move(f));
+  return out;
+}
+
 // "key": value pairs, each with the separator of its format behind it.
 std::vector<std::string> json_pairs(const BenchRow& r, const BenchContext& c) {
   std::vector<std::string> out;
@@ -90,7 +113,10 @@ std::vector<std::string> json_pairs(const BenchRow& r, const BenchContext& c) {
   out.push_back("\"engine\": true");
   out.push_back("\"isa\": " + quoted(c.isa));
   out.push_back(fmt::format("\"bytes_per_token\": {}", r.bytes_per_token));
-  out.push_back(fmt::format("\"gb_per_s\": {:.3f}", r.gb_per_s()));
+  for (const Field& f : roof_fields_of(r))  // the peaks are 0 when they were not measured
+    out.push_back(fmt::format("\"{}\": {}", f.name, f.value));
+  out.push_back(fmt::format("\"bytes\": {:.0f}, \"int8_macs\": {:.0f}, \"f32_macs\": {:.0f}",
+                            r.work.bytes(), r.work.int8_macs, r.work.f32_macs));
   return out;
 }
 
@@ -112,6 +138,7 @@ class Markdown : public BenchPrinter {
     if (c_.kv_type_column) column("type_k", 6, true), column("type_v", 6, true);
     column("test", 15, false);
     column("t/s", 20, false);
+    if (c_.roof_columns) column("GB/s (% read)", 14, false), column("GMAC/s (% peak)", 15, false);
     return line + "\n" + rule + "\n";
   }
   std::string row(const BenchRow& r) override {
@@ -127,15 +154,35 @@ class Markdown : public BenchPrinter {
     if (c_.batch_column) line += fmt::format(" {:>7} |", t.n_batch);
     if (c_.ubatch_column) line += fmt::format(" {:>8} |", t.n_ubatch);
     if (c_.kv_type_column) line += fmt::format(" {:<6} | {:<6} |", t.kv_type, t.kv_type);
-    return line + fmt::format(" {:>15} | {:>20} |\n", r.test_name(),
-                              fmt::format("{:.2f} ± {:.2f}", r.avg_ts(), r.stddev_ts()));
+    line += fmt::format(" {:>15} | {:>20} |", r.test_name(),
+                        fmt::format("{:.2f} ± {:.2f}", r.avg_ts(), r.stddev_ts()));
+    if (c_.roof_columns) {
+      line += fmt::format(" {:>14} | {:>15} |",
+                          fmt::format("{:.1f} ({:.0f}%)", r.gb_per_s(), r.read_percent()),
+                          fmt::format("{:.1f} ({:.0f}%)", r.gmac_per_s(), r.mac_percent()));
+    }
+    if (r.roofs.workers > 0) roofs_[r.roofs.workers].push_back(r.roofs);
+    return line + "\n";
   }
   std::string footer() const override {
-    return fmt::format("\nbuild: {} ({})\n", c_.build_commit, c_.build_number);
+    std::string out = "\n";
+    for (const auto& [n, seen] : roofs_) {
+      double low = seen[0].read_gb_s, high = low;
+      for (const roofs::Roofs& r : seen)
+        low = std::min(low, r.read_gb_s), high = std::max(high, r.read_gb_s);
+      out += fmt::format(
+          "roofs of {} thread{}: read {:.1f}-{:.1f} GB/s, before each test; int8 {:.0f} GMAC/s "
+          "({}); "
+          "f32 {:.0f} GMAC/s ({})\n",
+          n, n == 1 ? "" : "s", low, high, seen[0].int8_gmac_s, seen[0].int8_chain,
+          seen[0].f32_gmac_s, seen[0].f32_chain);
+    }
+    return out + fmt::format("build: {} ({})\n", c_.build_commit, c_.build_number);
   }
 
  private:
   BenchContext c_;
+  std::map<int, std::vector<roofs::Roofs>> roofs_;  // by threads
 };
 
 class Csv : public BenchPrinter {
@@ -143,13 +190,13 @@ class Csv : public BenchPrinter {
   explicit Csv(const BenchContext& c) : c_(c) {}
   std::string header() const override {
     std::string line;
-    for (const Field& f : fields_of(BenchRow{}, c_))
+    for (const Field& f : all_fields_of(BenchRow{}, c_))
       line += (line.empty() ? "" : ",") + std::string(f.name);
     return line + "\n";
   }
   std::string row(const BenchRow& r) override {
     std::string line;
-    for (const Field& f : fields_of(r, c_)) {
+    for (const Field& f : all_fields_of(r, c_)) {
       if (!line.empty()) line += ',';
       line += '"';
       for (const char ch : f.value) line += ch == '"' ? std::string("\"\"") : std::string(1, ch);

@@ -18,6 +18,7 @@ struct BenchContext {
   std::string cpu_info, isa;  // isa: instruction sets in use, an extra key of the JSON forms
   bool kv_type_column = false, batch_column = false,
        ubatch_column = false;  // Markdown: shown when several or not the default
+  bool roof_columns = false;   // Markdown and CSV: GB/s, GMAC/s and their roofs, behind the others
 };
 
 class BenchPrinter {

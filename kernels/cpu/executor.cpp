@@ -2,6 +2,8 @@
 // where a barrier is due.
 #include "kernels/cpu/executor.h"
 
+#include <chrono>
+
 #include "kernels/cpu/verify.h"
 #include "kernels/top.h"
 
@@ -33,6 +35,16 @@ void run_stolen(const Step& step, const std::byte* args, int64_t items, Ctx& ctx
     }
   }
 }
+
+int64_t now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+struct StepTimes {
+  int64_t run_ns = 0, wait_ns = 0;
+};
 
 class CpuExecutable final : public Executable {
  public:
@@ -85,6 +97,7 @@ class CpuExecutable final : public Executable {
     for (const Step& step : plan_->steps) {
       const Node& n = plan_->graph.nodes[static_cast<size_t>(step.node)];
       StepReport s;
+      describe_work(n, step, s);
       s.op = op_name(n.op), s.kernel = step.kernel->id, s.layer = n.layer, s.out = n.width;
       s.split = step.replicated ? "replicate" : steals(n) ? "steal" : "owned";
       s.barrier = step.barrier_few;
@@ -99,20 +112,70 @@ class CpuExecutable final : public Executable {
       r.weight_bytes += s.bytes;
       r.steps.push_back(std::move(s));
     }
+    r.profiled = profiled_, r.profiled_ns = profiled_ns_;
+    for (size_t i = 0; i < times_.size(); ++i) {
+      StepReport& s = r.steps[i % r.steps.size()];
+      s.run_ns += times_[i].run_ns, s.wait_ns += times_[i].wait_ns;
+    }
     return r;
   }
 
+  void profile(bool on) override {
+    profiling_ = on;
+    if (!on) return;
+    times_.assign(plan_->steps.size() * static_cast<size_t>(plan_->workers), {});
+    profiled_ = profiled_ns_ = 0;
+  }
+
  private:
+  void describe_work(const Node& n, const Step& step, StepReport& s) const {
+    const Graph& g = plan_->graph;
+    s.outputs = n.rows == Rows::outputs;
+    if (n.op == Op::matmul || n.op == Op::expert_matmul) {
+      const MatmulArgs& a = *reinterpret_cast<const MatmulArgs*>(step.args);
+      s.row_macs = a.w.ne[0] * a.w.ne[1] * (a.up ? 2 : 1);
+      s.int8 = a.x.dtype == DType::a8x32;
+      if (step.kernel->pass_rows != nullptr) s.pass_rows = step.kernel->pass_rows(&a);
+      if (n.op == Op::expert_matmul) {
+        s.n_expert = static_cast<int32_t>(a.w.ne[2]);
+        s.n_used = g.nodes[static_cast<size_t>(n.in[1])].n_used;
+      }
+    }
+    if (n.op == Op::attend) {
+      const CacheSlotView& c = plan_->binder.slots[static_cast<size_t>(n.slot)];
+      s.key_macs = int64_t{n.n_head} * (c.dk + c.dv);
+      s.key_bytes = (cache_plane_bytes(c.dtype, c.n_head_kv, c.dk) +
+                     cache_plane_bytes(c.dtype, c.n_head_kv, c.dv)) /
+                    kPageTokens;
+      s.window = n.window;
+    }
+  }
+
   static bool steals(const Node& n) {
     return n.op == Op::matmul || n.op == Op::expert_matmul || n.op == Op::attend;
   }
 
   void run() {
     for (Counter& c : counters_) c.next.store(0, std::memory_order_relaxed);
-    fork_join(pool_, plan_->workers, [this](const Team& team) { work(team); });
+    if (profiling_) {
+      const int64_t begin = now_ns();
+      fork_join(pool_, plan_->workers, [this](const Team& team) { work<true>(team); });
+      profiled_ns_ += now_ns() - begin;
+      ++profiled_;
+    } else {
+      fork_join(pool_, plan_->workers, [this](const Team& team) { work<false>(team); });
+    }
   }
 
+  template <bool kTimed>
   void work(const Team& team) noexcept {
+    StepTimes* times =
+        kTimed ? times_.data() + plan_->steps.size() * static_cast<size_t>(team.worker) : nullptr;
+    int64_t at = kTimed ? now_ns() : 0;
+    const auto lap = [&at](int64_t& sum) {
+      const int64_t now = now_ns();
+      sum += now - at, at = now;
+    };
     const bool few = plan_->state.n_rows <= kFewRows;
     Ctx ctx{plan_->scratch[static_cast<size_t>(team.worker)]};
     Counter* counters = counters_.data();
@@ -129,7 +192,12 @@ class CpuExecutable final : public Executable {
         step.kernel->run(args, own, ctx);
       }
       counters += team.workers;
-      if (few ? step.barrier_few : step.barrier_many) team.barrier.wait();
+      if constexpr (kTimed) lap(times->run_ns);
+      if (few ? step.barrier_few : step.barrier_many) {
+        team.barrier.wait();
+        if constexpr (kTimed) lap(times->wait_ns);
+      }
+      if constexpr (kTimed) ++times;
     }
   }
 
@@ -165,6 +233,9 @@ class CpuExecutable final : public Executable {
   ThreadPool& pool_;
   const Registry<Ctx>& registry_;
   const bool verify_;
+  bool profiling_ = false;
+  int64_t profiled_ = 0, profiled_ns_ = 0;
+  std::vector<StepTimes> times_;  // [worker][step]
   std::vector<Counter> counters_;
   std::vector<int32_t> out_rows_, row_segment_;
   std::vector<OutputNeed> needs_;

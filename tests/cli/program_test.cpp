@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -157,6 +158,9 @@ TEST_F(Program, EmptyStoreAndMachine) {
 
 TEST_F(Program, BenchListsItsShapes) {
   EXPECT_NE(run("bench --list-shapes").out.find("llama-3.1-8b\n"), std::string::npos);
+  const Outcome none = run("bench --synth smollm2-135m:Q4_0 -p 0 -n 1 -r 1 --no-roofs -o csv");
+  EXPECT_NE(none.out.find(",avg_ts,stddev_ts\n"), std::string::npos);
+  EXPECT_EQ(std::count(none.out.begin(), none.out.end(), '\n'), 2) << "one test: no prompt";
   const Outcome r = run("bench --synth nothing:Q4_0");
   EXPECT_EQ(r.code, 1);
   EXPECT_NE(r.err.find("unknown shape 'nothing' (known: "), std::string::npos) << r.err;

@@ -1,5 +1,4 @@
-// The arithmetic of perplexity and benchmark: sums, percentiles, files of logits, lists of numbers,
-// tables.
+// The arithmetic of perplexity: sums, percentiles, files of logits; models with random weights.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -7,12 +6,8 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
-#include "engine/core/json_io.h"
 #include "engine/run/logits.h"
-#include "engine/tools/bench.h"
-#include "engine/tools/bench_output.h"
 #include "engine/tools/logits_file.h"
 #include "engine/tools/perplexity.h"
 #include "engine/tools/synth.h"
@@ -115,86 +110,6 @@ TEST(Tokens, ListsAreRead) {
   EXPECT_EQ(parse_tokens("")->size(), 0u);
   for (const char* bad : {"1;2", "[1,2", "1,2]", "a", "1 2", "99999999999", "[1]x["})
     EXPECT_FALSE(parse_tokens(bad)) << bad;
-}
-
-TEST(Bench, ListsOfNumbers) {
-  const auto list = [](const char* text) {
-    std::vector<int> out;
-    return parse_bench_ints(text, out) ? out : std::vector<int>{-1};
-  };
-  EXPECT_EQ(list("512"), (std::vector<int>{512}));
-  EXPECT_EQ(list("1,2,8"), (std::vector<int>{1, 2, 8}));
-  EXPECT_EQ(list("1-4"), (std::vector<int>{1, 2, 3, 4}));
-  EXPECT_EQ(list("128-512+128"), (std::vector<int>{128, 256, 384, 512}));
-  EXPECT_EQ(list("1-64*4,7"), (std::vector<int>{1, 4, 16, 64, 7}));
-  for (const char* bad : {"", "a", "1,", "4-1", "1-8*1", "0-8*2", "1-8+0", "-1", "1-999999999"})
-    EXPECT_EQ(list(bad), (std::vector<int>{-1})) << bad;
-}
-
-TEST(Bench, SizesOfModels) {
-  EXPECT_EQ(model_size_label("qwen2", 28, 1536, 151936, 0), "1.5B");
-  EXPECT_EQ(model_size_label("qwen2", 28, 3584, 152064, 0), "7B");
-  EXPECT_EQ(model_size_label("llama", 32, 4096, 128256, 0), "8B");
-  EXPECT_EQ(model_size_label("llama", 32, 4096, 32000, 0), "7B");
-  EXPECT_EQ(model_size_label("llama", 32, 4096, 32000, 8), "8x7B");
-  EXPECT_EQ(model_size_label("gemma3", 18, 640, 262144, 0), "270M");
-  EXPECT_EQ(model_size_label("other", 1, 1, 1, 0), "?B");
-}
-
-BenchRow sample_row() {
-  BenchRow row;
-  row.test.model.shown = "a \"b\".gguf";
-  row.test.n_gen = 128;
-  row.test.n_depth = 4096;
-  row.test.n_threads = 8;
-  row.model_type = "qwen2 1.5B Q4_K - Medium";
-  row.model_size = 1116691497;
-  row.n_params = 1777088000;
-  row.samples_ns = {1'000'000'000, 2'000'000'000};
-  return row;
-}
-
-TEST(Bench, Statistics) {
-  const BenchRow row = sample_row();
-  EXPECT_DOUBLE_EQ(row.avg_ts(), 96);
-  EXPECT_NEAR(row.stddev_ts(), 45.2548, 1e-3);
-  EXPECT_EQ(row.test_name(), "tg128 @ d4096");
-}
-
-TEST(Bench, MarkdownIsTheKnownTable) {
-  auto printer = std::move(*make_bench_printer("md", {"8cf427ff", 5163, "cpu", "avx2"}));
-  EXPECT_EQ(printer->header(),
-            "| model                          |       size |     params | backend    | threads |   "
-            "         test |                  t/s |\n"
-            "| ------------------------------ | ---------: | ---------: | ---------- | ------: | "
-            "--------------: | -------------------: |\n");
-  EXPECT_EQ(printer->row(sample_row()),
-            "| qwen2 1.5B Q4_K - Medium       |   1.04 GiB |     1.78 B | CPU        |       8 |   "
-            "tg128 @ d4096 |        96.00 ± 45.25 |\n");
-  EXPECT_EQ(printer->footer(), "\nbuild: 8cf427ff (5163)\n");
-}
-
-TEST(Bench, JsonIsJson) {
-  auto printer = std::move(*make_bench_printer("json", {"c", 1, "cpu", "avx2"}));
-  std::string text = printer->header();
-  for (int i = 0; i < 2; ++i) text += printer->row(sample_row());
-  text += printer->footer();
-  const auto json = parse_json(text);
-  ASSERT_TRUE(json) << text;
-  ASSERT_EQ(json->size(), 2u);
-  EXPECT_EQ((*json)[0]["model_filename"], "a \"b\".gguf");
-  EXPECT_EQ((*json)[0]["n_depth"], 4096);
-  EXPECT_EQ((*json)[0]["no_host"], false);
-  EXPECT_EQ((*json)[0]["samples_ns"][1], 2'000'000'000);
-  EXPECT_TRUE((*json)[0]["avg_ts"].is_number_float());
-}
-
-TEST(Bench, CsvQuotes) {
-  auto printer = std::move(*make_bench_printer("csv", {"c", 1, "cpu", "avx2"}));
-  EXPECT_TRUE(printer->header().starts_with("build_commit,build_number,cpu_info,"));
-  EXPECT_TRUE(printer->header().ends_with(",test_time,avg_ns,stddev_ns,avg_ts,stddev_ts\n"));
-  EXPECT_NE(printer->row(sample_row()).find("\"a \"\"b\"\".gguf\""), std::string::npos);
-  EXPECT_FALSE(make_bench_printer("xml", {}));
 }
 
 TEST(Synth, UnknownNamesListTheKnown) {

@@ -87,5 +87,8 @@ int64_t drive_grain_avx2(const void* args) noexcept {
 size_t drive_scratch_avx2(const void* args) noexcept {
   return Drive::scratch(args);
 }
+int64_t drive_pass_avx2(const void* args) noexcept {
+  return Drive::pass_cols(*static_cast<const MatmulArgs*>(args));
+}
 
 }  // namespace engine::cpu

@@ -52,6 +52,7 @@ struct Driver {
   int64_t (*items)(const void* args) noexcept;
   int64_t (*grain)(const void* args) noexcept;
   size_t (*scratch)(const void* args) noexcept;
+  int64_t (*pass_rows)(const void* args) noexcept;
 };
 
 #define ENGINE_MATMUL_DRIVER(isa)                                                  \
@@ -59,8 +60,9 @@ struct Driver {
   int64_t drive_items_##isa(const void* args) noexcept;                            \
   int64_t drive_grain_##isa(const void* args) noexcept;                            \
   size_t drive_scratch_##isa(const void* args) noexcept;                           \
+  int64_t drive_pass_##isa(const void* args) noexcept;                             \
   constexpr Driver driver_##isa{drive_##isa, drive_items_##isa, drive_grain_##isa, \
-                                drive_scratch_##isa};
+                                drive_scratch_##isa, drive_pass_##isa};
 ENGINE_MATMUL_DRIVER(avx512vnni)
 ENGINE_MATMUL_DRIVER(avx2)
 #undef ENGINE_MATMUL_DRIVER
@@ -68,7 +70,10 @@ ENGINE_MATMUL_DRIVER(avx2)
 constexpr Kernel<Ctx> matmul_kernel(const char* id, Op op, DType w, DType x, uint64_t needs,
                                     int rank, const Driver& d, const Pack& pack,
                                     const Micro& micro) {
-  return {id, op, w, x, needs, rank, d.run, d.items, d.grain, nullptr, d.scratch, &pack, &micro};
+  Kernel<Ctx> k{id,      op,      w,       x,         needs, rank,  d.run,
+                d.items, d.grain, nullptr, d.scratch, &pack, &micro};
+  k.pass_rows = d.pass_rows;
+  return k;
 }
 
 }  // namespace engine::cpu

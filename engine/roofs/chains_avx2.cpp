@@ -2,10 +2,10 @@
 // maddubs summed in int16 first.
 #include <immintrin.h>
 
-#include "bench/alu.h"
 #include "engine/core/cpu_features.h"
+#include "engine/roofs/chain.h"
 
-namespace engine::bench {
+namespace engine::roofs {
 namespace {
 
 constexpr uint64_t kNeeds = isa::avx2 | isa::fma;
@@ -60,8 +60,8 @@ int64_t maddubs(int64_t rounds, float* sink) {
 
 }  // namespace
 
-extern const Chain chain_fma_avx2{"f32 fma, ymm", kNeeds, fma};
-extern const Chain chain_maddubs1_avx2{"maddubs + madd, 1 deep", kNeeds, maddubs<1>};
-extern const Chain chain_maddubs8_avx2{"maddubs + madd, 8 deep", kNeeds, maddubs<8>};
+extern const Chain chain_fma_avx2{"f32 fma, ymm", kNeeds, false, fma};
+extern const Chain chain_maddubs1_avx2{"maddubs + madd, 1 deep", kNeeds, true, maddubs<1>};
+extern const Chain chain_maddubs8_avx2{"maddubs + madd, 8 deep", kNeeds, true, maddubs<8>};
 
-}  // namespace engine::bench
+}  // namespace engine::roofs

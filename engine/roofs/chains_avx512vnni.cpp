@@ -1,10 +1,10 @@
 // Peak chains with 512-bit registers: f32 FMA and vpdpbusd.
 #include <immintrin.h>
 
-#include "bench/alu.h"
 #include "engine/core/cpu_features.h"
+#include "engine/roofs/chain.h"
 
-namespace engine::bench {
+namespace engine::roofs {
 namespace {
 
 int64_t fma(int64_t rounds, float* sink) {
@@ -45,7 +45,7 @@ int64_t dot(int64_t rounds, float* sink) {
 
 }  // namespace
 
-extern const Chain chain_fma_avx512{"f32 fma, zmm", isa::avx512, fma};
-extern const Chain chain_vpdpbusd_avx512{"vpdpbusd, zmm", isa::avx512 | isa::avx512vnni, dot};
+extern const Chain chain_fma_avx512{"f32 fma, zmm", isa::avx512, false, fma};
+extern const Chain chain_vpdpbusd_avx512{"vpdpbusd, zmm", isa::avx512 | isa::avx512vnni, true, dot};
 
-}  // namespace engine::bench
+}  // namespace engine::roofs
