@@ -25,7 +25,8 @@ struct TinyModel {
   std::string chat_template = kTinyTemplate;  // "": none
   bool endless =
       true;  // never ends an answer by itself: lengths are then those that were asked for
-  bool embedding = false;  // has a pooling type: an embedding model
+  bool other_vocabulary = false;  // two tokens have each other's text
+  bool embedding = false;         // has a pooling type: an embedding model
 };
 
 Status write_tiny_model(const std::string& path, const TinyModel& options = {});
