@@ -15,10 +15,8 @@ constexpr size_t kInline = 64;   // new tokens that are read and continued in on
 constexpr Token kFirstText = 5;  // tokens before it may have other texts: padding, unknown
 constexpr int kSizeSlack = 128;  // tokens one vocabulary may have more: rows of padding
 
-Error differs(const Model& draft, const std::string& how) {
-  return {Errc::invalid_argument,
-          fmt::format("{} cannot draft for this model: {}",
-                      draft.info().name.empty() ? "the model" : draft.info().name, how)};
+Error differs(const std::string& how) {
+  return {Errc::invalid_argument, "its vocabulary is not that of the model: " + how};
 }
 
 }  // namespace
@@ -26,15 +24,17 @@ Error differs(const Model& draft, const std::string& how) {
 Status check_draft(const Model& model, const Model& draft) {
   const Tokenizer *a = model.tokenizer(), *b = draft.tokenizer();
   if (a == nullptr && b == nullptr && model.info().n_vocab == draft.info().n_vocab) return ok;
-  if (a == nullptr || b == nullptr) return differs(draft, "only one of them has a vocabulary");
+  if (a == nullptr || b == nullptr) return differs("only one of them has one");
   if (std::abs(a->size() - b->size()) > kSizeSlack)
-    return differs(draft, fmt::format("it has {} tokens, not {}", b->size(), a->size()));
-  if (a->ids().bos != b->ids().bos || a->ids().eos != b->ids().eos)
-    return differs(draft, "its begin or end token is another one");
+    return differs(fmt::format("{} tokens, not {}", b->size(), a->size()));
+  const VocabRules &x = a->vocabulary().rules(), &y = b->vocabulary().rules();
+  if (x.algorithm != y.algorithm) return differs("another tokenizer");
+  if (x.add_bos != y.add_bos || (x.add_bos && x.ids.bos != y.ids.bos))
+    return differs("texts begin with another token");
   for (Token t = kFirstText; t < std::min(a->size(), b->size()); ++t)
     if (a->vocabulary().text(t) != b->vocabulary().text(t))
-      return differs(draft, fmt::format("its token {} is \"{}\", not \"{}\"", t,
-                                        b->vocabulary().text(t), a->vocabulary().text(t)));
+      return differs(fmt::format("token {} is \"{}\", not \"{}\"", t, b->vocabulary().text(t),
+                                 a->vocabulary().text(t)));
   return ok;
 }
 

@@ -289,8 +289,10 @@ struct ModelPool::Impl {
     Result<std::unique_ptr<Model>> draft = Model::load(request.draft, o, fair);
     if (draft)
       if (const Status fits = check_draft(model, **draft); !fits) draft = fits.error();
-    if (draft || request.draft_required) return draft;
-    log_warn("{}; going on without a draft model", draft.error().message);
+    if (draft) return draft;
+    const std::string why = "the draft model cannot be used: " + draft.error().message;
+    if (request.draft_required) return Error{Errc::internal, why};
+    log_warn("{}", why);
     return std::unique_ptr<Model>();
   }
 
@@ -452,8 +454,13 @@ std::vector<PoolEntry> ModelPool::list() const {
     std::chrono::nanoseconds remaining = m->keep_alive;
     if (m->uses == 0 && !m->forever())
       remaining = std::max(m->deadline() - Clock::now(), Clock::duration::zero());
-    out.push_back(
-        {m->path, m->name, m->digest, m->model->info(), m->options.n_sequences, remaining});
+    ModelInfo info = m->model->info();
+    if (m->draft) {  // whose memory is in use for it
+      const ModelInfo& draft = m->draft->info();
+      info.weight_bytes += draft.weight_bytes, info.cache_bytes += draft.cache_bytes;
+      info.scratch_bytes += draft.scratch_bytes;
+    }
+    out.push_back({m->path, m->name, m->digest, info, m->options.n_sequences, remaining});
   }
   std::stable_sort(out.begin(), out.end(), [](const PoolEntry& a, const PoolEntry& b) {
     return a.remaining > b.remaining;
