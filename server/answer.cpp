@@ -52,9 +52,13 @@ class NativeFormatter : public Formatter {
       line(object, out);
     }
     const double seconds = static_cast<double>(stats.output_ns) / 1e9;
-    note_ = fmt::format("prompt {} ({} cached), output {}, {:.1f} tokens/s{}", stats.prompt_tokens,
-                        stats.cached_tokens, stats.output_tokens,
-                        seconds > 0 ? stats.output_tokens / seconds : 0.0, info_.note);
+    note_ = fmt::format(
+        "prompt {} ({} cached), output {}, {:.1f} tokens/s{}{}", stats.prompt_tokens,
+        stats.cached_tokens, stats.output_tokens, seconds > 0 ? stats.output_tokens / seconds : 0.0,
+        stats.proposed_tokens > 0 ? fmt::format(", accepted {} of {} proposed",
+                                                stats.accepted_tokens, stats.proposed_tokens)
+                                  : "",
+        info_.note);
   }
 
   void failed(const Error& error, std::string& out) override {
@@ -97,6 +101,8 @@ class NativeFormatter : public Formatter {
     add("prompt_eval_duration", stats.prompt_ns);
     add("eval_count", stats.output_tokens);
     add("eval_duration", stats.output_ns);
+    add("draft_count", stats.proposed_tokens);
+    add("draft_accepted_count", stats.accepted_tokens);
   }
 
   const AnswerInfo info_;

@@ -23,6 +23,8 @@ struct App {
   ModelCards cards;
   Runtime& runtime;
   ModelPool& pool;
+  std::string draft = {};       // path of the draft model; "": none
+  bool draft_required = false;  // see PoolRequest
   std::atomic<bool> shutting_down = false;
 };
 

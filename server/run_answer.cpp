@@ -50,6 +50,7 @@ void start_answer(const std::shared_ptr<Reply>& reply, AnswerJob& job,
   request.sampling = sampler_params(job.options, context);
   request.stop = job.options.stop;
   request.max_tokens = job.options.num_predict < 0 ? most : std::min(job.options.num_predict, most);
+  request.draft_tokens = job.options.draft_num_predict;
   request.shift = job.shift;
   request.sink = queue;
   queue->hold(use);
@@ -134,6 +135,8 @@ void run_answer(App& app, std::shared_ptr<Reply> reply, AnswerJob job) {
   wanted.options = app.load;
   wanted.n_ctx_given = app.n_ctx_fixed;
   wanted.keep_alive = job.keep_alive;
+  wanted.draft = app.draft;
+  wanted.draft_required = app.draft_required;
   if (job.options.num_ctx) {
     wanted.options.n_ctx = *job.options.num_ctx;
     wanted.n_ctx_given = true;

@@ -116,7 +116,8 @@ struct Server::Impl {
         app{std::move(store),  std::move(cors),
             HostCheck(o.host), o.load,
             o.n_ctx_fixed,     {},
-            runtime,           pool},
+            runtime,           pool,
+            o.draft,           o.draft_required},
         sessions(runtime, o.limits, hooks()) {}
 
   SessionHooks hooks() {

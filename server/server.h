@@ -21,7 +21,9 @@ struct ServerOptions {
   std::string store_root;          // "": the usual place
   LoadOptions load;
   bool n_ctx_fixed =
-      false;  // load.n_ctx was set by the user: requests without num_ctx get exactly that
+      false;          // load.n_ctx was set by the user: requests without num_ctx get exactly that
+  std::string draft;  // path of a draft model for all models; "": none
+  bool draft_required = false;  // models that it does not fit fail, instead of going without it
   PoolOptions pool;
   HttpLimits limits;
   int io_threads = 1, workers = 2;

@@ -96,9 +96,9 @@ Segment KvCache::segment(SeqId id, int row0, int n_rows) const {
 }
 
 void KvCache::drop_behind_window(Sequence& s) {
+  const int past = std::max(0, static_cast<int>(s.rows.size()) - kTakeBackRows);
   for (size_t g = 0; g < pools_.size(); ++g) {
-    const size_t keep = std::min(
-        s.tables[g].size(), static_cast<size_t>(first_page(g, static_cast<int>(s.rows.size()))));
+    const size_t keep = std::min(s.tables[g].size(), static_cast<size_t>(first_page(g, past)));
     for (size_t p = keep; p-- > 0 && s.tables[g][p] >= 0;)
       pools_[g].release(s.tables[g][p]), s.tables[g][p] = -1;
   }
@@ -125,6 +125,15 @@ void KvCache::commit(SeqId id, std::span<const RowKey> rows) {
   drop_behind_window(s);
 }
 
+// Whether the node of a page of the sequence holds that very page: not where another sequence had
+// computed the same rows before.
+bool KvCache::in_tree(const Sequence& s, size_t page) const {
+  const PrefixTree::Pages& held = tree_.pages(s.nodes[page]);
+  for (size_t g = 0; g < pools_.size(); ++g)
+    if (s.tables[g][page] >= 0 && s.tables[g][page] == held[g]) return true;
+  return false;
+}
+
 int KvCache::truncate(SeqId id, int past) {
   Sequence& s = at(id);
   if (past >= static_cast<int>(s.rows.size())) return static_cast<int>(s.rows.size());
@@ -137,9 +146,10 @@ int KvCache::truncate(SeqId id, int past) {
     const PrefixTree::NodeId node = s.nodes.back();
     const size_t begin = (s.nodes.size() - 1) * kPageTokens;
     // A page that is cut in the middle will be written again: it must be ours alone.
-    if (begin >= static_cast<size_t>(past) || !tree_.remove_if_sole(node)) {
+    const bool cut = begin < static_cast<size_t>(past), held = in_tree(s, s.nodes.size() - 1);
+    if (!cut || !tree_.remove_if_sole(node)) {
       tree_.unuse(node);
-      past = std::min(past, static_cast<int>(begin));
+      if (held) past = std::min(past, static_cast<int>(begin));
     }
     s.nodes.pop_back();
   }

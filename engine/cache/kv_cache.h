@@ -15,6 +15,9 @@ namespace engine {
 
 using SeqId = int32_t;
 
+// Rows that truncate() can take back at any time: window pages that they see are kept so long.
+constexpr int kTakeBackRows = 8;
+
 class KvCache {
  public:
   // group_window[g]: 0 all tokens, else the window of the layers of group g; group_pages[g]: pages
@@ -34,8 +37,9 @@ class KvCache {
       const;  // of the next step. Requires: grow(n_rows); valid until the next grow or close
   void commit(SeqId, std::span<const RowKey> rows);  // rows were computed: past grows, full pages
                                                      // enter the tree, old window pages leave
-  int truncate(SeqId,
-               int past);  // rows that remain: past, or fewer where the page is shared with others
+  // Rows that remain: past; fewer where its page is shared with others; none where more than
+  // kTakeBackRows go and the window of `past` is gone.
+  int truncate(SeqId, int past);
   void close(SeqId, bool keep);  // keep: full pages stay in the tree for later prompts
 
   int32_t free_pages(int group) const { return pools_[static_cast<size_t>(group)].free_pages(); }
@@ -52,6 +56,7 @@ class KvCache {
   Sequence& at(SeqId s) { return sequences_[static_cast<size_t>(s)]; }
   const Sequence& at(SeqId s) const { return sequences_[static_cast<size_t>(s)]; }
   int first_page(size_t group, int past) const;  // first page that row `past` sees
+  bool in_tree(const Sequence&, size_t page) const;
   int32_t take_page(size_t group);
   void drop_behind_window(Sequence&);
 

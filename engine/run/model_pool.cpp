@@ -12,6 +12,7 @@
 
 #include "engine/core/check.h"
 #include "engine/core/log.h"
+#include "engine/run/draft.h"
 
 namespace engine {
 namespace {
@@ -55,7 +56,7 @@ struct LoadedModel {
   std::chrono::nanoseconds keep_alive{};
   Clock::time_point idle_since{};
   int uses = 0;
-  std::unique_ptr<Model> model;
+  std::unique_ptr<Model> model, draft;
   std::unique_ptr<Scheduler> scheduler;
   std::thread thread;
 
@@ -258,7 +259,11 @@ struct ModelPool::Impl {
     try {
       ENGINE_TRY(model, Model::load(request.path, request.options, fair));
       m->model = std::move(model);
-      m->scheduler = std::make_unique<Scheduler>(*m->model);
+      ENGINE_TRY(draft, load_draft(request, *m->model));
+      m->draft = std::move(draft);
+      SpeculateOptions speculate = SpeculateOptions::from_environment();
+      speculate.draft = m->draft.get();
+      m->scheduler = std::make_unique<Scheduler>(*m->model, speculate);
     } catch (const std::bad_alloc&) {
       return Error{Errc::out_of_memory, "model requires more system memory than is available"};
     }
@@ -274,6 +279,21 @@ struct ModelPool::Impl {
         }
     });
     return m;
+  }
+
+  // nullptr: none is wanted, or it does not fit and need not.
+  Result<std::unique_ptr<Model>> load_draft(const PoolRequest& request, const Model& model) {
+    if (request.draft.empty() || request.draft == request.path) return std::unique_ptr<Model>();
+    LoadOptions o = request.options;
+    o.n_ctx = model.info().n_ctx;
+    Result<std::unique_ptr<Model>> draft = Model::load(request.draft, o, fair);
+    if (draft)
+      if (const Status fits = check_draft(model, **draft); !fits) draft = fits.error();
+    if (draft) return draft;
+    const std::string why = "the draft model cannot be used: " + draft.error().message;
+    if (request.draft_required) return Error{Errc::internal, why};
+    log_warn("{}", why);
+    return std::unique_ptr<Model>();
   }
 
   void run_reaper() {
@@ -434,8 +454,13 @@ std::vector<PoolEntry> ModelPool::list() const {
     std::chrono::nanoseconds remaining = m->keep_alive;
     if (m->uses == 0 && !m->forever())
       remaining = std::max(m->deadline() - Clock::now(), Clock::duration::zero());
-    out.push_back(
-        {m->path, m->name, m->digest, m->model->info(), m->options.n_sequences, remaining});
+    ModelInfo info = m->model->info();
+    if (m->draft) {  // whose memory is in use for it
+      const ModelInfo& draft = m->draft->info();
+      info.weight_bytes += draft.weight_bytes, info.cache_bytes += draft.cache_bytes;
+      info.scratch_bytes += draft.scratch_bytes;
+    }
+    out.push_back({m->path, m->name, m->digest, info, m->options.n_sequences, remaining});
   }
   std::stable_sort(out.begin(), out.end(), [](const PoolEntry& a, const PoolEntry& b) {
     return a.remaining > b.remaining;

@@ -34,6 +34,8 @@ struct PoolRequest {
   bool n_ctx_given = false, max_rows_given = false,
        threads_given = false;  // only given ones force a reload when they differ
   std::optional<std::chrono::nanoseconds> keep_alive;  // absent: what is in force stays
+  std::string draft;            // weights of a draft model, loaded with it; "": none
+  bool draft_required = false;  // a draft model that does not fit is an error, else left out
 };
 
 struct PoolEntry {  // a loaded model, for listings

@@ -28,8 +28,9 @@ struct GenerateStats {
   int prompt_tokens = 0;  // of the prompt, cached ones included
   int cached_tokens = 0;  // taken from the prefix cache
   int output_tokens = 0;
-  int64_t prompt_ns = 0;       // from the first step of the prompt to its last
-  int64_t output_ns = 0;       // from then to the last token
+  int proposed_tokens = 0, accepted_tokens = 0;  // of speculation
+  int64_t prompt_ns = 0;                         // from the first step of the prompt to its last
+  int64_t output_ns = 0;                         // from then to the last token
   std::vector<Token> context;  // prompt and answer, for /api/generate's context field
 };
 
@@ -51,6 +52,7 @@ struct Request {
   std::vector<std::string> stop;  // stop strings
   int max_tokens = -1;            // num_predict; -1: until the end of text or of the context
   int num_keep = 0;               // tokens kept at the front by a context shift
+  int draft_tokens = 4;           // most proposals of a draft model at once; 0: none
   bool shift = true;              // false: the answer ends (length) when the context is full
   std::shared_ptr<Sink> sink;
 };

@@ -10,6 +10,7 @@
 #include <list>
 #include <mutex>
 #include <unordered_set>
+#include <utility>
 
 #include "engine/core/log.h"
 #include "engine/sample/sampler.h"
@@ -43,15 +44,18 @@ struct Job {
   GenerateStats stats;
   int64_t first_ns = 0, prompt_end_ns = 0;
   int repeats = 0;
-  bool resting = false;    // its sink had no room
-  bool preempted = false;  // gave its pages away; comes back when another request has ended
+  Speculator speculator;
+  std::vector<Token> ahead;  // the last token and the proposals, while a step checks them
+  bool resting = false;      // its sink had no room
+  bool preempted = false;    // gave its pages away; comes back when another request has ended
 
-  Job(RequestId i, Request r)
+  Job(RequestId i, Request r, const SpeculateOptions& speculate, int n_vocab)
       : id(i),
         request(std::move(r)),
         sampler(request.sampling),
         stop(request.stop),
-        tokens(request.prompt) {
+        tokens(request.prompt),
+        speculator(speculate, n_vocab, request.draft_tokens) {
     stats.prompt_tokens = static_cast<int>(tokens.size());
     stats.context = tokens;
     for (Token t : tokens) sampler.accept(t);
@@ -62,6 +66,7 @@ struct Job {
 
 struct Scheduler::Impl {
   Model& model;
+  const SpeculateOptions speculate;
   std::mutex mutex;  // guards the four below
   std::condition_variable changed;
   std::deque<std::unique_ptr<Job>> arrived;
@@ -76,14 +81,16 @@ struct Scheduler::Impl {
 
   struct Slice {
     Job* job;
-    size_t first, count;
-    bool ends_prompt;  // its last row gives the next token
+    std::span<const Token> tokens;
+    size_t outputs;  // of the last rows: one gives the next token, the others check proposals
   };
   std::vector<Slice> slices;
   std::vector<Model::Rows> rows;
   std::vector<OutputNeed> needs;
+  Costs costs;
 
-  explicit Impl(Model& m) : model(m), most_running(static_cast<size_t>(m.max_outputs())) {}
+  Impl(Model& m, const SpeculateOptions& s)
+      : model(m), speculate(s), most_running(static_cast<size_t>(m.max_outputs())) {}
 
   void finish(Job& job, DoneReason reason) {
     const int64_t end = now_ns();
@@ -91,7 +98,10 @@ struct Scheduler::Impl {
     if (job.prompt_end_ns == 0) job.prompt_end_ns = end;
     job.stats.prompt_ns = job.first_ns == 0 ? 0 : job.prompt_end_ns - job.first_ns;
     job.stats.output_ns = end - job.prompt_end_ns;
-    if (job.seq >= 0) model.close(job.seq, true);
+    if (job.seq >= 0) {
+      model.truncate(job.seq, static_cast<int>(job.tokens.size()));  // proposals behind the end
+      model.close(job.seq, true);
+    }
     job.seq = -1;
     // What was held back belongs to the answer unless a stop string was found.
     std::string rest = job.stop.flush();
@@ -113,13 +123,16 @@ struct Scheduler::Impl {
   }
 
   void admit();
-  bool choose();
-  void take(Job& job, const RowOutput& output);
+  bool choose(bool with_proposals);
+  void add_proposals();
+  bool take(Job& job, const RowOutput& output, Token proposal);
+  void take_all(const Slice& slice, std::span<const RowOutput> outputs);
   bool make_room(Job& job);
   bool preempt();
 };
 
-Scheduler::Scheduler(Model& model) : impl_(std::make_unique<Impl>(model)) {}
+Scheduler::Scheduler(Model& model, const SpeculateOptions& speculate)
+    : impl_(std::make_unique<Impl>(model, speculate)) {}
 Scheduler::~Scheduler() = default;
 
 RequestId Scheduler::submit(Request request) {
@@ -129,7 +142,8 @@ RequestId Scheduler::submit(Request request) {
   const std::span<const Token> never = impl_->model.suppressed_tokens();
   request.sampling.suppressed.insert(request.sampling.suppressed.end(), never.begin(), never.end());
   const RequestId id = impl_->next_id++;
-  impl_->arrived.push_back(std::make_unique<Job>(id, std::move(request)));
+  impl_->arrived.push_back(
+      std::make_unique<Job>(id, std::move(request), impl_->speculate, impl_->model.info().n_vocab));
   impl_->open_jobs.fetch_add(1, std::memory_order_relaxed);
   impl_->changed.notify_all();
   return id;
@@ -198,12 +212,13 @@ bool Scheduler::Impl::make_room(Job& job) {
   job.tokens.erase(job.tokens.begin() + keep, job.tokens.begin() + std::min(n, keep + discard));
   model.close(job.seq, true);
   job.seq = -1;
+  job.speculator.reset();
   return true;
 }
 
 // Rows of the next step: one per running sequence, then slices of prompts. false: nothing to
 // compute.
-bool Scheduler::Impl::choose() {
+bool Scheduler::Impl::choose(bool with_proposals) {
   slices.clear(), rows.clear(), needs.clear();
   size_t budget = static_cast<size_t>(model.max_rows()), running = 0, prompt_budget = kPromptSlice;
   std::vector<Job*> failed;
@@ -222,17 +237,45 @@ bool Scheduler::Impl::choose() {
     if (count == 0) continue;
     if (left > 1) prompt_budget -= count;
     budget -= count, ++running;
-    slices.push_back({&job, past, count, count == left});
+    slices.push_back(
+        {&job, std::span(job.tokens).subspan(past, count), count == left ? size_t{1} : 0});
   }
-  for (const Slice& s : slices) needs.resize(needs.size() + s.count);
+  if (with_proposals) add_proposals();
+  for (const Slice& s : slices) needs.resize(needs.size() + s.tokens.size());
   size_t at = 0;
   for (const Slice& s : slices) {
-    if (s.ends_prompt) needs[at + s.count - 1] = s.job->sampler.need();
-    rows.push_back({s.job->seq, std::span(s.job->tokens).subspan(s.first, s.count),
-                    std::span(needs).subspan(at, s.count)});
-    at += s.count;
+    const size_t n = s.tokens.size();
+    if (s.outputs > 0)
+      std::fill_n(needs.begin() + static_cast<std::ptrdiff_t>(at + n - s.outputs), s.outputs,
+                  s.job->sampler.need(s.tokens.last(s.outputs - 1)));
+    rows.push_back({s.job->seq, s.tokens, std::span(needs).subspan(at, n)});
+    at += n;
   }
   return !slices.empty();
+}
+
+// Rows that check proposals, while the step has few and no prompt.
+void Scheduler::Impl::add_proposals() {
+  int left = std::min({kMostSpeculativeRows, model.max_rows(), model.max_outputs()});
+  StepLoad load{static_cast<int>(slices.size()), static_cast<int>(slices.size())};
+  for (const Slice& s : slices)
+    if (s.tokens.size() > 1 || s.outputs == 0) return;
+  left -= load.rows;
+  for (Slice& s : slices) {
+    Job& job = *s.job;
+    // Of the tokens drawn, only the last may reach the limit or fill the context.
+    const int64_t limit = token_limit(job.request.max_tokens, model.info().n_ctx);
+    const int64_t to_draw = std::min<int64_t>(
+        limit - job.stats.output_tokens, model.info().n_ctx - static_cast<int>(job.tokens.size()));
+    const int most = static_cast<int>(std::min<int64_t>(left, to_draw - 1));
+    if (most <= 0) continue;
+    const std::span<const Token> proposals = job.speculator.propose(job.tokens, most, load, costs);
+    if (proposals.empty()) continue;
+    job.ahead.assign(1, job.tokens.back());
+    job.ahead.insert(job.ahead.end(), proposals.begin(), proposals.end());
+    s.tokens = job.ahead, s.outputs = job.ahead.size();
+    left -= static_cast<int>(proposals.size()), load.rows += static_cast<int>(proposals.size());
+  }
 }
 
 // No pages left: the youngest sequence gives its pages back and is replayed later.
@@ -250,15 +293,18 @@ bool Scheduler::Impl::preempt() {
   return false;
 }
 
-void Scheduler::Impl::take(Job& job, const RowOutput& output) {
+// The next token of the answer; proposal: what it was expected to be, or -1. false: the job ended.
+bool Scheduler::Impl::take(Job& job, const RowOutput& output, Token proposal) {
+  const auto finish = [&](DoneReason reason) { return this->finish(job, reason), false; };
   if (job.prompt_end_ns == 0) job.prompt_end_ns = now_ns();
-  if (job.request.max_tokens == 0) return finish(job, DoneReason::length);
+  if (job.request.max_tokens == 0) return finish(DoneReason::length);
   const Token token = job.sampler.pick(output);
   job.sampler.accept(token);
   ++job.stats.output_tokens;
+  if (token == proposal) ++job.stats.accepted_tokens;
   const Tokenizer* tokenizer = model.tokenizer();
   const bool end = tokenizer != nullptr && tokenizer->is_eog(token);
-  if (end) return finish(job, DoneReason::stop);
+  if (end) return finish(DoneReason::stop);
   job.repeats = token == job.tokens.back() ? job.repeats + 1 : 0;
   job.tokens.push_back(token);
   job.stats.context.push_back(token);
@@ -272,9 +318,25 @@ void Scheduler::Impl::take(Job& job, const RowOutput& output) {
   job.request.sink->token(event);
   // A limit that is reached with the stop string names the reason (sampling.md 5.1).
   const int64_t limit = token_limit(job.request.max_tokens, model.info().n_ctx);
-  if (job.stats.output_tokens >= limit) return finish(job, DoneReason::length);
-  if (stopped || job.repeats >= kRepeatGuard) return finish(job, DoneReason::stop);
-  if (!make_room(job)) finish(job, DoneReason::length);
+  if (job.stats.output_tokens >= limit) return finish(DoneReason::length);
+  if (stopped || job.repeats >= kRepeatGuard) return finish(DoneReason::stop);
+  return make_room(job) || finish(DoneReason::length);
+}
+
+// The outputs of a slice, up to the first that is another token than was proposed.
+void Scheduler::Impl::take_all(const Slice& slice, std::span<const RowOutput> outputs) {
+  Job& job = *slice.job;
+  const size_t proposed = outputs.size() - 1;
+  job.stats.proposed_tokens += static_cast<int>(proposed);
+  size_t accepted = 0;
+  for (;; ++accepted) {
+    const Token proposal = accepted < proposed ? slice.tokens[accepted + 1] : -1;
+    if (!take(job, outputs[accepted], proposal)) return;
+    if (accepted == proposed || job.tokens.back() != proposal) break;
+  }
+  if (proposed == 0) return;
+  if (accepted < proposed) model.truncate(job.seq, static_cast<int>(job.tokens.size()) - 1);
+  job.speculator.settle(static_cast<int>(accepted), costs);
 }
 
 bool Scheduler::step() {
@@ -291,19 +353,27 @@ bool Scheduler::step() {
                 "the prompt is longer than the context length currently available to the model "
                 "(prompt {} tokens, context {})",
                 job->tokens.size(), s.model.info().n_ctx)});
-  for (;;) {
-    if (!s.choose()) return false;
+  for (bool with_proposals = true;;) {
+    if (!s.choose(with_proposals)) return false;
+    const int64_t begin = now_ns();
     Result<std::span<const RowOutput>> out = s.model.step(s.rows);
-    if (!out && out.error().code == Errc::busy && s.preempt()) continue;
+    if (!out && out.error().code == Errc::busy) {
+      if (std::exchange(with_proposals, false) || s.preempt()) continue;
+    }
     if (!out) {
       std::vector<Job*> all;
       for (const Impl::Slice& slice : s.slices) all.push_back(slice.job);
       for (Job* job : all) s.fail(*job, out.error());
       return true;
     }
-    size_t i = 0;
-    for (const Impl::Slice& slice : std::vector<Impl::Slice>(s.slices))
-      if (slice.ends_prompt) s.take(*slice.job, (*out)[i++]);
+    // Steps of few rows are those that proposals are weighed by; each of their rows has an output.
+    if (out->size() == s.needs.size())
+      s.costs.add_step(static_cast<int>(out->size()), now_ns() - begin);
+    std::span<const RowOutput> rest = *out;
+    for (const Impl::Slice& slice : std::vector<Impl::Slice>(s.slices)) {
+      if (slice.outputs > 0) s.take_all(slice, rest.first(slice.outputs));
+      rest = rest.subspan(slice.outputs);
+    }
     return true;
   }
 }

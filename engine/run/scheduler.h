@@ -6,12 +6,13 @@
 
 #include "engine/run/model.h"
 #include "engine/run/request.h"
+#include "engine/run/speculate.h"
 
 namespace engine {
 
 class Scheduler {
  public:
-  explicit Scheduler(Model& model);
+  explicit Scheduler(Model& model, const SpeculateOptions& speculate = {});
   ~Scheduler();
 
   RequestId submit(Request);  // always taken: requests for a loaded model wait without limit
@@ -20,7 +21,7 @@ class Scheduler {
   bool idle() const;       // nothing runs and nothing waits
 
   // One batch: every running sequence whose sink has room, then a slice of the oldest waiting
-  // prompt. false: nothing to do.
+  // prompt; while few sequences run, proposals of what follows. false: nothing to do.
   bool step();
 
   // Blocks until there is work or stop() was called; false after stop(). The model thread is `while

@@ -48,24 +48,36 @@ bool Sampler::penalizes() const {
           params_.presence_penalty != 0);
 }
 
-OutputNeed Sampler::need() {
+void Sampler::touch() {
+  if (!touched_old_) return;
   touched_ = always_;
   for (const auto& [id, count] : counts_) touched_.push_back(id);
   sort_unique(touched_);
-  const int32_t wanted = params_.temperature <= 0 ? 1 : params_.top_k;
+  touched_old_ = false;
+}
+
+OutputNeed Sampler::need(std::span<const Token> ahead) {
+  touch();
+  wanted_ = touched_;
+  if (penalizes() && !ahead.empty()) {
+    wanted_.insert(wanted_.end(), ahead.begin(), ahead.end());
+    sort_unique(wanted_);
+  }
+  const int32_t best = params_.temperature <= 0 ? 1 : params_.top_k;
   OutputNeed n;
   n.kind = OutputNeed::full;
-  if (wanted > 0 && static_cast<size_t>(wanted) + touched_.size() <= kMostCandidates) {
-    // Even if every touched id drops out, the best `wanted` untouched ones are among k.
+  if (best > 0 && static_cast<size_t>(best) + wanted_.size() <= kMostCandidates) {
+    // Even if every touched id drops out, the `best` untouched ones are among k.
     n.kind = OutputNeed::top;
-    n.k = wanted + static_cast<int>(touched_.size());
-    n.also = touched_;
+    n.k = best + static_cast<int>(wanted_.size());
+    n.also = wanted_;
   }
   return n;
 }
 
 void Sampler::accept(Token token) {
   if (!penalizes()) return;
+  touched_old_ = true;
   history_.push_back(token);
   ++counts_[token];
   if (params_.repeat_last_n < 0 || history_.size() <= static_cast<size_t>(params_.repeat_last_n))
@@ -89,6 +101,7 @@ float Sampler::patched(Token id, float logit) const {
 }
 
 Token Sampler::pick(const RowOutput& output) {
+  touch();
   if (output.full.empty()) {
     candidates_.assign(output.top);
     if (!touched_.empty())

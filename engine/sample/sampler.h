@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <random>
+#include <span>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -37,9 +38,10 @@ class Sampler {
  public:
   explicit Sampler(SamplerParams params);
 
-  // What the next row must give back: a few candidates where that is exact, else all logits. Valid
-  // until the next accept().
-  OutputNeed need();
+  // What the next row must give back: a few candidates where that is exact, else all logits. It
+  // also does for the rows behind it, as long as they accept the tokens of `ahead` in turn. Valid
+  // until the next need().
+  OutputNeed need(std::span<const Token> ahead = {});
   // One draw, also when there is no choice. Requires: output answers the need of this step.
   Token pick(const RowOutput& output);
   // A token of the prompt or of the answer: the history of the penalties.
@@ -52,6 +54,7 @@ class Sampler {
   bool penalizes() const;
   float patched(Token id, float logit) const;  // Requires: id is touched
   double uniform();
+  void touch();  // fills touched_
 
   SamplerParams params_;
   uint32_t seed_;
@@ -61,6 +64,8 @@ class Sampler {
   std::vector<Token> always_;                  // biased and suppressed ids; sorted
   std::vector<Token>
       touched_;  // ids whose logits differ from the raw ones: always_ and history_; sorted
+  bool touched_old_ = true;    // history_ has changed since
+  std::vector<Token> wanted_;  // ids whose logits the last need asks for
   Candidates candidates_;
 };
 

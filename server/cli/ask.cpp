@@ -94,6 +94,9 @@ std::string statistics_text(const Json& last) {
   count("prompt eval count:", "prompt eval rate:", "prompt eval duration:", "prompt_eval_count",
         "prompt_eval_duration");
   count("eval count:", "eval rate:", "eval duration:", "eval_count", "eval_duration");
+  if (number("draft_count") > 0)
+    line("speculation:", fmt::format("{} of {} proposed token(s) accepted",
+                                     number("draft_accepted_count"), number("draft_count")));
   return out;
 }
 

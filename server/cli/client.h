@@ -10,6 +10,7 @@
 
 #include "engine/core/json_io.h"
 #include "engine/core/result.h"
+#include "server/cli/draft_choice.h"
 
 namespace engine::cli {
 
@@ -40,7 +41,8 @@ Result<std::unique_ptr<Client>> connect_client();
 Result<std::unique_ptr<Client>> connect_or_local_client();
 // This process; nothing is loaded before the first request that needs it. file: a GGUF file to be
 // known too, "" for none; `name` gets the name it is known by.
-Result<std::unique_ptr<Client>> make_local_client(const std::string& file, std::string* name);
+Result<std::unique_ptr<Client>> make_local_client(const std::string& file, std::string* name,
+                                                  const DraftChoice& draft = {});
 
 // Cuts a stream of bytes into lines and the lines into objects; shared by both clients.
 class ObjectStream {

@@ -37,10 +37,10 @@ class LocalClient : public Client {
       : compute_(make_thread_pool(o.load.threads)),
         runtime_(1, 1),
         pool_(o.pool, *compute_),
-        app_{std::move(store),  std::move(cors),
-             HostCheck(o.host), o.load,
-             o.n_ctx_fixed,     {},
-             runtime_,          pool_} {}
+        app_{std::move(store), std::move(cors), HostCheck(o.host),
+             o.load,           o.n_ctx_fixed,   {},
+             runtime_,         pool_,           o.draft,
+             o.draft_required} {}
   ~LocalClient() override { pool_.close(); }
   bool in_process() const override { return true; }
   ModelStore& store() { return app_.store; }
@@ -161,8 +161,10 @@ class LocalClient : public Client {
 
 }  // namespace
 
-Result<std::unique_ptr<Client>> make_local_client(const std::string& file, std::string* name) {
+Result<std::unique_ptr<Client>> make_local_client(const std::string& file, std::string* name,
+                                                  const DraftChoice& draft) {
   ENGINE_TRY(options, ServerOptions::from_environment());
+  options.draft = draft.path, options.draft_required = draft.required;
   options.load.n_sequences = 1;
   options.pool.keep_alive = kKeepForever;  // the process ends before a model would idle
   ENGINE_TRY(cors, CorsPolicy::parse(options.origins));

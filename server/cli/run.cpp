@@ -7,6 +7,7 @@
 #include "engine/store/model_store.h"
 #include "server/cli/ask.h"
 #include "server/cli/client.h"
+#include "server/cli/draft_choice.h"
 #include "server/cli/flags.h"
 #include "server/cli/interrupt.h"
 #include "server/cli/printer.h"
@@ -39,16 +40,20 @@ Result<Json> format_of(const std::string& text) {
   return schema;
 }
 
-// A file is used in this process: a server knows only its store.
-Result<std::unique_ptr<Client>> client_for(const std::string& model, std::string& name) {
+// A file is used in this process: a server knows only its store. So is a draft model that is asked
+// for: a server has its own.
+Result<std::unique_ptr<Client>> client_for(const std::string& model, const DraftChoice& draft,
+                                           std::string& name) {
   ENGINE_TRY(store, ModelStore::open_default());
   const auto located = locate_model(store, model);
-  if (located && !located->in_store) return make_local_client(located->path, &name);
+  if (located && !located->in_store) return make_local_client(located->path, &name, draft);
   name = model;
-  auto client = connect_client();
-  if (client || client.error().code == Errc::cancelled) return client;
+  if (!draft.required) {
+    auto client = connect_client();
+    if (client || client.error().code == Errc::cancelled) return client;
+  }
   if (!located) return located.error();
-  return make_local_client("", nullptr);
+  return make_local_client("", nullptr, draft);
 }
 
 Status run(const Args& args) {
@@ -74,7 +79,8 @@ Status run(const Args& args) {
     prompt += (prompt.empty() ? "" : " ") + args.words[i];
 
   catch_interrupts();
-  ENGINE_TRY(client, client_for(args.words[0], settings.model));
+  ENGINE_TRY(draft, draft_choice(args));
+  ENGINE_TRY(client, client_for(args.words[0], draft, settings.model));
   ENGINE_TRY(shown, client->post("/api/show", {{"model", settings.model}}));
   if (args.values.contains("--think")) {
     ENGINE_TRY(think, think_of(args));
@@ -90,6 +96,7 @@ Status run(const Args& args) {
 constexpr Flag kFlags[] = {
     {"--verbose", "", "show timings after each answer"},
     {"--keepalive", "D", "how long the server keeps the model loaded (5m, 1h, -1)"},
+    {"--draft-model", "M", "smaller model of the same vocabulary that proposes tokens"},
     {"--format", "F", "json, or a JSON schema the answer follows"},
     {"--think", "[V]", "reason before answering: true, false, high, medium, low, max"},
     {"--hidethinking", "", "do not print the reasoning"},
@@ -98,6 +105,7 @@ constexpr Flag kFlags[] = {
 };
 constexpr Env kEnvironment[] = {Env::OLLAMA_HOST,      Env::OLLAMA_MODELS,
                                 Env::OLLAMA_NOHISTORY, Env::OLLAMA_CONTEXT_LENGTH,
+                                Env::ENGINE_SPECULATE, Env::ENGINE_DRAFT_MODEL,
                                 Env::ENGINE_THREADS,   Env::ENGINE_ISA};
 
 }  // namespace

@@ -1,29 +1,36 @@
 // `engine serve`.
 #include "server/serve.h"
 
+#include "server/cli/draft_choice.h"
 #include "server/cli/flags.h"
 #include "server/server.h"
 
 namespace engine::cli {
 namespace {
 
-Status run_serve(const Args&) {
+Status run_serve(const Args& args) {
   ENGINE_TRY(options, ServerOptions::from_environment());
+  ENGINE_TRY(draft, draft_choice(args));
+  options.draft = draft.path;
   return serve(options);
 }
 
+constexpr Flag kFlags[] = {
+    {"--draft-model", "M", "smaller model that proposes tokens for models of the same vocabulary"},
+};
 constexpr Env kEnvironment[] = {Env::OLLAMA_HOST,          Env::OLLAMA_MODELS,
                                 Env::OLLAMA_KEEP_ALIVE,    Env::OLLAMA_CONTEXT_LENGTH,
                                 Env::OLLAMA_KV_CACHE_TYPE, Env::OLLAMA_ORIGINS,
                                 Env::OLLAMA_NUM_PARALLEL,  Env::OLLAMA_MAX_LOADED_MODELS,
                                 Env::OLLAMA_MAX_QUEUE,     Env::OLLAMA_NOPRUNE,
-                                Env::OLLAMA_DEBUG,         Env::ENGINE_THREADS,
+                                Env::OLLAMA_DEBUG,         Env::ENGINE_SPECULATE,
+                                Env::ENGINE_DRAFT_MODEL,   Env::ENGINE_THREADS,
                                 Env::ENGINE_ISA,           Env::ENGINE_POOL};
 
 }  // namespace
 
 extern const Verb verb_serve;
 const Verb verb_serve = {"serve", "start", "",           "Start the server", 0,
-                         0,       {},      kEnvironment, run_serve};
+                         0,       kFlags,  kEnvironment, run_serve};
 
 }  // namespace engine::cli

@@ -109,6 +109,36 @@ TEST(KvCache, truncate_cuts_inside_an_own_page_and_falls_back_to_the_start_of_a_
   EXPECT_EQ(c.past(a), 130);
 }
 
+TEST(KvCache, the_last_rows_can_be_taken_back_wherever_the_window_ends) {
+  const int32_t windows[] = {0, 100}, pages[] = {16, 8};
+  for (int past = 200; past < 400; ++past) {
+    KvCache c(windows, pages);
+    const SeqId s = c.open(0, {});
+    feed(c, s, keys(past));
+    feed(c, s, keys(kTakeBackRows, 5000));
+    EXPECT_EQ(c.truncate(s, past), past);
+    const size_t first = static_cast<size_t>(past - 100 + 1) / kPageTokens;
+    EXPECT_GE(c.segment(s, 0, 0).pages[1][first], 0) << past;
+    feed(c, s, keys(1, 6000));
+    EXPECT_EQ(c.past(s), past + 1);
+  }
+}
+
+TEST(KvCache, a_page_that_another_sequence_also_computed_is_cut_without_losing_it) {
+  const int32_t windows[] = {0}, pages[] = {16};
+  KvCache c(windows, pages);
+  const auto prompt = keys(64);
+  const SeqId a = c.open(0, {}), b = c.open(0, {});
+  feed(c, a, prompt);
+  feed(c, b, prompt);
+  EXPECT_EQ(c.truncate(b, 60), 60);  // the tree has the page of a
+  EXPECT_EQ(c.past(a), 64);
+  c.close(b, false);
+  EXPECT_EQ(c.tree_nodes(), 1u);
+  EXPECT_EQ(c.truncate(a, 60), 60);
+  EXPECT_EQ(c.tree_nodes(), 0u);
+}
+
 TEST(KvCache, equal_rows_behind_another_prefix_are_another_page) {
   const int32_t windows[] = {0}, pages[] = {16};
   KvCache c(windows, pages);

@@ -191,6 +191,32 @@ TEST_F(Program, ImportListShowRun) {
       << "temperature 0: the same answer again";
 }
 
+TEST_F(Program, SpeculationChangesNoAnswer) {
+  NEED_MODEL();
+  ASSERT_EQ(
+      run("import " + in_quotes(model) + " m --params '{\"temperature\":0,\"num_predict\":80}'")
+          .code,
+      0);
+  const std::string question =
+      "run m --verbose 'Repeat exactly: one potato, two potatoes, three "
+      "potatoes, four; one potato, two potatoes, three potatoes, four.'";
+  const Outcome with = run(question), without = run(question, "", "ENGINE_SPECULATE=off ");
+  EXPECT_EQ(with.code, 0) << with.err;
+  EXPECT_EQ(with.out, without.out);
+  EXPECT_NE(with.err.find("speculation:          "), std::string::npos) << with.err;
+  EXPECT_EQ(without.err.find("speculation:"), std::string::npos) << without.err;
+  EXPECT_EQ(run(question + " --draft-model m").out, without.out);
+  const Outcome none = run("run " + in_quotes(model) + " hi --draft-model nosuch");
+  EXPECT_NE(none.code, 0);
+  EXPECT_NE(none.err.find("nosuch"), std::string::npos) << none.err;
+  const std::string gemma = fs::path(model).parent_path().string() + "/gemma3-270m.gguf";
+  if (!fs::exists(gemma)) return;
+  const Outcome other = run("run " + in_quotes(model) + " hi --draft-model " + in_quotes(gemma));
+  EXPECT_NE(other.code, 0);
+  EXPECT_NE(other.err.find("the draft model cannot be used: its vocabulary"), std::string::npos)
+      << other.err;
+}
+
 // A file without a store entry, the prompt through a pipe, and an interrupt: the answer may be
 // long, since nothing limits it.
 TEST_F(Program, PathsPipesAndInterrupts) {

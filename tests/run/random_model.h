@@ -1,5 +1,5 @@
-// A tiny llama model with random weights and no vocabulary, written and opened in memory: sequences
-// of ids in, ids out.
+// A tiny llama or gemma3 model with random weights and no vocabulary, written and opened in memory:
+// sequences of ids in, ids out.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -18,17 +18,25 @@ namespace engine {
 
 constexpr int kTinyVocab = 96;
 
-inline std::vector<std::byte> random_model_bytes() {
+// window > 0: gemma3, every second layer with this window. spread: of the weights of the layers;
+// with little of it the next token depends on the last one alone, and a greedy answer goes in
+// circles.
+inline std::vector<std::byte> random_model_bytes(uint32_t window = 0, float spread = 0.2f) {
   gguf::Writer w;
   const uint32_t embd = 64, ff = 128, heads = 4, kv = 2, layers = 2;
-  w.set("general.architecture", std::string_view("llama"));
-  w.set("llama.context_length", uint32_t{4096});
-  w.set("llama.embedding_length", embd);
-  w.set("llama.block_count", layers);
-  w.set("llama.feed_forward_length", ff);
-  w.set("llama.attention.head_count", heads);
-  w.set("llama.attention.head_count_kv", kv);
-  w.set("llama.attention.layer_norm_rms_epsilon", 1e-5f);
+  const std::string arch = window > 0 ? "gemma3" : "llama", a = arch + ".";
+  w.set("general.architecture", std::string_view(arch));
+  w.set(a + "context_length", uint32_t{4096});
+  w.set(a + "embedding_length", embd);
+  w.set(a + "block_count", layers);
+  w.set(a + "feed_forward_length", ff);
+  w.set(a + "attention.head_count", heads);
+  w.set(a + "attention.head_count_kv", kv);
+  w.set(a + "attention.layer_norm_rms_epsilon", 1e-5f);
+  if (window > 0) {
+    w.set(a + "attention.sliding_window", window);
+    w.set(a + "attention.sliding_window_pattern", uint32_t{2});
+  }
   std::mt19937 rng(7);
   std::normal_distribution<float> normal(0, 0.2f);
   std::vector<std::unique_ptr<std::vector<std::byte>>> keep;
@@ -39,7 +47,8 @@ inline std::vector<std::byte> random_model_bytes() {
       if (vector) {
         reinterpret_cast<float*>(keep.back()->data())[i] = 1.0f + normal(rng) * 0.1f;
       } else {
-        reinterpret_cast<uint16_t*>(keep.back()->data())[i] = float_to_half(normal(rng));
+        const float scale = name.starts_with("blk.") ? spread / 0.2f : 1.0f;
+        reinterpret_cast<uint16_t*>(keep.back()->data())[i] = float_to_half(normal(rng) * scale);
       }
     }
     const int64_t ne[] = {ne0, ne1};
@@ -49,6 +58,7 @@ inline std::vector<std::byte> random_model_bytes() {
   const int64_t dk = embd / heads;
   add("token_embd.weight", embd, kTinyVocab, false);
   add("output_norm.weight", embd, 1, true);
+  add("output.weight", embd, kTinyVocab, false);  // with token_embd it would repeat one token
   for (uint32_t il = 0; il < layers; ++il) {
     const std::string p = "blk." + std::to_string(il) + ".";
     add(p + "attn_norm.weight", embd, 1, true), add(p + "ffn_norm.weight", embd, 1, true);
@@ -57,14 +67,19 @@ inline std::vector<std::byte> random_model_bytes() {
     add(p + "attn_output.weight", embd, embd, false);
     add(p + "ffn_gate.weight", embd, ff, false), add(p + "ffn_up.weight", embd, ff, false),
         add(p + "ffn_down.weight", ff, embd, false);
+    if (window == 0) continue;
+    add(p + "attn_q_norm.weight", dk, 1, true), add(p + "attn_k_norm.weight", dk, 1, true);
+    add(p + "post_attention_norm.weight", embd, 1, true);
+    add(p + "post_ffw_norm.weight", embd, 1, true);
   }
   auto bytes = w.to_bytes();
   EXPECT_TRUE(static_cast<bool>(bytes));
   return std::move(*bytes);
 }
 
-inline std::unique_ptr<Model> random_model(ThreadPool& pool, LoadOptions options) {
-  auto bytes = std::make_shared<std::vector<std::byte>>(random_model_bytes());
+inline std::unique_ptr<Model> random_model(ThreadPool& pool, LoadOptions options,
+                                           uint32_t window = 0, float spread = 0.2f) {
+  auto bytes = std::make_shared<std::vector<std::byte>>(random_model_bytes(window, spread));
   auto file = gguf::File::parse(*bytes);
   if (!file) {
     ADD_FAILURE() << file.error().message;

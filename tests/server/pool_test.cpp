@@ -55,6 +55,35 @@ TEST_F(PoolTest, PsShowsWhatIsLoaded) {
     }
 }
 
+TEST_F(PoolTest, ADraftModelChangesNoAnswer) {
+  const std::string body =
+      R"({"model":"M","prompt":"the sky is blue","stream":false,"raw":true,"options":{"num_predict":60)";
+  const Json plain = post_json("/api/generate", body + "}}");
+  const int64_t size = parse(get("/api/ps").body)["models"][0]["size"];
+  start([](ServerOptions& o) { o.draft = root_ + "/N.gguf"; });
+  const Json drafted = post_json("/api/generate", body + "}}");
+  EXPECT_EQ(drafted["response"], plain["response"]);
+  EXPECT_EQ(drafted["eval_count"], plain["eval_count"]);
+  EXPECT_GT(drafted["draft_count"].get<int>(), 0);
+  EXPECT_GT(parse(get("/api/ps").body)["models"][0]["size"].get<int64_t>(), size)
+      << "the memory of both";
+  EXPECT_EQ(post_json("/api/generate", body + R"(,"draft_num_predict":0}})")["response"],
+            plain["response"]);
+}
+
+TEST_F(PoolTest, ADraftModelThatDoesNotFit) {
+  const std::string path = root_ + "/other.gguf";
+  testing::TinyModel other;
+  other.other_vocabulary = true;
+  ASSERT_TRUE(testing::write_tiny_model(path, other));
+  start([&](ServerOptions& o) { o.draft = path; });
+  EXPECT_EQ(post_json("/api/generate", R"({"model":"M"})")["done_reason"], "load");
+  start([&](ServerOptions& o) { o.draft = path, o.draft_required = true; });
+  EXPECT_NE(error_of("/api/generate", R"({"model":"M"})", 500)
+                .find("the draft model cannot be used: its vocabulary"),
+            std::string::npos);
+}
+
 TEST_F(PoolTest, KeepAlive) {
   const auto expires = [&] {
     return seconds_from_now(parse(get("/api/ps").body)["models"][0]["expires_at"]);

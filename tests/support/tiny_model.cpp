@@ -111,7 +111,8 @@ Result<std::vector<std::byte>> encode(DType type, const std::vector<float>& x) {
 
 Status write_tiny_model(const std::string& path, const TinyModel& o) {
   gguf::Writer w;
-  const Vocabulary v = vocabulary();
+  Vocabulary v = vocabulary();
+  if (o.other_vocabulary) std::swap(v.tokens['a'], v.tokens['b']);
   const std::string a = o.arch + ".";
   w.set("general.architecture", std::string_view(o.arch));
   w.set("general.name", std::string_view("tiny"));

@@ -26,6 +26,7 @@ struct TinyModel {
   bool endless =
       true;           // never ends an answer by itself: lengths are then those that were asked for
   bool zero = false;  // all matrices 0: every token is equally likely, greedy repeats the first
+  bool other_vocabulary = false;  // two tokens have each other's text
   bool embedding = false;  // has a pooling type: an embedding model
 };
 
