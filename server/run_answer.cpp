@@ -149,6 +149,10 @@ void run_answer(App& app, std::shared_ptr<Reply> reply, AnswerJob job) {
     wanted.options.threads = job.options.num_thread;
     wanted.threads_given = true;
   }
+  if (job.options.use_mmap) {
+    wanted.options.map = *job.options.use_mmap;
+    wanted.map_given = true;
+  }
 
   auto shared = std::make_shared<AnswerJob>(std::move(job));
   Runtime& runtime = app.runtime;

@@ -109,7 +109,8 @@ struct ModelPool::Impl {
         info.n_ctx_train > 0 ? std::min(r.options.n_ctx, info.n_ctx_train) : r.options.n_ctx;
     return (!r.n_ctx_given || info.n_ctx == n_ctx) &&
            (!r.max_rows_given || m.options.max_rows == r.options.max_rows) &&
-           (!r.threads_given || m.options.threads == r.options.threads);
+           (!r.threads_given || m.options.threads == r.options.threads) &&
+           (!r.map_given || m.options.map == r.options.map);
   }
 
   ModelUse use(const std::shared_ptr<LoadedModel>& m, const PoolRequest& r) {

@@ -31,8 +31,8 @@ struct PoolRequest {
   std::string path;          // of the weights; models with the same path share one loaded copy
   std::string name, digest;  // as the first request that loads it knows it; for list()
   LoadOptions options;
-  bool n_ctx_given = false, max_rows_given = false,
-       threads_given = false;  // only given ones force a reload when they differ
+  bool n_ctx_given = false, max_rows_given = false, threads_given = false,
+       map_given = false;  // only given ones force a reload when they differ
   std::optional<std::chrono::nanoseconds> keep_alive;  // absent: what is in force stays
   std::string draft;            // weights of a draft model, loaded with it; "": none
   bool draft_required = false;  // a draft model that does not fit is an error, else left out

@@ -33,8 +33,9 @@ struct BenchGrid {
   std::vector<int> n_parallel = {1};  // -npl: sequences that generate together
   int repetitions = 5;
   bool warmup = true;
-  bool roofs = true;     // measure the machine first, for every number of threads
-  bool profile = false;  // take the time of every step in the last repetition
+  bool roofs = true;               // measure the machine first, for every number of threads
+  bool map = true, repack = true;  // LoadOptions
+  bool profile = false;            // take the time of every step in the last repetition
 };
 
 struct BenchCase {

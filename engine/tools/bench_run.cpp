@@ -297,6 +297,7 @@ Status run_bench(const BenchGrid& grid, ThreadPool& pool,
       options.max_rows = std::min(test.n_ubatch, test.n_batch);
       options.max_outputs = std::max(options.max_outputs, parallel);
       options.threads = test.n_threads;
+      options.map = grid.map, options.repack = grid.repack;
       options.kv_type = test.kv_type == "q8_0" ? DType::q8_0 : DType::f16;
       auto loaded = test.model.synth.empty() ? Model::load(test.model.path, options, pool)
                                              : load_synth(test.model.synth, options, pool);

@@ -10,7 +10,7 @@
 #include "engine/store/model_store.h"
 #include "engine/tools/bench_output.h"
 #include "engine/tools/synth.h"
-#include "server/cli/flags.h"
+#include "server/cli/load_choice.h"
 #include "server/cli/machine.h"
 
 namespace engine::cli {
@@ -109,6 +109,7 @@ Status bench(const Args& args) {
   ENGINE_TRY_STATUS(read_ints(args, "--npl", 1, grid.n_parallel));
   grid.roofs = !args.has("--no-roofs");
   grid.profile = args.has("--profile");
+  grid.map = !args.has("--no-mmap"), grid.repack = !args.has("--no-repack");
   ENGINE_TRY(repetitions, args.number("--repetitions", 5, 1));
   grid.repetitions = repetitions;
   grid.warmup = !args.has("--no-warmup");
@@ -176,6 +177,8 @@ constexpr Flag kBenchFlags[] = {
     {"-o,--output", "FORMAT", "md, csv, json, jsonl, sql"},
     {"--oe,--output-err", "FORMAT", "the same rows on stderr too"},
     {"--progress", "", "report on stderr what runs"},
+    kNoMmapFlag,
+    kNoRepackFlag,
     {"--no-warmup", "", "no warm-up run"},
     {"--no-roofs", "", "the columns of llama-bench and no others; the machine is not measured"},
     {"--profile", "", "on stderr: where the last repetition of each test spends its time"}};

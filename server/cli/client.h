@@ -10,7 +10,7 @@
 
 #include "engine/core/json_io.h"
 #include "engine/core/result.h"
-#include "server/cli/draft_choice.h"
+#include "server/cli/load_choice.h"
 
 namespace engine::cli {
 
@@ -42,7 +42,7 @@ Result<std::unique_ptr<Client>> connect_or_local_client();
 // This process; nothing is loaded before the first request that needs it. file: a GGUF file to be
 // known too, "" for none; `name` gets the name it is known by.
 Result<std::unique_ptr<Client>> make_local_client(const std::string& file, std::string* name,
-                                                  const DraftChoice& draft = {});
+                                                  const LoadChoice& load = {});
 
 // Cuts a stream of bytes into lines and the lines into objects; shared by both clients.
 class ObjectStream {

@@ -162,9 +162,10 @@ class LocalClient : public Client {
 }  // namespace
 
 Result<std::unique_ptr<Client>> make_local_client(const std::string& file, std::string* name,
-                                                  const DraftChoice& draft) {
+                                                  const LoadChoice& load) {
   ENGINE_TRY(options, ServerOptions::from_environment());
-  options.draft = draft.path, options.draft_required = draft.required;
+  options.draft = load.draft, options.draft_required = load.draft_required;
+  load.apply(options.load);
   options.load.n_sequences = 1;
   options.pool.keep_alive = kKeepForever;  // the process ends before a model would idle
   ENGINE_TRY(cors, CorsPolicy::parse(options.origins));

@@ -7,9 +7,9 @@
 #include "engine/store/model_store.h"
 #include "server/cli/ask.h"
 #include "server/cli/client.h"
-#include "server/cli/draft_choice.h"
 #include "server/cli/flags.h"
 #include "server/cli/interrupt.h"
+#include "server/cli/load_choice.h"
 #include "server/cli/printer.h"
 #include "server/cli/session.h"
 #include "server/cli/session_set.h"
@@ -40,20 +40,20 @@ Result<Json> format_of(const std::string& text) {
   return schema;
 }
 
-// A file is used in this process: a server knows only its store. So is a draft model that is asked
-// for: a server has its own.
-Result<std::unique_ptr<Client>> client_for(const std::string& model, const DraftChoice& draft,
+// A file is used in this process: a server knows only its store. So is a way of loading that is
+// asked for: a server has its own.
+Result<std::unique_ptr<Client>> client_for(const std::string& model, const LoadChoice& load,
                                            std::string& name) {
   ENGINE_TRY(store, ModelStore::open_default());
   const auto located = locate_model(store, model);
-  if (located && !located->in_store) return make_local_client(located->path, &name, draft);
+  if (located && !located->in_store) return make_local_client(located->path, &name, load);
   name = model;
-  if (!draft.required) {
+  if (!load.given()) {
     auto client = connect_client();
     if (client || client.error().code == Errc::cancelled) return client;
   }
   if (!located) return located.error();
-  return make_local_client("", nullptr, draft);
+  return make_local_client("", nullptr, load);
 }
 
 Status run(const Args& args) {
@@ -79,8 +79,8 @@ Status run(const Args& args) {
     prompt += (prompt.empty() ? "" : " ") + args.words[i];
 
   catch_interrupts();
-  ENGINE_TRY(draft, draft_choice(args));
-  ENGINE_TRY(client, client_for(args.words[0], draft, settings.model));
+  ENGINE_TRY(load, load_choice(args));
+  ENGINE_TRY(client, client_for(args.words[0], load, settings.model));
   ENGINE_TRY(shown, client->post("/api/show", {{"model", settings.model}}));
   if (args.values.contains("--think")) {
     ENGINE_TRY(think, think_of(args));
@@ -96,17 +96,20 @@ Status run(const Args& args) {
 constexpr Flag kFlags[] = {
     {"--verbose", "", "show timings after each answer"},
     {"--keepalive", "D", "how long the server keeps the model loaded (5m, 1h, -1)"},
-    {"--draft-model", "M", "smaller model of the same vocabulary that proposes tokens"},
+    kDraftFlag,
+    kNoMmapFlag,
+    kNoRepackFlag,
+    kMlockFlag,
     {"--format", "F", "json, or a JSON schema the answer follows"},
     {"--think", "[V]", "reason before answering: true, false, high, medium, low, max"},
     {"--hidethinking", "", "do not print the reasoning"},
     {"--nowordwrap", "", "do not wrap lines at words"},
     {"--insecure", "", nullptr},
 };
-constexpr Env kEnvironment[] = {Env::OLLAMA_HOST,      Env::OLLAMA_MODELS,
-                                Env::OLLAMA_NOHISTORY, Env::OLLAMA_CONTEXT_LENGTH,
-                                Env::ENGINE_SPECULATE, Env::ENGINE_DRAFT_MODEL,
-                                Env::ENGINE_THREADS,   Env::ENGINE_ISA};
+constexpr Env kEnvironment[] = {
+    Env::OLLAMA_HOST,           Env::OLLAMA_MODELS,    Env::OLLAMA_NOHISTORY,
+    Env::OLLAMA_CONTEXT_LENGTH, Env::ENGINE_SPECULATE, Env::ENGINE_DRAFT_MODEL,
+    Env::ENGINE_MEMORY,         Env::ENGINE_THREADS,   Env::ENGINE_ISA};
 
 }  // namespace
 

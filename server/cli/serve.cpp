@@ -1,8 +1,7 @@
 // `engine serve`.
 #include "server/serve.h"
 
-#include "server/cli/draft_choice.h"
-#include "server/cli/flags.h"
+#include "server/cli/load_choice.h"
 #include "server/server.h"
 
 namespace engine::cli {
@@ -10,13 +9,17 @@ namespace {
 
 Status run_serve(const Args& args) {
   ENGINE_TRY(options, ServerOptions::from_environment());
-  ENGINE_TRY(draft, draft_choice(args));
-  options.draft = draft.path;
+  ENGINE_TRY(load, load_choice(args));
+  options.draft = load.draft;
+  load.apply(options.load);
   return serve(options);
 }
 
 constexpr Flag kFlags[] = {
-    {"--draft-model", "M", "smaller model that proposes tokens for models of the same vocabulary"},
+    kDraftFlag,
+    kNoMmapFlag,
+    kNoRepackFlag,
+    kMlockFlag,
 };
 constexpr Env kEnvironment[] = {Env::OLLAMA_HOST,          Env::OLLAMA_MODELS,
                                 Env::OLLAMA_KEEP_ALIVE,    Env::OLLAMA_CONTEXT_LENGTH,
@@ -24,8 +27,9 @@ constexpr Env kEnvironment[] = {Env::OLLAMA_HOST,          Env::OLLAMA_MODELS,
                                 Env::OLLAMA_NUM_PARALLEL,  Env::OLLAMA_MAX_LOADED_MODELS,
                                 Env::OLLAMA_MAX_QUEUE,     Env::OLLAMA_NOPRUNE,
                                 Env::OLLAMA_DEBUG,         Env::ENGINE_SPECULATE,
-                                Env::ENGINE_DRAFT_MODEL,   Env::ENGINE_THREADS,
-                                Env::ENGINE_ISA,           Env::ENGINE_POOL};
+                                Env::ENGINE_DRAFT_MODEL,   Env::ENGINE_MEMORY,
+                                Env::ENGINE_THREADS,       Env::ENGINE_ISA,
+                                Env::ENGINE_POOL};
 
 }  // namespace
 

@@ -27,7 +27,7 @@ struct TinyModel {
       true;           // never ends an answer by itself: lengths are then those that were asked for
   bool zero = false;  // all matrices 0: every token is equally likely, greedy repeats the first
   bool other_vocabulary = false;  // two tokens have each other's text
-  bool embedding = false;  // has a pooling type: an embedding model
+  bool embedding = false;         // has a pooling type: an embedding model
 };
 
 Status write_tiny_model(const std::string& path, const TinyModel& options = {});

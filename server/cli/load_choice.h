@@ -1,0 +1,32 @@
+// How a verb was asked to load models: flags that several verbs share.
+#pragma once
+
+#include <string>
+
+#include "engine/core/result.h"
+#include "engine/run/model.h"
+#include "server/cli/flags.h"
+
+namespace engine::cli {
+
+inline constexpr Flag kDraftFlag = {"--draft-model", "M",
+                                    "smaller model of the same vocabulary that proposes tokens"};
+inline constexpr Flag kNoMmapFlag = {"--no-mmap", "", "read the file instead of mapping it"};
+inline constexpr Flag kNoRepackFlag = {
+    "--no-repack", "", "leave the weights as they lie in the file: less memory, slower"};
+inline constexpr Flag kMlockFlag = {"--mlock", "", "keep the model in memory"};
+
+struct LoadChoice {
+  std::string draft;            // of its GGUF file; "": none
+  bool draft_required = false;  // the flag named it, so a model that it does not fit is an error
+  bool map = true, repack = true, lock = false;
+
+  // Whether a flag says what only the process that loads can do; a running server has its own.
+  bool given() const { return draft_required || !map || !repack || lock; }
+  void apply(LoadOptions& options) const;
+};
+
+// The flags, and ENGINE_DRAFT_MODEL: a name of the store or a file. Errors: there is no such model.
+Result<LoadChoice> load_choice(const Args& args);
+
+}  // namespace engine::cli
