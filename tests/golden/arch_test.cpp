@@ -81,6 +81,20 @@ TEST_P(ArchTest, logits_are_bit_equal_for_any_split_batch_and_thread_count) {
   }
 }
 
+TEST_P(ArchTest, weights_that_stay_in_the_file_and_files_that_are_read_give_the_same_bits) {
+  auto pool = make_native_pool(2);
+  auto model = load(path_, *pool);
+  ASSERT_NE(model, nullptr);
+  const std::vector<float> want = logits(*model, tokens_, 512);
+  for (const LoadOptions& options : {LoadOptions{.repack = false}, LoadOptions{.map = false},
+                                     LoadOptions{.map = false, .repack = false}}) {
+    auto other = load(path_, *pool, options);
+    ASSERT_NE(other, nullptr);
+    EXPECT_EQ(logits(*other, tokens_, 512), want);
+    EXPECT_EQ(logits(*other, tokens_, 1), want);
+  }
+}
+
 TEST_P(ArchTest, two_sequences_in_one_batch_do_not_touch_each_other) {
   for (const std::string& isa : usable_isas()) {
     setenv("ENGINE_ISA", isa.c_str(), 1);

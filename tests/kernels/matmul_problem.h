@@ -24,6 +24,8 @@ class MatmulProblem : public Problem {
 
   std::string name() const override { return name_; }
   void bind(const CpuKernel& kernel) override;
+  // Weights as in the file, for the kernel to pack while it reads. Requires: it has a packing.
+  void bind_loose(const CpuKernel& kernel);
   const void* args() const override { return &a_; }
   int rows() const override { return static_cast<int>(y_.tensor.ne[1]); }  // of experts: entries
   void use_rows(int n) override;

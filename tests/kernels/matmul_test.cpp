@@ -56,6 +56,39 @@ TEST_P(Matmul, SurvivesTheLargestSums) {
   }
 }
 
+// Weights that stay in the file give the bits of packed ones.
+TEST_P(Matmul, PacksWhileItReads) {
+  if (kernel().pack == nullptr) GTEST_SKIP() << "reads rows as in the file";
+  const CpuKernel* experts = nullptr;
+  for (const CpuKernel* k : cpu::all_kernels())
+    if (k->op == Op::expert_matmul && k->w == kernel().w && k->needs == kernel().needs &&
+        k->pack == kernel().pack)
+      experts = k;
+  for (int n : {1, 7, 40}) {
+    for (unsigned with : {unsigned{kPlain}, unsigned{kUp | kSilu}}) {
+      MatmulProblem p(kernel(), MatmulCase{usable_k(kernel()), 37, n, with}, Data::uniform, 33);
+      const std::vector<float> packed = run(p);
+      p.bind_loose(kernel());
+      p.clear();
+      run_all(kernel(), p);
+      const std::vector<std::byte> loose = p.result();
+      EXPECT_EQ(std::memcmp(packed.data(), loose.data(), loose.size()), 0) << n << " columns";
+    }
+    ASSERT_NE(experts, nullptr);
+    ExpertCase c{};
+    c.k = usable_k(kernel()), c.out = 37, c.n_expert = 3, c.n_used = 2, c.n = n;
+    MatmulProblem p(*experts, c, Data::uniform, 34);
+    p.bind(*experts);
+    p.clear();
+    run_all(*experts, p);
+    const std::vector<std::byte> packed = p.result();
+    p.bind_loose(*experts);
+    p.clear();
+    run_all(*experts, p);
+    EXPECT_EQ(p.result(), packed) << n << " columns of experts";
+  }
+}
+
 // A row with a scale that is no number gives no number; its neighbours in the panel do not notice.
 TEST_P(Matmul, KeepsBadScalesToTheirRow) {
   const std::vector<int> fields = scale_fields(kernel().w);

@@ -108,7 +108,13 @@ void MatmulProblem::make_x(DType type, int64_t n, Data data) {
 void MatmulProblem::bind(const CpuKernel& kernel) {
   a_.w = w_.laid_out(kernel, rng_);
   if (c_.with & kUp) a_.up = up_.laid_out(kernel, rng_);
-  a_.micro = kernel.micro;
+  a_.micro = kernel.micro, a_.pack = nullptr;
+}
+
+void MatmulProblem::bind_loose(const CpuKernel& kernel) {
+  a_.w = w_.file;
+  if (c_.with & kUp) a_.up = up_.file;
+  a_.micro = kernel.micro, a_.pack = kernel.pack;
 }
 
 void MatmulProblem::make_list(int first, int last) {

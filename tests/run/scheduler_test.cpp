@@ -187,5 +187,21 @@ TEST_F(SchedulerTest, q8_0_cache_is_as_invariant_as_f16) {
   EXPECT_EQ(answers[0].size(), 30u);
 }
 
+TEST(ModelMemory, what_does_not_fit_is_refused_with_the_numbers) {
+  const auto pool = make_native_pool(1);
+  const auto bytes = std::make_shared<std::vector<std::byte>>(random_model_bytes());
+  setenv("ENGINE_MEMORY", "1MiB", 1);
+  const auto load = [&](int n_ctx) {
+    return Model::load(std::move(*gguf::File::parse(*bytes)), bytes, {.n_ctx = n_ctx}, *pool);
+  };
+  const auto refused = load(65536);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::out_of_memory);
+  EXPECT_TRUE(refused.error().message.starts_with("model requires more system memory ("));
+  EXPECT_TRUE(refused.error().message.ends_with(") than is available (1.0 MiB)"));
+  EXPECT_TRUE(load(64)) << "a smaller context fits";
+  unsetenv("ENGINE_MEMORY");
+}
+
 }  // namespace
 }  // namespace engine
