@@ -2,8 +2,8 @@
 # Where does a model spend its time?
 #   scripts/profile.sh [--engine PROGRAM] MODEL [pp|tg] [arguments of engine bench]
 # Prints the times of the steps of the plan (`engine bench --profile`), then the functions that take most: by `perf record`, or, where
-# perf may not count, by `valgrind --tool=callgrind` (instructions instead of time, of a short run with one thread and AVX2, since
-# valgrind does not know AVX-512).
+# perf may not count, by `valgrind --tool=callgrind`: instructions instead of time, only those of the steps, of a short run with one
+# thread and AVX2, since valgrind does not know AVX-512.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
@@ -33,7 +33,7 @@ if command -v perf > /dev/null && perf record -q -o "$out/try" true > /dev/null 
   perf report -i "$out/data" --no-children --percent-limit 0.5 --stdio 2> /dev/null | grep -v '^#' | grep -v '^$' | head -25
 elif command -v valgrind > /dev/null; then
   say "functions, by callgrind (perf may not count here)"
-  ENGINE_ISA=avx2 valgrind -q --tool=callgrind --callgrind-out-file="$out/calls" --trace-children=no \
+  ENGINE_ISA=avx2 valgrind -q --tool=callgrind --toggle-collect='engine::Model::step*' --callgrind-out-file="$out/calls" \
     "$engine" bench -m "$model" "${short[@]}" -r 1 -t 1 --no-roofs --no-warmup "$@" > /dev/null
   callgrind_annotate --threshold=97 "$out/calls" | sed -n '/file:function/,$p' | cut -c1-150 | head -28
 else
