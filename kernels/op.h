@@ -57,7 +57,7 @@ struct StepState {
 //   scales [h][64][d/32] half
 struct CacheSlotView {
   std::byte* base = nullptr;
-  size_t page_bytes = 0, v_offset = 0;  // bytes of a page of this slot; where V starts in it
+  size_t page_bytes = 0, v_offset = 0;  // from page to page of this slot; where V starts in one
   DType dtype = DType::f16;             // f16 or q8_0
   int32_t group = 0;                    // index of the page table in Segment::pages
   int32_t n_head_kv = 0, dk = 0, dv = 0;

@@ -58,7 +58,7 @@ SeqId KvCache::open(RowKey root, std::span<const RowKey> prompt) {
       s.tables[g].push_back(page);
     }
   }
-  s.nodes = path;
+  s.nodes = path, s.settled = path.size();
   s.rows.assign(prompt.begin(),
                 prompt.begin() + static_cast<std::ptrdiff_t>(path.size() * kPageTokens));
   return id;
@@ -113,8 +113,7 @@ void KvCache::commit(SeqId id, std::span<const RowKey> rows) {
     const std::span<const RowKey> keys(s.rows.data() + p * kPageTokens, kPageTokens);
     PrefixTree::NodeId node = tree_.find(s.root, parent, keys);
     if (node >= 0) {
-      tree_.use(node);  // another sequence computed the same page: both copies live until theirs is
-                        // given back
+      tree_.use(node);  // computed before, by another sequence or in another way: see settle()
     } else {
       PrefixTree::Pages pages{-1, -1, -1, -1};
       for (size_t g = 0; g < pools_.size(); ++g) pages[g] = s.tables[g][p];
@@ -123,6 +122,22 @@ void KvCache::commit(SeqId id, std::span<const RowKey> rows) {
     s.nodes.push_back(node);
   }
   drop_behind_window(s);
+  settle(s);
+}
+
+// Equal rows have equal bits, so one copy is enough: our own is given back as soon as it is so far
+// behind that no row of it will be taken back.
+void KvCache::settle(Sequence& s) {
+  for (; (s.settled + 1) * kPageTokens + kTakeBackRows <= s.rows.size(); ++s.settled) {
+    const PrefixTree::Pages& held = tree_.pages(s.nodes[s.settled]);
+    for (size_t g = 0; g < pools_.size(); ++g) {
+      int32_t& own = s.tables[g][s.settled];
+      if (own < 0 || held[g] < 0 || own == held[g]) continue;
+      pools_[g].hold(held[g]);
+      pools_[g].release(own);
+      own = held[g];
+    }
+  }
 }
 
 // Whether the node of a page of the sequence holds that very page: not where another sequence had
@@ -158,6 +173,7 @@ int KvCache::truncate(SeqId id, int past) {
     while (s.tables[g].size() > pages)
       pools_[g].release(s.tables[g].back()), s.tables[g].pop_back();
   s.rows.resize(static_cast<size_t>(past));
+  s.settled = std::min(s.settled, s.nodes.size());
   return past;
 }
 

@@ -51,6 +51,7 @@ class KvCache {
     std::vector<RowKey> rows;                      // keys of the rows stored
     std::vector<int32_t> tables[kMaxCacheGroups];  // page per 64 rows; -1: given back
     std::vector<PrefixTree::NodeId> nodes;         // path in the tree, one per full page
+    size_t settled = 0;  // pages in front that are the tree's own where it has them
     bool open = false;
   };
   Sequence& at(SeqId s) { return sequences_[static_cast<size_t>(s)]; }
@@ -59,6 +60,7 @@ class KvCache {
   bool in_tree(const Sequence&, size_t page) const;
   int32_t take_page(size_t group);
   void drop_behind_window(Sequence&);
+  void settle(Sequence&);
 
   std::vector<int32_t> windows_;
   std::vector<PagePool> pools_;

@@ -54,16 +54,23 @@ class CpuBackend final : public Backend {
 
   Result<PageStore> make_pages(const Graph& graph, std::span<const int32_t> pages,
                                DType kv_type) override {
+    // Pages of a group hold the same tokens in all slots and lie together: a short sequence touches
+    // few of the huge pages.
     PageStore store;
+    size_t stride[kMaxCacheGroups] = {};
     for (const CacheSlot& s : graph.slots) {
       CacheSlotView v;
       v.v_offset = align_up(cache_plane_bytes(kv_type, s.n_head_kv, s.dk), 64);
-      v.page_bytes = align_up(v.v_offset + cache_plane_bytes(kv_type, s.n_head_kv, s.dv), 64);
       v.dtype = kv_type, v.group = s.group, v.n_head_kv = s.n_head_kv, v.dk = s.dk, v.dv = s.dv;
-      ENGINE_TRY(buffer, Buffer::allocate(v.page_bytes * static_cast<size_t>(
-                                                             pages[static_cast<size_t>(s.group)])));
-      v.base = buffer.data();
+      v.page_bytes = stride[s.group];  // of its page 0, for now
+      stride[s.group] += align_up(v.v_offset + cache_plane_bytes(kv_type, s.n_head_kv, s.dv), 64);
       store.views.push_back(v);
+    }
+    for (size_t g = 0; g < pages.size(); ++g) {
+      ENGINE_TRY(buffer, Buffer::allocate(stride[g] * static_cast<size_t>(pages[g]), true));
+      for (CacheSlotView& v : store.views)
+        if (static_cast<size_t>(v.group) == g)
+          v.base = buffer.data() + v.page_bytes, v.page_bytes = stride[g];
       store.buffers.push_back(std::move(buffer));
     }
     return store;

@@ -139,6 +139,22 @@ TEST(KvCache, a_page_that_another_sequence_also_computed_is_cut_without_losing_i
   EXPECT_EQ(c.tree_nodes(), 0u);
 }
 
+TEST(KvCache, rows_that_are_in_the_tree_already_take_no_second_page_for_long) {
+  const int32_t windows[] = {0}, pages[] = {6};
+  KvCache c(windows, pages);
+  const auto rows = keys(5 * 64);
+  const SeqId first = c.open(0, {});
+  feed(c, first, rows);
+  c.close(first, true);
+  const SeqId again = c.open(0, {});  // without a prompt nothing is shared at the start
+  for (size_t at = 0; at < rows.size(); at += 32) feed(c, again, std::span(rows).subspan(at, 32));
+  EXPECT_EQ(c.past(again), 320);
+  EXPECT_GE(c.free_pages(0), 0);  // five of the tree, at most the last one of the sequence twice
+  EXPECT_EQ(c.truncate(again, 316), 316) << "it can still be cut";
+  c.close(again, false);
+  EXPECT_EQ(c.free_pages(0), 6);
+}
+
 TEST(KvCache, equal_rows_behind_another_prefix_are_another_page) {
   const int32_t windows[] = {0}, pages[] = {16};
   KvCache c(windows, pages);

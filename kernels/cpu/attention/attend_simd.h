@@ -26,18 +26,26 @@ namespace {
 
 constexpr int kTileRows = 24;  // rows x heads of an item, at most
 constexpr int kMicroRows = 6;
+constexpr int kFewRows = 4;  // so many wait for memory, not for the multipliers
+template <class T>
+constexpr int kLineElems = 64 / sizeof(T);
 
-// ---- C[rows][vectors] (+)= A[rows][k] * B[k][vectors]
-// ---------------------------------------------------------------------------
+// ---- C[rows][vectors] (+)= A[rows][k] * B[k][vectors] ----
+// ahead: B of the next product, or nullptr: fetched while this one is computed. The processor does
+// not do that by itself: planes are too short for it to see the pattern.
 
 template <class V, class T, int kRows, int kVectors>
 void micro(const float* a, int64_t lda, const T* b, int64_t ldb, int64_t k, float* c, int64_t ldc,
-           bool accumulate) {
+           bool accumulate, const T* ahead) {
   typename V::Reg acc[kRows][kVectors];
   for (int i = 0; i < kRows; i++)
     for (int j = 0; j < kVectors; j++)
       acc[i][j] = accumulate ? V::load(c + i * ldc + j * V::kLanes) : V::zero();
   for (int64_t d = 0; d < k; d++, b += ldb) {
+    if (kRows <= kFewRows && ahead != nullptr) {
+      for (int j = 0; j < kVectors * V::kLanes; j += kLineElems<T>)
+        __builtin_prefetch(ahead + d * ldb + j);
+    }
     typename V::Reg bv[kVectors];
     for (int j = 0; j < kVectors; j++) bv[j] = V::load(b + j * V::kLanes);
     for (int i = 0; i < kRows; i++) {
@@ -51,29 +59,30 @@ void micro(const float* a, int64_t lda, const T* b, int64_t ldb, int64_t k, floa
 
 template <class V, class T, int kVectors>
 void micro_rows(int rows, const float* a, int64_t lda, const T* b, int64_t ldb, int64_t k, float* c,
-                int64_t ldc, bool accumulate) {
+                int64_t ldc, bool accumulate, const T* ahead) {
   switch (rows) {
     case 1:
-      return micro<V, T, 1, kVectors>(a, lda, b, ldb, k, c, ldc, accumulate);
+      return micro<V, T, 1, kVectors>(a, lda, b, ldb, k, c, ldc, accumulate, ahead);
     case 2:
-      return micro<V, T, 2, kVectors>(a, lda, b, ldb, k, c, ldc, accumulate);
+      return micro<V, T, 2, kVectors>(a, lda, b, ldb, k, c, ldc, accumulate, ahead);
     case 3:
-      return micro<V, T, 3, kVectors>(a, lda, b, ldb, k, c, ldc, accumulate);
+      return micro<V, T, 3, kVectors>(a, lda, b, ldb, k, c, ldc, accumulate, ahead);
     case 4:
-      return micro<V, T, 4, kVectors>(a, lda, b, ldb, k, c, ldc, accumulate);
+      return micro<V, T, 4, kVectors>(a, lda, b, ldb, k, c, ldc, accumulate, ahead);
     case 5:
-      return micro<V, T, 5, kVectors>(a, lda, b, ldb, k, c, ldc, accumulate);
+      return micro<V, T, 5, kVectors>(a, lda, b, ldb, k, c, ldc, accumulate, ahead);
     default:
-      return micro<V, T, 6, kVectors>(a, lda, b, ldb, k, c, ldc, accumulate);
+      return micro<V, T, 6, kVectors>(a, lda, b, ldb, k, c, ldc, accumulate, ahead);
   }
 }
 
 template <class V, class T>
 void gemm(int rows, int vectors, const float* a, int64_t lda, const T* b, int64_t ldb, int64_t k,
-          float* c, int64_t ldc, bool accumulate) {
+          float* c, int64_t ldc, bool accumulate, const T* ahead) {
   const int blocks = (rows + kMicroRows - 1) / kMicroRows;
   for (int v = 0; v < vectors;
        v += V::kTileVectors, b += V::kTileVectors * V::kLanes, c += V::kTileVectors * V::kLanes) {
+    const T* next = ahead != nullptr ? ahead + v * V::kLanes : nullptr;
     for (int i = 0; i < blocks; i++) {
       const int r = rows * i / blocks, n = rows * (i + 1) / blocks - r;
       const float* ar = a + r * lda;
@@ -81,18 +90,18 @@ void gemm(int rows, int vectors, const float* a, int64_t lda, const T* b, int64_
       const int left = vectors - v;
       if constexpr (V::kTileVectors == 4) {
         if (left >= 4)
-          micro_rows<V, T, 4>(n, ar, lda, b, ldb, k, cr, ldc, accumulate);
+          micro_rows<V, T, 4>(n, ar, lda, b, ldb, k, cr, ldc, accumulate, next);
         else if (left == 3)
-          micro_rows<V, T, 3>(n, ar, lda, b, ldb, k, cr, ldc, accumulate);
+          micro_rows<V, T, 3>(n, ar, lda, b, ldb, k, cr, ldc, accumulate, next);
         else if (left == 2)
-          micro_rows<V, T, 2>(n, ar, lda, b, ldb, k, cr, ldc, accumulate);
+          micro_rows<V, T, 2>(n, ar, lda, b, ldb, k, cr, ldc, accumulate, next);
         else
-          micro_rows<V, T, 1>(n, ar, lda, b, ldb, k, cr, ldc, accumulate);
+          micro_rows<V, T, 1>(n, ar, lda, b, ldb, k, cr, ldc, accumulate, next);
       } else {
         if (left >= 2)
-          micro_rows<V, T, 2>(n, ar, lda, b, ldb, k, cr, ldc, accumulate);
+          micro_rows<V, T, 2>(n, ar, lda, b, ldb, k, cr, ldc, accumulate, next);
         else
-          micro_rows<V, T, 1>(n, ar, lda, b, ldb, k, cr, ldc, accumulate);
+          micro_rows<V, T, 1>(n, ar, lda, b, ldb, k, cr, ldc, accumulate, next);
       }
     }
   }
@@ -196,6 +205,11 @@ struct HalfPages {
   const uint16_t* v(int64_t page, int64_t h, int, int) const {
     return reinterpret_cast<const uint16_t*>(head_page(a.slot, page, h).v);
   }
+  // What will be read of a page, so that it can be fetched.
+  const uint16_t* ahead(int64_t page, int64_t h, bool value) const {
+    const HeadPage p = head_page(a.slot, page, h);
+    return reinterpret_cast<const uint16_t*>(value ? p.v : p.k);
+  }
 };
 
 // q8_0 is written out as floats once per page and item.
@@ -204,6 +218,7 @@ struct CodePages {
   static constexpr bool kRotated = true;
   const AttendArgs& a;
   float* plane;  // [max(dk, dv)][64]
+  const float* ahead(int64_t, int64_t, bool) const { return nullptr; }
 
   template <class V>
   const float* k(int64_t page, int64_t h) const {
@@ -251,6 +266,12 @@ void attend_item(const AttendArgs& a, const Item& it, float* scratch) {
   const int64_t pos0 =
       it.segment->past + (it.row0 - it.segment->row0);  // position of the first row
 
+  const int64_t last_key = pos0 + it.n_rows - 1;
+  const auto ahead = [&](int64_t at, bool value) -> const typename Pages::Elem* {
+    if (n > kFewRows || at * kPageTokens > last_key) return nullptr;
+    const int32_t page = table[static_cast<size_t>(at)];
+    return page < 0 ? nullptr : pages.ahead(page, h_kv, value);
+  };
   Softmax acc[kTileRows];
   for (int i = 0; i < n; i++) {
     const int64_t h = it.h0 + i / it.n_rows, row = it.row0 + i % it.n_rows;
@@ -280,7 +301,9 @@ void attend_item(const AttendArgs& a, const Item& it, float* scratch) {
       }
       const typename Pages::Elem* k = pages.template k<V>(page, h_kv);
       gemm<V>(n, (to - from) / V::kLanes, q, dk, k + from % kPageTokens, kPageTokens, dk, s + from,
-              kKeyChunk, false);
+              kKeyChunk, false,
+              (p + 1) * kPageTokens < last ? ahead(c / kPageTokens + p + 1, false)
+                                           : ahead((c + first) / kPageTokens, true));
     }
 
     Softmax chunk[kTileRows];
@@ -299,7 +322,8 @@ void attend_item(const AttendArgs& a, const Item& it, float* scratch) {
       if (page < 0) continue;
       const typename Pages::Elem* v = pages.template v<V>(page, h_kv, from, to);
       gemm<V>(n, static_cast<int>(dv / V::kLanes), s + p * kPageTokens + from, kKeyChunk,
-              v + from * dv, dv, to - from, o, dv, started);
+              v + from * dv, dv, to - from, o, dv, started,
+              ahead(c / kPageTokens + p + 1, (p + 1) * kPageTokens < last));
       started = true;
     }
     for (int i = 0; i < n; i++)
