@@ -1,5 +1,5 @@
-// bench_alu: peaks of the multiply chains that the kernels are made of, the roof of prompt
-// processing.
+// bench_alu: peaks of the multiply chains that the kernels are made of,
+// the roof of prompt processing.
 //   bench_alu [MAX_THREADS]
 #include <fmt/format.h>
 

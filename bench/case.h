@@ -1,6 +1,6 @@
-// Case: one kernel on one shape of a model: arguments, data, what a call reads and computes. Made
-// for the kernel that is timed, and again, from the same seeds, for its scalar twin, which checks
-// it.
+// Case: one kernel on one shape of a model: arguments, data, what a
+// call reads and computes. Made for the kernel that is timed, and
+// again, from the same seeds, for its scalar twin, which checks it.
 #pragma once
 
 #include <functional>
@@ -35,8 +35,8 @@ class Case {
   const void* args = nullptr;
   int rows = 1;                            // of a timed call
   std::function<void(int rows)> use_rows;  // the first of them
-  // Cold data: calls walk through copies, so that what a step of a model reads once comes from
-  // memory.
+  // Cold data: calls walk through copies,
+  // so that what a step of a model reads once comes from memory.
   size_t copies = 1;
   std::function<void(size_t copy)> use_copy;
   std::function<std::vector<float>(int rows)> result;  // of the first rows

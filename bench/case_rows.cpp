@@ -1,6 +1,6 @@
-// Operators that work on rows by themselves: norms, RoPE, quantization, gates, sums. Their data
-// lies in caches when a step runs them, and here: no roof is quoted, only time and bytes touched
-// per second.
+// Operators that work on rows by themselves: norms, RoPE, quantization,
+// gates, sums. Their data lies in caches when a step runs them, and
+// here: no roof is quoted, only time and bytes touched per second.
 #include <fmt/format.h>
 
 #include <cmath>

@@ -8,8 +8,8 @@
 namespace engine::gguf {
 namespace {
 
-// n members of `width` bytes, back to back, at `offset` of every block. n = 0: the type needs no
-// swap.
+// n members of `width` bytes, back to back, at `offset` of every block.
+// n = 0: the type needs no swap.
 struct Members {
   DType type;
   uint8_t offset, width, n;

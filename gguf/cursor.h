@@ -1,6 +1,6 @@
-// Cursor: a bounds-checked walk over the bytes of a GGUF file, in the byte order and with the
-// length width of that file. Internal to this folder. Nothing here is aligned, so every number is
-// read with memcpy.
+// Cursor: a bounds-checked walk over the bytes of a GGUF file, in the
+// byte order and with the length width of that file. Internal to this
+// folder. Nothing here is aligned, so every number is read with memcpy.
 #pragma once
 
 #include <bit>
@@ -85,8 +85,8 @@ class Cursor {
   size_t pos_;
 };
 
-// A string of a file for messages: control bytes, quotes and invalid UTF-8 escaped, at most 128
-// bytes of it.
+// A string of a file for messages: control bytes, quotes and invalid UTF-8 escaped,
+// at most 128 bytes of it.
 std::string printable(std::string_view s);
 
 }  // namespace engine::gguf

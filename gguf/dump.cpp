@@ -1,5 +1,5 @@
-// JSON is written directly here: the output is flat, large (a vocabulary) and needs numbers exactly
-// as stored.
+// JSON is written directly here: the output is flat, large (a vocabulary)
+// and needs numbers exactly as stored.
 #include "gguf/dump.h"
 
 #include <fmt/format.h>

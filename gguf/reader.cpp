@@ -18,8 +18,8 @@ namespace engine::gguf {
 namespace {
 
 constexpr uint64_t kMaxShards = 65535;
-constexpr size_t kViewAlignment =
-    8;  // of the data that view() hands out: no scalar of a file is larger
+// Of the data that view() hands out: no scalar of a file is larger.
+constexpr size_t kViewAlignment = 8;
 
 Error in_file(const std::string& path, Error e) {
   e.message = fmt::format("{}: {}", path, e.message);
@@ -44,8 +44,8 @@ struct File::Impl {
   std::vector<uint32_t> tensors_by_name;  // indices into tensors
 
   std::mutex mutex;
-  std::map<uint32_t, std::unique_ptr<std::byte[]>>
-      copies;  // by tensor index: data that view() could not hand out in place
+  // By tensor index: data that view() could not hand out in place.
+  std::map<uint32_t, std::unique_ptr<std::byte[]>> copies;
 
   std::string_view name(uint32_t index) const {
     return shards[tensors[index].shard].tensor_name(tensors[index].i);
@@ -230,9 +230,8 @@ std::optional<TensorInfo> File::find(std::string_view name) const {
 Result<Tensor> File::view(const TensorInfo& t) const {
   const Shard& shard = impl_->shards[t.shard];
   const std::byte* data = shard.bytes.data() + shard.data_start + t.offset;
-  if (t.bytes == 0)
-    data = shard.bytes
-               .data();  // an offset past the end is legal for an empty tensor, a pointer is not
+  // An offset past the end is legal for an empty tensor, a pointer is not.
+  if (t.bytes == 0) data = shard.bytes.data();
   const bool aligned = reinterpret_cast<uintptr_t>(data) % kViewAlignment == 0;
   if (t.bytes > 0 && (shard.encoding.swapped || !aligned)) {
     const std::lock_guard lock(impl_->mutex);

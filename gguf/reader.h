@@ -74,8 +74,8 @@ class List {
   At at_;
 };
 
-// Move-only. Thread-safe once opened. Everything it hands out points into the mapping and is valid
-// while it lives.
+// Move-only. Thread-safe once opened.
+// Everything it hands out points into the mapping and is valid while it lives.
 class File {
  public:
   // Maps and checks the file. Of a split file the name must be that of the first shard
@@ -97,8 +97,8 @@ class File {
   std::optional<Value> key(std::string_view name) const;
   bool has(std::string_view name) const { return key(name).has_value(); }
 
-  // The value of a key converted to T (see Value::get). Errc::not_found without the key, corrupt
-  // for a wrong type.
+  // The value of a key converted to T (see Value::get).
+  // Errc::not_found without the key, corrupt for a wrong type.
   template <class T>
   Result<T> get(std::string_view name) const {
     const std::optional<Value> value = key(name);

@@ -93,8 +93,8 @@ Status Parser::magic() {
   if (bytes.size() < 4) return error(Errc::io, "failed to read magic");
   const std::string_view magic(reinterpret_cast<const char*>(bytes.data()), 4);
   if (magic == "GGUF" || magic == "FUGG") return ok;
-  for (const char* old :
-       {"lmgg", "fmgg", "tjgg", "algg"})  // ggml, ggmf, ggjt, ggla as little-endian words
+  // ggml, ggmf, ggjt, ggla as little-endian words
+  for (const char* old : {"lmgg", "fmgg", "tjgg", "algg"})
     if (magic == old)
       return error(Errc::unsupported, "old ggml format '{}', convert to GGUF",
                    std::string(magic.rbegin(), magic.rend()));
@@ -108,8 +108,8 @@ Status Parser::header() {
   const bool swapped_magic = static_cast<char>(out_.bytes[0]) == 'F';
   if (out_.bytes.size() < 8) return corrupt("failed to read version");
 
-  // A big-endian file keeps its magic, and its version then has a zero low half when read as little
-  // endian.
+  // A big-endian file keeps its magic, and its version then has a zero low half
+  // when read as little endian.
   constexpr bool kBigHost = std::endian::native == std::endian::big;
   const uint32_t little = load<uint32_t>(out_.bytes.data() + 4, kBigHost);
   out_.big_endian = swapped_magic || (little != 0 && (little & 0xffff) == 0);
@@ -276,8 +276,8 @@ Status Parser::one_tensor(size_t i) {
       return corrupt("tensor '{}' dimension {} has invalid number of elements: {}", shown, j,
                      static_cast<int64_t>(raw.ne[j]));
   }
-  // A zero extent counts as one here, so that no stride and no row count of an empty tensor
-  // overflows either.
+  // A zero extent counts as one here, so that no stride and no row count
+  // of an empty tensor overflows either.
   uint64_t product = 1;
   bool fits = true;
   for (const uint64_t ne : raw.ne) {
@@ -296,8 +296,8 @@ Status Parser::one_tensor(size_t i) {
                    "tensor '{}': type {} ({}) was removed from the format; re-quantize the model",
                    shown, removed.id, removed.name);
   const DType dtype = dtype_from_gguf(raw.type);
-  if (dtype == DType::count_ || dtype == DType::q8_1 ||
-      dtype == DType::q8_k)  // the last two exist at run time only
+  // the last two exist at run time only
+  if (dtype == DType::count_ || dtype == DType::q8_1 || dtype == DType::q8_k)
     return error(Errc::unsupported, "tensor '{}' has invalid ggml type {}", shown, raw.type);
   if (out_.encoding.swapped && !can_swap(dtype))
     return error(Errc::unsupported, "tensor '{}' of type {} is not supported in a {}-endian file",

@@ -1,8 +1,8 @@
 // Shard: one GGUF file, parsed and checked. Internal to this folder.
 //
-// Nothing of the file is copied: the index holds one 32-bit position per key and per tensor, and
-// the decoders below read what stands there. So a file can never make us allocate more than its own
-// size.
+// Nothing of the file is copied: the index holds one 32-bit position
+// per key and per tensor, and the decoders below read what stands
+// there. So a file can never make us allocate more than its own size.
 #pragma once
 
 #include <algorithm>
@@ -20,8 +20,8 @@
 
 namespace engine::gguf {
 
-inline constexpr uint64_t kMaxMetadataBytes =
-    uint64_t{1} << 31;  // header, keys and tensor infos; positions fit in 32 bits
+// Header, keys and tensor infos; positions fit in 32 bits.
+inline constexpr uint64_t kMaxMetadataBytes = uint64_t{1} << 31;
 inline constexpr uint64_t kMaxTensors = uint64_t{1} << 20;
 inline constexpr uint64_t kMaxKeys = uint64_t{1} << 20;
 inline constexpr uint64_t kMaxArray = uint64_t{1} << 30;   // elements

@@ -19,8 +19,8 @@ constexpr struct {
                         {"i32", 4}, {"f32", 4}, {"bool", 1}, {"str", 0}, {"arr", 0},
                         {"u64", 8}, {"i64", 8}, {"f64", 8}};
 
-// f.operator()<T>() with the C++ type of a numeric type. Requires: t is numeric. Booleans are read
-// as bytes.
+// f.operator()<T>() with the C++ type of a numeric type. Requires: t is numeric.
+// Booleans are read as bytes.
 template <class F>
 decltype(auto) with_number(Type t, F&& f) {
   switch (t) {

@@ -93,8 +93,8 @@ class Value {
   // A scalar of any numeric type.
   Result<double> number() const;
 
-  // Element i of a numeric array, or the scalar itself for i = 0. Requires: i < count(), the type
-  // is numeric or bool.
+  // Element i of a numeric array, or the scalar itself for i = 0.
+  // Requires: i < count(), the type is numeric or bool.
   Number element(size_t i) const;
 
   // A string, as get<std::string_view>. Requires: type() is str.

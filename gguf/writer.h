@@ -1,6 +1,6 @@
-// Writer: makes GGUF version 3 files, little endian, in the canonical layout: tensors back to back,
-// each padded to the alignment, the last one too. Keys and tensors keep the order in which they
-// were given.
+// Writer: makes GGUF version 3 files, little endian, in the canonical
+// layout: tensors back to back, each padded to the alignment, the last
+// one too. Keys and tensors keep the order in which they were given.
 #pragma once
 
 #include <bit>
@@ -22,8 +22,8 @@ namespace engine::gguf {
 
 // Takes the next bytes of a tensor.
 using Emit = std::function<Status(std::span<const std::byte>)>;
-// Hands all bytes of a tensor to Emit, in order, in pieces of any size. Called once, when the file
-// is written.
+// Hands all bytes of a tensor to Emit, in order, in pieces of any size.
+// Called once, when the file is written.
 using TensorSource = std::function<Status(const Emit&)>;
 
 template <class T>
@@ -92,10 +92,10 @@ class Writer {
   // which a model is read.
   void sort_by_layer();
 
-  // Writes PATH.tmp and renames it to `path` when everything is on the disk; on failure nothing is
-  // left behind. Errc::invalid_argument: a key, name, shape, type or alignment that no file may
-  // have, a duplicate tensor, or a source that gave too many or too few bytes; io; the errors of a
-  // source.
+  // Writes PATH.tmp and renames it to `path` when everything is on the disk;
+  // on failure nothing is left behind. Errc::invalid_argument: a key, name,
+  // shape, type or alignment that no file may have, a duplicate tensor, or a
+  // source that gave too many or too few bytes; io; the errors of a source.
   Status write(const std::string& path) const;
   // The same into memory.
   Result<std::vector<std::byte>> to_bytes() const;

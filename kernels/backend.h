@@ -28,8 +28,8 @@ struct Batch {
 };
 
 struct BatchOutput {
-  std::span<const RowOutput>
-      rows;  // one per row whose need is not none, in row order; valid until the next submit
+  // One per row whose need is not none, in row order; valid until the next submit.
+  std::span<const RowOutput> rows;
 };
 
 struct StepReport {
@@ -61,13 +61,13 @@ struct PlanReport {
 class Executable {
  public:
   virtual ~Executable() = default;
-  // Views in the batch must stay valid until wait() returns. Requires: rows <=
-  // CompileOptions::max_rows.
+  // Views in the batch must stay valid until wait() returns.
+  // Requires: rows <= CompileOptions::max_rows.
   virtual void submit(const Batch&) = 0;
   virtual Status wait(BatchOutput&) = 0;
   virtual PlanReport report() const = 0;
-  // Takes the time of every step from now on (true, from zero) or no longer. Off at first, and free
-  // when off.
+  // Takes the time of every step from now on (true, from zero) or no longer.
+  // Off at first, and free when off.
   virtual void profile(bool on) = 0;
 };
 
@@ -86,8 +86,8 @@ struct WeightSource {
 struct WeightOptions {
   bool reference = false;  // all as f32
   bool repack = true;      // false: matrices stay where they lie and are packed while they are read
-  // Called from the threads that pack, at the same time: these bytes of a source were read and are
-  // not needed again.
+  // Called from the threads that pack, at the same time:
+  // these bytes of a source were read and are not needed again.
   std::function<void(std::span<const std::byte>)> packed;
 };
 
@@ -104,8 +104,8 @@ class Backend {
   virtual ~Backend() = default;
   virtual const DeviceInfo& info() const = 0;
   virtual Status can_run(const Graph&) const = 0;  // Errc::unsupported names the op and the reason
-  // Lays the weights out for the kernels that will read them, once; results in the order of
-  // sources.
+  // Lays the weights out for the kernels that will read them, once;
+  // results in the order of sources.
   virtual Result<std::vector<Tensor>> load_weights(std::span<const WeightSource> sources,
                                                    const WeightOptions& options) = 0;
   // pages[g]: pages of cache group g.

@@ -17,10 +17,10 @@ struct Pack {
   uint16_t id;                                // unique, never 0
   int rows;                                   // rows of a panel
   size_t (*bytes)(const Tensor& w) noexcept;  // of the whole packed tensor (rows padded to panels)
-  void (*run)(const Tensor& w, Range panels,
-              std::byte* out) noexcept;  // w: rows as in the file; out: start of the packed tensor
-  void (*row)(const Tensor& packed, int64_t row,
-              std::byte* out) noexcept;  // one row back, in the bytes of the file
+  // w: rows as in the file; out: start of the packed tensor
+  void (*run)(const Tensor& w, Range panels, std::byte* out) noexcept;
+  // one row back, in the bytes of the file
+  void (*row)(const Tensor& packed, int64_t row, std::byte* out) noexcept;
 };
 
 template <class Ctx>
@@ -34,12 +34,12 @@ struct Kernel {
   int64_t (*items)(const void* args) noexcept;  // independent pieces, counted from the rows in use
   int64_t (*grain)(const void* args) noexcept;  // fewest items worth handing out at once
   bool (*accepts)(const void* args) noexcept = nullptr;  // nullptr: every shape
-  size_t (*scratch)(const void* args) noexcept =
-      nullptr;                   // bytes per worker, from the most rows of the tensors
+  // bytes per worker, from the most rows of the tensors
+  size_t (*scratch)(const void* args) noexcept = nullptr;
   const Pack* pack = nullptr;    // weight layout it reads; nullptr: rows as in the file
   const Micro* micro = nullptr;  // matmul: what the weight type contributes
-  float tolerance = 1e-5f;       // |y - ref| <= tolerance * sqrt(k) * rms(w) * rms(x); 1e-3f where
-                                 // operands are rounded to half
+  // |y - ref| <= tolerance * sqrt(k) * rms(w) * rms(x); 1e-3f where operands are rounded to half
+  float tolerance = 1e-5f;
   // matmul: rows that are served by reading the weights once, for reports; nullptr: all
   int64_t (*pass_rows)(const void* args) noexcept = nullptr;
 };

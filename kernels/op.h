@@ -22,12 +22,11 @@ const char* op_name(Op op);
 
 enum class Act : uint8_t { none, silu, gelu_tanh, relu };
 
-// ---- what changes between steps
-// -------------------------------------------------------------------------------------------------
+// ---- what changes between steps ----
 
 constexpr int kPageTokens = 64;  // tokens of a cache page
-constexpr int kKeyChunk =
-    256;  // keys of an attention chunk: chunks start at absolute multiples of it
+// Keys of an attention chunk: chunks start at absolute multiples of it.
+constexpr int kKeyChunk = 256;
 constexpr int kMaxCacheGroups = 4;
 
 // Consecutive rows of one sequence.
@@ -48,13 +47,14 @@ struct StepState {
   std::span<const int32_t> row_segment;  // [n_rows] segment of each row
 };
 
-// ---- storage of one cache slot (one layer, or layers that share it)
-// ------------------------------------------------------------- Page p starts at base + p *
-// page_bytes. K is stored transposed, so that attention reads 64 keys of one dimension with one
-// stream and needs no horizontal sums; V by token:
-//   f16   K [h][d][64 tokens] half                                    V [h][64 tokens][d] half
-//   q8_0  K codes [h][d][64] int8, then scales [h][d/32][64] half     V codes [h][64][d] int8, then
-//   scales [h][64][d/32] half
+// ---- storage of one cache slot (one layer, or layers that share it) ----
+
+// Page p starts at base + p * page_bytes. K is stored transposed, so that attention reads 64 keys
+// of one dimension with one stream and needs no horizontal sums; V by token:
+//   f16   K [h][d][64 tokens] half
+//         V [h][64 tokens][d] half
+//   q8_0  K codes [h][d][64] int8, then scales [h][d/32][64] half
+//         V codes [h][64][d] int8, then scales [h][64][d/32] half
 struct CacheSlotView {
   std::byte* base = nullptr;
   size_t page_bytes = 0, v_offset = 0;  // from page to page of this slot; where V starts in one
@@ -67,14 +67,13 @@ constexpr size_t cache_plane_bytes(DType t, int64_t n_head_kv, int64_t d) {  // 
   return static_cast<size_t>(t == DType::q8_0 ? n + n / 32 * 2 : n * 2);
 }
 
-// ---- arguments
-// ------------------------------------------------------------------------------------------------------------------
+// ---- arguments ----
 
 struct Pack;
 struct Micro;
-struct Pack;
 
-struct EmbedArgs {   // y[:, i] = scale * row tokens[i] of table.  items: rows
+// y[:, i] = scale * row tokens[i] of table.  items: rows
+struct EmbedArgs {
   Tensor table;      // any computable type; packed when it is also the output matrix
   const Pack* pack;  // packing of table, or nullptr
   Tensor y;
@@ -82,20 +81,23 @@ struct EmbedArgs {   // y[:, i] = scale * row tokens[i] of table.  items: rows
   const StepState* step;
 };
 
-struct TakeRowsArgs {  // y[:, i] = x[:, out_rows[i]].  items: outputs
+// y[:, i] = x[:, out_rows[i]].  items: outputs
+struct TakeRowsArgs {
   Tensor x, y;
   const StepState* step;
 };
 
-struct QuantizeArgs {  // y (a8x32) = x (f32), see kernels/types/a8x32.h.  items: rows * row_factor
+// y (a8x32) = x (f32), see kernels/types/a8x32.h.  items: rows * row_factor
+struct QuantizeArgs {
   Tensor x, y;
   const int32_t* n_rows;
   int32_t row_factor = 1;  // rows of the tensors per row of the step (experts: n_used), else 1
 };
 
-struct NormArgs {  // per vector of len = ne0/groups: y = residual + x * rsqrt(mean(x^2) + eps) *
-                   // weight (+ bias).  items: rows * groups
-  Tensor x, y;     // y may be x
+// Per vector of len = ne0/groups: y = residual + x * rsqrt(mean(x^2) + eps) * weight (+ bias).
+// items: rows * groups
+struct NormArgs {
+  Tensor x, y;          // y may be x
   const float* weight;  // [len] or nullptr
   const float* bias;    // [len] or nullptr
   Tensor residual;      // [ne0, n] or empty
@@ -104,9 +106,10 @@ struct NormArgs {  // per vector of len = ne0/groups: y = residual + x * rsqrt(m
   const int32_t* n_rows;
 };
 
-struct RopeTableArgs {  // y[i, r] = mscale * cos(pos * freq[i]), y[half + i, r] = mscale *
-                        // sin(...), half = n_rot / 2.  items: rows
-  const double* freq;   // [n_rot / 2]: all scaling (linear, llama3, yarn, factors) is in here
+// y[i, r] = mscale * cos(pos * freq[i]), y[half + i, r] = mscale * sin(...),
+// half = n_rot / 2.  items: rows
+struct RopeTableArgs {
+  const double* freq;  // [n_rot / 2]: all scaling (linear, llama3, yarn, factors) is in here
   float mscale;
   int32_t n_rot;
   Tensor y;  // f32 [n_rot, n]
@@ -115,23 +118,24 @@ struct RopeTableArgs {  // y[i, r] = mscale * cos(pos * freq[i]), y[half + i, r]
 
 enum class RopeStyle : uint8_t { norm, neox };  // pairs (2i, 2i+1); pairs (i, i + n_rot/2)
 
-struct RopeArgs {  // y = x rotated, every head; dimensions from n_rot on are copied.  items: rows
-  Tensor x, y;     // f32 [d * n_head, n]; y may be x
-  Tensor table;    // of rope_table
+// y = x rotated, every head; dimensions from n_rot on are copied.  items: rows
+struct RopeArgs {
+  Tensor x, y;   // f32 [d * n_head, n]; y may be x
+  Tensor table;  // of rope_table
   RopeStyle style;
   int32_t n_head, head_dim, n_rot;
   const int32_t* n_rows;
 };
 
-struct ExpertList {  // which rows each expert computes, filled by router_topk. Entry = row * n_used
-                     // + slot.
+// Which rows each expert computes, filled by router_topk. Entry = row * n_used + slot.
+struct ExpertList {
   int32_t n_expert, n_used;
   int32_t* offsets;  // [n_expert + 1] into entries
   int32_t* entries;  // [n * n_used], ascending within an expert
 };
 
-struct Epilogue {  // applied to a finished tile in registers, in this order; there is no kernel per
-                   // fusion
+// Applied to a finished tile in registers, in this order; there is no kernel per fusion
+struct Epilogue {
   const float* bias = nullptr;  // [out]
   float scale = 1;
   float softcap = 0;    // 0: off; else cap * tanh(v / cap)
@@ -139,24 +143,26 @@ struct Epilogue {  // applied to a finished tile in registers, in this order; th
   Tensor residual;      // [out, n] or empty: y = residual + v. May be y itself
 };
 
-struct MatmulArgs {  // y[out, n] = sum_k w[k, out] * x[k, n].  items: panels (matmul), expert *
-                     // panels + panel (expert_matmul)
-  Tensor w;          // [k, out] or [k, out, n_expert], packed for the picked kernel, or see pack
-  Tensor up;         // second matrix of a gated pair, same dtype, shape and pack as w; or empty
-  Tensor x, y;       // x: f32 or a8x32 [k, n]
+// y[out, n] = sum_k w[k, out] * x[k, n].
+// items: panels (matmul), expert * panels + panel (expert_matmul)
+struct MatmulArgs {
+  Tensor w;     // [k, out] or [k, out, n_expert], packed for the picked kernel, or see pack
+  Tensor up;    // second matrix of a gated pair, same dtype, shape and pack as w; or empty
+  Tensor x, y;  // x: f32 or a8x32 [k, n]
   Epilogue epilogue;
-  const ExpertList* experts;  // nullptr: all rows. Else the column of entry e is row e
-                              // (x_per_entry) or e / n_used, and y's row is e
+  // nullptr: all rows. Else the column of entry e is row e (x_per_entry)
+  // or e / n_used, and y's row is e
+  const ExpertList* experts;
   bool x_per_entry;
   const Micro* micro;  // of the picked kernel
-  const Pack*
-      pack;  // rows of w and up lie as in the file and are packed panel by panel; or nullptr
+  // rows of w and up lie as in the file and are packed panel by panel; or nullptr
+  const Pack* pack;
   const int32_t* n_rows;
 };
 
-struct RouterArgs {  // top n_used of each row of logits, their weights, and the lists of the
-                     // experts.  items: 1
-  Tensor logits;     // f32 [n_expert, n]
+// Top n_used of each row of logits, their weights, and the lists of the experts.  items: 1
+struct RouterArgs {
+  Tensor logits;             // f32 [n_expert, n]
   const float* select_bias;  // [n_expert] or nullptr: added for the choice, not for the weight
   bool sigmoid;              // gating: softmax over all experts, or sigmoid of each
   bool normalize;            // weights of the chosen divided by their sum
@@ -166,49 +172,56 @@ struct RouterArgs {  // top n_used of each row of logits, their weights, and the
   const int32_t* n_rows;
 };
 
-struct CombineArgs {  // y[:, r] = residual[:, r] + sum_s weights[s, r] * x[:, r * n_used + s], s in
-                      // the order of the router.  items: rows
+// y[:, r] = residual[:, r] + sum_s weights[s, r] * x[:, r * n_used + s],
+// s in the order of the router.  items: rows
+struct CombineArgs {
   Tensor x, y, residual;  // residual may be empty or y
   const float* weights;
   int32_t n_used;
   const int32_t* n_rows;
 };
 
-struct GluArgs {       // y = act(gate) * up.  items: rows
+// y = act(gate) * up.  items: rows
+struct GluArgs {
   Tensor gate, up, y;  // y may be gate or up
   Act act;
   const int32_t* n_rows;
   int32_t row_factor = 1;  // rows of the tensors per row of the step (experts: n_used), else 1
 };
 
-struct AddArgs {   // y = a + scale * b.  items: rows
+// y = a + scale * b.  items: rows
+struct AddArgs {
   Tensor a, b, y;  // y may be a or b
   float scale;
   const int32_t* n_rows;
 };
 
-struct SoftcapArgs {  // y = cap * tanh(x / cap).  items: rows
+// y = cap * tanh(x / cap).  items: rows
+struct SoftcapArgs {
   Tensor x, y;
   float cap;
   const int32_t* n_rows;
 };
 
-struct ScaleArgs {  // y = x * scale (* vector[i]).  items: rows
+// y = x * scale (* vector[i]).  items: rows
+struct ScaleArgs {
   Tensor x, y;
   float scale;
   const float* vector;  // [ne0] or nullptr
   const int32_t* n_rows;
 };
 
-struct KvStoreArgs {  // rows of k and v into the pages of their sequences.  items: rows * n_head_kv
-  Tensor k, v;        // f32 [d * n_head_kv, n]
+// Rows of k and v into the pages of their sequences.  items: rows * n_head_kv
+struct KvStoreArgs {
+  Tensor k, v;  // f32 [d * n_head_kv, n]
   CacheSlotView slot;
   const StepState* step;
 };
 
-struct AttendArgs {  // causal attention of every row over the keys of its sequence, itself
-                     // included.  items: see attend_items
-  Tensor q, y;       // f32 [dk * n_head, n], [dv * n_head, n]
+// Causal attention of every row over the keys of its sequence, itself included.
+// items: see attend_items
+struct AttendArgs {
+  Tensor q, y;  // f32 [dk * n_head, n], [dv * n_head, n]
   CacheSlotView slot;
   int32_t n_head;
   int32_t window;        // keys visible to a row, itself included; 0: all
@@ -217,17 +230,18 @@ struct AttendArgs {  // causal attention of every row over the keys of its seque
   const StepState* step;
 };
 
-struct TopArgs {  // candidates of each row of logits.  items: outputs * groups; merged by merge_top
-  Tensor logits;  // f32 [n_vocab, n_out]
+// Candidates of each row of logits.  items: outputs * groups; merged by merge_top
+struct TopArgs {
+  Tensor logits;    // f32 [n_vocab, n_out]
   Candidate* best;  // [outputs][groups][k_max]: the best of a group, ordered by (logit down, id up)
   int32_t* counts;  // [outputs][groups]
-  float *max,
-      *sum;  // [outputs][groups]: largest logit, sum of exp(logit - max) (only where the need asks)
+  // [outputs][groups]: largest logit, sum of exp(logit - max) (only where the need asks)
+  float *max, *sum;
   int32_t k_max;  // most candidates a row may ask for
   const StepState* step;
 };
-constexpr int64_t kTopGroup =
-    8192;  // words of the vocabulary in a group: fixed, so results do not depend on the threads
+// Words of the vocabulary in a group: fixed, so results do not depend on the threads.
+constexpr int64_t kTopGroup = 8192;
 
 struct BatchedArgs {
   Tensor w, x, y;

@@ -39,9 +39,9 @@ class Registry {
     return ok;
   }
 
-  // The usable kernel of highest rank that reads packing `pack` (0: rows as in the file; -1: any)
-  // and accepts args (nullptr: not asked). A kernel named by an override wins over rank. nullptr:
-  // none.
+  // The usable kernel of highest rank that reads packing `pack` (0: rows
+  // as in the file; -1: any) and accepts args (nullptr: not asked). A
+  // kernel named by an override wins over rank. nullptr: none.
   const Kernel<Ctx>* pick(Op op, DType w, DType x, const void* args, uint64_t have,
                           int pack = -1) const {
     const Kernel<Ctx>* best = nullptr;

@@ -1,5 +1,5 @@
-// The replies of /api/generate and /api/chat: NDJSON streams and single objects out of the events
-// of an answer.
+// The replies of /api/generate and /api/chat: NDJSON streams
+// and single objects out of the events of an answer.
 #pragma once
 
 #include <chrono>
@@ -30,8 +30,8 @@ struct AnswerInfo {
 
 std::unique_ptr<Formatter> make_native_formatter(AnswerInfo info);
 
-// {"model", "created_at", and an empty response or message}: what every reply of the two endpoints
-// begins with.
+// {"model", "created_at", and an empty response or message}: what every reply
+// of the two endpoints begins with.
 Json answer_object(const AnswerInfo& info, const std::string& content, const std::string& thinking);
 // The answer to a request without a prompt. reason: "load" or "unload".
 Json load_reply(const AnswerInfo& info, const char* reason);

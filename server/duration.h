@@ -1,5 +1,5 @@
-// Durations as clients and the environment write them: "1h30m", "1.5h", "-1", 300, and the
-// keep_alive of requests.
+// Durations as clients and the environment write them: "1h30m", "1.5h", "-1",
+// 300, and the keep_alive of requests.
 #pragma once
 
 #include <chrono>
@@ -17,8 +17,8 @@ namespace engine {
 // allowed. Values that do not fit into 64 bits of nanoseconds are errors.
 Result<std::chrono::nanoseconds> parse_duration(std::string_view text);
 
-// keep_alive of a request: a number of seconds or a duration; negative: for ever (kKeepForever).
-// nullptr: absent.
+// keep_alive of a request: a number of seconds or a duration;
+// negative: for ever (kKeepForever). nullptr: absent.
 Result<std::optional<std::chrono::nanoseconds>> parse_keep_alive(const Json* value);
 
 // A duration or whole seconds, as environment variables hold it; nullopt: neither.

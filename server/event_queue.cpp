@@ -1,5 +1,5 @@
-// Callbacks into the scheduler and the session are made without holding the lock: either may call
-// back.
+// Callbacks into the scheduler and the session are made
+// without holding the lock: either may call back.
 #include "server/event_queue.h"
 
 namespace engine {

@@ -1,5 +1,5 @@
-// EventQueue: carries the events of one answer from the model thread (or a job) to the session that
-// writes them.
+// EventQueue: carries the events of one answer from the model thread (or a job)
+// to the session that writes them.
 #pragma once
 
 #include <deque>
@@ -27,13 +27,13 @@ class EventQueue : public Sink {
   void done(const GenerateStats& stats) override;
   void failed(const Error& error) override;
 
-  // Who computes, before submit(): kept in use until the answer has ended, so that wake and cancel
-  // always find it.
+  // Who computes, before submit(): kept in use until the answer has ended,
+  // so that wake and cancel always find it.
   void hold(std::shared_ptr<ModelUse> use);
   void set_id(RequestId id);  // after submit()
 
-  // The reader's side. on_ready is called (on any thread) whenever events wait and the last pop()
-  // found none.
+  // The reader's side. on_ready is called (on any thread)
+  // whenever events wait and the last pop() found none.
   void set_reader(std::function<void()> on_ready);
   // Takes all waiting events.
   std::vector<Event> pop();

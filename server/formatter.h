@@ -1,5 +1,5 @@
-// Formatter: turns the events of one answer into the bytes of one protocol (NDJSON, one JSON
-// object, later SSE).
+// Formatter: turns the events of one answer into the bytes of one protocol
+// (NDJSON, one JSON object, later SSE).
 #pragma once
 
 #include <memory>
@@ -10,8 +10,8 @@
 
 namespace engine {
 
-// Used by one session at a time, on its strand. Appends to out; may append nothing and keep the
-// event for later.
+// Used by one session at a time, on its strand.
+// Appends to out; may append nothing and keep the event for later.
 class Formatter {
  public:
   virtual ~Formatter() = default;

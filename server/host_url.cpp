@@ -1,5 +1,5 @@
-// OLLAMA_HOST by the rules that its users know: a scheme that is written changes the default port,
-// a path is kept.
+// OLLAMA_HOST by the rules that its users know: a scheme
+// that is written changes the default port, a path is kept.
 #include "server/host_url.h"
 
 #include <fmt/format.h>

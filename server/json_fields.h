@@ -1,5 +1,5 @@
-// Typed access to the keys of a JSON request. Keys match exactly, else without regard to case; null
-// counts as absent.
+// Typed access to the keys of a JSON request.
+// Keys match exactly, else without regard to case; null counts as absent.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ namespace engine {
 // Deeper nesting is refused: later stages walk JSON recursively.
 inline constexpr int kMaxJsonDepth = 200;
 
-// The object in the body; {} for null. Errors: "missing request body", syntax, nesting, not an
-// object.
+// The object in the body; {} for null.
+// Errors: "missing request body", syntax, nesting, not an object.
 Result<Json> parse_body(const HttpRequest& request);
 
 // A view: object outlives it. path: prefix for messages, "options." or "".

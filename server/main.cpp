@@ -1,5 +1,5 @@
-// The `engine` program: finds the verb, parses its flags, runs it, and turns an error into one line
-// and an exit code.
+// The `engine` program: finds the verb, parses its flags, runs it,
+// and turns an error into one line and an exit code.
 #include <fmt/format.h>
 
 #include <cstdio>

@@ -24,8 +24,8 @@ Result<std::vector<ChatMessage>> parse_messages(const Json* list);
 // The preset messages and the system text of a model in front of those of a request.
 std::vector<ChatMessage> with_presets(std::vector<ChatMessage> messages, const std::string& system,
                                       const std::string& presets);
-// Tools as templates expect them; every element must be {"type", "function": {"name"}}. nullptr:
-// none.
+// Tools as templates expect them; every element must be {"type", "function": {"name"}}.
+// nullptr: none.
 Result<Json> parse_tools(const Json* list);
 
 }  // namespace engine

@@ -1,6 +1,6 @@
-// ModelCards: what the weights file of a stored model says of itself, remembered, since reading the
-// metadata of a large vocabulary again for every request would cost more than the rest of the
-// request.
+// ModelCards: what the weights file of a stored model says of itself,
+// remembered, since reading the metadata of a large vocabulary again
+// for every request would cost more than the rest of the request.
 #pragma once
 
 #include <cstdint>

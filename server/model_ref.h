@@ -1,5 +1,5 @@
-// From the name a client sends to a model of the store, with the replies to names that lead
-// nowhere.
+// From the name a client sends to a model of the store,
+// with the replies to names that lead nowhere.
 #pragma once
 
 #include <memory>

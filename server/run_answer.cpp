@@ -1,5 +1,5 @@
-// No thread waits for a model here: the pool calls back when it is loaded, and the work goes on on
-// a worker.
+// No thread waits for a model here: the pool calls back when it is loaded,
+// and the work goes on on a worker.
 #include "server/run_answer.h"
 
 #include <fmt/format.h>
@@ -11,8 +11,8 @@
 namespace engine {
 namespace {
 
-// Why a model could not be loaded, as the client reads it. Only a full queue and a shutdown have
-// statuses of their own.
+// Why a model could not be loaded, as the client reads it.
+// Only a full queue and a shutdown have statuses of their own.
 Error load_error(const Error& e) {
   switch (e.code) {
     case Errc::busy:

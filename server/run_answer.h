@@ -1,5 +1,5 @@
-// What /api/generate and /api/chat have in common: fields, checks, loading the model, and starting
-// the answer.
+// What /api/generate and /api/chat have in common: fields, checks,
+// loading the model, and starting the answer.
 #pragma once
 
 #include <chrono>
@@ -30,14 +30,14 @@ struct AnswerFields {
   const Json* options = nullptr;  // into the request
 };
 Result<AnswerFields> read_answer_fields(const JsonFields& fields);
-// `format` and `logprobs` where they ask for what this server does not do: said clearly rather than
-// ignored.
+// `format` and `logprobs` where they ask for what this server does not do:
+// said clearly rather than ignored.
 Status check_output_fields(const JsonFields& fields, const AnswerFields& answer);
 // Capability checks of `think`; fills in the default of the model.
 Status resolve_think(const FoundModel& model, AnswerFields& answer);
 
-// The built-in defaults, the parameters of the model and the options of the request, each on top of
-// the other.
+// The built-in defaults, the parameters of the model and the options
+// of the request, each on top of the other.
 Result<Options> merged_options(const ModelRecord& record, const Json* options);
 
 struct AnswerJob {

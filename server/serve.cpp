@@ -1,5 +1,5 @@
-// Signals are blocked in all threads and taken by sigwait in the main one: no handler runs in the
-// middle of anything.
+// Signals are blocked in all threads and taken by sigwait
+// in the main one: no handler runs in the middle of anything.
 #include "server/serve.h"
 
 #include <pthread.h>

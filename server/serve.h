@@ -6,9 +6,10 @@
 
 namespace engine {
 
-// Returns after SIGINT or SIGTERM and an orderly shutdown; a second signal ends the process at
-// once. Errors: the address is in use, an unusable setting. Requires: called from main(), before
-// other threads were started (they would receive the signals).
+// Returns after SIGINT or SIGTERM and an orderly shutdown;
+// a second signal ends the process at once.
+// Errors: the address is in use, an unusable setting.
+// Requires: called from main(), before other threads were started (they would receive the signals).
 Status serve(const ServerOptions& options);
 
 }  // namespace engine

@@ -1,5 +1,5 @@
-// Server: the HTTP server as an object: made, asked for its port, shut down. Tests and `serve` use
-// it alike.
+// Server: the HTTP server as an object: made, asked for its port, shut down.
+// Tests and `serve` use it alike.
 #pragma once
 
 #include <chrono>
@@ -20,9 +20,9 @@ struct ServerOptions {
   std::string origins;             // further CORS origins, comma separated
   std::string store_root;          // "": the usual place
   LoadOptions load;
-  bool n_ctx_fixed =
-      false;          // load.n_ctx was set by the user: requests without num_ctx get exactly that
-  std::string draft;  // path of a draft model for all models; "": none
+  // load.n_ctx was set by the user: requests without num_ctx get exactly that
+  bool n_ctx_fixed = false;
+  std::string draft;            // path of a draft model for all models; "": none
   bool draft_required = false;  // models that it does not fit fail, instead of going without it
   PoolOptions pool;
   HttpLimits limits;

@@ -1,5 +1,5 @@
-// ThinkingSplitter: tells the reasoning of a model, between an opening and a closing tag, from its
-// answer, piece by piece.
+// ThinkingSplitter: tells the reasoning of a model, between an opening and a closing tag,
+// from its answer, piece by piece.
 #pragma once
 
 #include <string>
@@ -17,8 +17,8 @@ class ThinkingSplitter {
   ThinkingSplitter(std::string open, std::string close, bool inside);
 
   Part push(std::string_view text);
-  // The end: what was held back because it could have been a tag. Without a closing tag everything
-  // stays thinking.
+  // The end: what was held back because it could have been a tag.
+  // Without a closing tag everything stays thinking.
   Part finish();
 
  private:

@@ -1,10 +1,10 @@
-// Level 5: panels of 8 rows, packed when the model is loaded, so that a lane of the register is a
-// row:
+// Level 5: panels of 8 rows, packed when the model is loaded,
+// so that a lane of the register is a row:
 //   per block of 32: 8 half d | 8 half m | 4 x 32 bytes, byte 4 r + i of the g-th: low nibble =
 //   weight 4 g + i of row r, high nibble = weight 16 + 4 g + i
-// Four activations are broadcast to all lanes. No sums over lanes are left, scales are vectors, and
-// eight products of bytes can be added in int16 (8 * 2 * 15 * 127 fits) before one madd widens
-// them.
+// Four activations are broadcast to all lanes. No sums over lanes are
+// left, scales are vectors, and eight products of bytes can be added
+// in int16 (8 * 2 * 15 * 127 fits) before one madd widens them.
 #include <immintrin.h>
 
 #include <cstring>

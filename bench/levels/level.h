@@ -1,6 +1,6 @@
-// One kernel in six levels: y[out, n] = W x with W in Q4_1, one thread. Each file is a step faster
-// than the one before; levels.cpp checks all against level 1 and times them. docs/KERNELS.md
-// explains.
+// One kernel in six levels: y[out, n] = W x with W in Q4_1, one
+// thread. Each file is a step faster than the one before; levels.cpp
+// checks all against level 1 and times them. docs/KERNELS.md explains.
 #pragma once
 
 #include <cstddef>

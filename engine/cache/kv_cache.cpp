@@ -152,8 +152,8 @@ bool KvCache::in_tree(const Sequence& s, size_t page) const {
 int KvCache::truncate(SeqId id, int past) {
   Sequence& s = at(id);
   if (past >= static_cast<int>(s.rows.size())) return static_cast<int>(s.rows.size());
-  for (size_t g = 0; g < pools_.size();
-       ++g)  // a window whose older pages are gone cannot go back: start again
+  // a window whose older pages are gone cannot go back: start again
+  for (size_t g = 0; g < pools_.size(); ++g)
     if (const size_t first = static_cast<size_t>(first_page(g, past));
         past > 0 && s.tables[g][first] < 0)
       past = 0;

@@ -20,8 +20,8 @@ constexpr int kTakeBackRows = 8;
 
 class KvCache {
  public:
-  // group_window[g]: 0 all tokens, else the window of the layers of group g; group_pages[g]: pages
-  // of the group.
+  // group_window[g]: 0 all tokens, else the window of the layers of group g;
+  // group_pages[g]: pages of the group.
   KvCache(std::span<const int32_t> group_window, std::span<const int32_t> group_pages);
 
   KvCache(const KvCache&) = delete;
@@ -31,12 +31,12 @@ class KvCache {
   // last row: it is left to compute.
   SeqId open(RowKey root, std::span<const RowKey> prompt);
   int past(SeqId) const;  // rows stored
-  bool grow(SeqId,
-            int rows);  // pages for the next rows in every group; false: none left, nothing changed
-  Segment segment(SeqId, int row0, int n_rows)
-      const;  // of the next step. Requires: grow(n_rows); valid until the next grow or close
-  void commit(SeqId, std::span<const RowKey> rows);  // rows were computed: past grows, full pages
-                                                     // enter the tree, old window pages leave
+  // pages for the next rows in every group; false: none left, nothing changed
+  bool grow(SeqId, int rows);
+  // of the next step. Requires: grow(n_rows); valid until the next grow or close
+  Segment segment(SeqId, int row0, int n_rows) const;
+  // rows were computed: past grows, full pages enter the tree, old window pages leave
+  void commit(SeqId, std::span<const RowKey> rows);
   // Rows that remain: past; fewer where its page is shared with others; none where more than
   // kTakeBackRows go and the window of `past` is gone.
   int truncate(SeqId, int past);

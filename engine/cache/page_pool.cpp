@@ -5,8 +5,8 @@
 namespace engine {
 
 PagePool::PagePool(int32_t pages) : holders_(static_cast<size_t>(pages), 0) {
-  for (int32_t p = pages; p-- > 0;)
-    free_.push_back(p);  // low pages first: memory is touched from the front
+  // low pages first: memory is touched from the front
+  for (int32_t p = pages; p-- > 0;) free_.push_back(p);
 }
 
 int32_t PagePool::take() {

@@ -1,5 +1,5 @@
-// The pages of one cache group: which are free, and how many hold each of the others (sequences and
-// the prefix tree).
+// The pages of one cache group: which are free, and how many hold each of the others
+// (sequences and the prefix tree).
 #pragma once
 
 #include <cstddef>

@@ -26,8 +26,8 @@ class PrefixTree {
 
   // The child of parent that holds these 64 rows; -2: none.
   NodeId find(RowKey root, NodeId parent, std::span<const RowKey> rows) const;
-  // Adds it, holding its pages. Requires: find() gave none. The caller uses the node until it calls
-  // unuse().
+  // Adds it, holding its pages.
+  // Requires: find() gave none. The caller uses the node until it calls unuse().
   NodeId add(RowKey root, NodeId parent, std::span<const RowKey> rows, const Pages& pages);
   void use(NodeId);
   void unuse(NodeId);
@@ -37,8 +37,8 @@ class PrefixTree {
   // Frees a page of a group that only the tree holds: the oldest leaf goes (full attention), or the
   // oldest page alone (window: the node stays useful for longer prefixes). false: nothing to drop.
   bool drop_one(int group, bool whole_nodes);
-  // Takes a node out when nobody else uses it and it has no children; its pages are released.
-  // false: it stays.
+  // Takes a node out when nobody else uses it and it has no children;
+  // its pages are released. false: it stays.
   bool remove_if_sole(NodeId);
   size_t size() const { return index_.size(); }
 

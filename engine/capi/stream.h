@@ -29,8 +29,8 @@ class Stream : public Sink {
   const Result<GenerateStats>& outcome() const { return *outcome_; }
 
  private:
-  // An answer may be this far ahead of its reader: enough to hide its wake-up, little to throw away
-  // when it cancels.
+  // An answer may be this far ahead of its reader: enough to hide its wake-up,
+  // little to throw away when it cancels.
   static constexpr size_t kAhead = 16;
 
   mutable std::mutex mutex_;

@@ -20,8 +20,8 @@ class Buffer {
   }
   ~Buffer();
 
-  // huge: ask for transparent huge pages (weights, which are streamed). Errc::out_of_memory names
-  // the size.
+  // huge: ask for transparent huge pages (weights, which are streamed).
+  // Errc::out_of_memory names the size.
   static Result<Buffer> allocate(size_t bytes, bool huge = false);
 
   std::byte* data() const { return data_; }

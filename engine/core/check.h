@@ -1,5 +1,5 @@
-// Checks of our own promises. A failed check is a bug of ours, never a reaction to input: it prints
-// and aborts.
+// Checks of our own promises. A failed check is a bug of ours,
+// never a reaction to input: it prints and aborts.
 #pragma once
 
 namespace engine {

@@ -1,5 +1,5 @@
-// Feature bits that kernels name as their needs. No other header may come with it: ISA files
-// include it.
+// Feature bits that kernels name as their needs.
+// No other header may come with it: ISA files include it.
 #pragma once
 
 #include <cstdint>

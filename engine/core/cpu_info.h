@@ -1,5 +1,5 @@
-// CPU features found at start, as a bit mask; kernels name the bits they need. ENGINE_ISA caps the
-// mask.
+// CPU features found at start, as a bit mask; kernels name the bits they need.
+// ENGINE_ISA caps the mask.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 
 namespace engine {
 
-// What this machine has (instructions and operating-system support). Does not look at the
-// environment.
+// What this machine has (instructions and operating-system support).
+// Does not look at the environment.
 uint64_t cpu_features();
 
 // The mask a cap leaves: "scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "neon", "dotprod",

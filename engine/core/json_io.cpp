@@ -7,8 +7,8 @@
 namespace engine {
 namespace {
 
-// Length of the valid UTF-8 sequence at s[i], 0 when there is none (overlong, surrogate, truncated,
-// beyond U+10FFFF).
+// Length of the valid UTF-8 sequence at s[i], 0 when there is none
+// (overlong, surrogate, truncated, beyond U+10FFFF).
 size_t sequence_length(std::string_view s, size_t i) {
   const auto at = [&](size_t k) { return k < s.size() ? static_cast<unsigned char>(s[k]) : 0u; };
   const auto tail = [&](size_t k) { return (at(k) & 0xc0u) == 0x80u; };
@@ -77,8 +77,8 @@ class Sax : public nlohmann::detail::json_sax_dom_parser<Json> {
     offset = position;
     return false;
   }
-  // Nested deeper than any real request: refused before the recursion of the destructor can run out
-  // of stack.
+  // Nested deeper than any real request: refused before the recursion
+  // of the destructor can run out of stack.
   bool start_object(size_t n) {
     return ++depth <= kMaxDepth && json_sax_dom_parser::start_object(n);
   }

@@ -11,8 +11,8 @@ namespace engine {
 
 using Json = nlohmann::ordered_json;  // keeps the order of keys, as templates and clients expect
 
-// Invalid UTF-8 and lone surrogates become U+FFFD; bytes after the value are ignored; the last
-// duplicate key wins. Errc::invalid_argument carries the byte offset.
+// Invalid UTF-8 and lone surrogates become U+FFFD; bytes after the value are ignored;
+// the last duplicate key wins. Errc::invalid_argument carries the byte offset.
 Result<Json> parse_json(std::string_view text);
 
 // Compact for indent < 0. Invalid UTF-8 in strings is replaced.

@@ -25,8 +25,8 @@ MappedFile::~MappedFile() {
 
 namespace {
 
-// Fills [data, size) from the start of the file. false: errno tells why, or 0 for a file that
-// shrank.
+// Fills [data, size) from the start of the file.
+// false: errno tells why, or 0 for a file that shrank.
 bool read_all(int fd, std::byte* data, size_t size) {
   errno = 0;
   for (size_t at = 0; at < size;) {

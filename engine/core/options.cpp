@@ -1,5 +1,5 @@
-// The reader: each line of options.inc becomes one comparison of names and one conversion chosen by
-// type.
+// The reader: each line of options.inc becomes one comparison of names
+// and one conversion chosen by type.
 #include "engine/core/options.h"
 
 #include <fmt/format.h>
@@ -57,8 +57,8 @@ Status read(std::string_view name, const Json& value, double, double, std::optio
 }
 Status read(std::string_view name, const Json& value, double, double,
             std::vector<std::string>& out) {
-  if (value.is_string())
-    return out = {value.get<std::string>()}, ok;  // a common mistake: a list of one
+  // a common mistake: a list of one
+  if (value.is_string()) return out = {value.get<std::string>()}, ok;
   if (!value.is_array()) return wrong_type(name, "array");
   std::vector<std::string> texts;
   for (const Json& element : value) {

@@ -1,6 +1,6 @@
-// Options by name: one struct with a member per line of options.inc, and the reader of JSON
-// objects. Layers are applied one after the other: the model's parameters, then those of the
-// request.
+// Options by name: one struct with a member per line of options.inc,
+// and the reader of JSON objects.
+// Layers are applied one after the other: the model's parameters, then those of the request.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +32,8 @@ struct Options {
 };
 
 struct OptionInfo {
-  std::string_view name, type, fallback,
-      help;  // type: integer, float32, boolean or array, as error messages call it
+  // type: integer, float32, boolean or array, as error messages call it
+  std::string_view name, type, fallback, help;
 };
 std::span<const OptionInfo> option_list();
 
@@ -41,8 +41,8 @@ std::span<const OptionInfo> option_list();
 // Errc::invalid_argument: `option "top_k" must be of type integer`.
 Status apply_options(const Json& object, Options& options);
 
-// What no clamping can mend: penalties that are not finite, a repeat penalty that is not positive,
-// a window below -1.
+// What no clamping can mend: penalties that are not finite, a repeat penalty
+// that is not positive, a window below -1.
 Status check_options(const Options& options);
 
 // Names that older clients still send in a Modelfile; they have no effect.

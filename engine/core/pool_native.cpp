@@ -43,8 +43,8 @@ void wait_change(std::atomic<uint32_t>& word, std::atomic<int32_t>& sleepers, ui
   sleepers.fetch_sub(1, std::memory_order_relaxed);
 }
 
-// Changes word and wakes who sleeps on it. Whoever counts itself a sleeper after the load below
-// sees the new value.
+// Changes word and wakes who sleeps on it.
+// Whoever counts itself a sleeper after the load below sees the new value.
 void advance(std::atomic<uint32_t>& word, std::atomic<int32_t>& sleepers) {
   word.fetch_add(1, std::memory_order_seq_cst);
   if (sleepers.load(std::memory_order_seq_cst) > 0)

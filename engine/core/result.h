@@ -1,6 +1,6 @@
-// Result<T>: a value or an Error; our std::expected for C++20. Functions that can fail for a reason
-// outside the code return it; reading the wrong side is a bug (ENGINE_CHECK). Nothing in the engine
-// throws.
+// Result<T>: a value or an Error; our std::expected for C++20.
+// Functions that can fail for a reason outside the code return it;
+// reading the wrong side is a bug (ENGINE_CHECK). Nothing in the engine throws.
 #pragma once
 
 #include <cstdint>
@@ -68,8 +68,8 @@ inline constexpr std::monostate ok{};  // success of a Status: `return ok;`
 
 }  // namespace engine
 
-// ENGINE_TRY(var, expr): var is a reference to the value of expr, or the enclosing function returns
-// the error.
+// ENGINE_TRY(var, expr): var is a reference to the value of expr,
+// or the enclosing function returns the error.
 #define ENGINE_TRY(var, expr)                      \
   auto var##_r = (expr);                           \
   if (!var##_r) return std::move(var##_r.error()); \

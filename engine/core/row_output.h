@@ -18,8 +18,8 @@ struct OutputNeed {
   enum Kind : uint8_t { none, top, full, hidden } kind = none;
   int k = 0;
   bool logsumexp = false;  // fill RowOutput::logsumexp (costs one exp per word of the vocabulary)
-  std::span<const Token>
-      also;  // penalised or biased ids: always among the candidates, with their raw logits
+  // penalised or biased ids: always among the candidates, with their raw logits
+  std::span<const Token> also;
 };
 
 // Views are valid until the next submit of the same Executable.

@@ -40,8 +40,8 @@ class GraphBuilder {
   // "blk.%d.attn_q.weight" with layer >= 0. Extents that must match: ne0, ne1, ... (0: any).
   Weight weight(std::string_view name, int layer = -1, int64_t ne0 = 0, int64_t ne1 = 0,
                 int64_t ne2 = 0);
-  Weight optional(std::string_view name, int layer = -1,
-                  int64_t ne0 = 0);  // -1 when the file has none
+  // -1 when the file has none
+  Weight optional(std::string_view name, int layer = -1, int64_t ne0 = 0);
   bool has(std::string_view name, int layer = -1) const;
 
   int cache_slot(const CacheSlot& slot);  // group is assigned by window

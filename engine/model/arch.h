@@ -16,8 +16,8 @@ struct ReadOptions {
 
 struct Arch {
   const char* name;  // general.architecture
-  Status (*read)(const gguf::File&, const ReadOptions&,
-                 ModelSpec&);  // metadata to flags; every value validated
+  // metadata to flags; every value validated
+  Status (*read)(const gguf::File&, const ReadOptions&, ModelSpec&);
 };
 
 std::span<const Arch> archs();

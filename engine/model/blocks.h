@@ -9,8 +9,8 @@
 namespace engine {
 
 Value attention_block(const BlockSpec&, int il, GraphBuilder&, Value x);  // x + attention(norm(x))
-Value ffn_block(const BlockSpec&, int il, GraphBuilder&,
-                Value x);                                     // x + ffn(norm(x)), dense or experts
+// x + ffn(norm(x)), dense or experts
+Value ffn_block(const BlockSpec&, int il, GraphBuilder&, Value x);
 Value moe(const BlockSpec&, int il, GraphBuilder&, Value x);  // the experts alone
 
 Result<Graph> build_graph(const ModelSpec&, const WeightTable&);

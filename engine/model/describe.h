@@ -1,5 +1,5 @@
-// What a model file says about itself, in the words of tools and the API: quantization name,
-// parameter count.
+// What a model file says about itself, in the words of tools
+// and the API: quantization name, parameter count.
 #pragma once
 
 #include <cstdint>

@@ -16,9 +16,9 @@ Result<Graph> build_graph(const ModelSpec& spec, const WeightTable& table) {
   g.begin_layer(spec.n_layer);
   const Value hidden =
       g.rms_norm(x, g.weight("output_norm.weight", -1, spec.n_embd), spec.head.eps);
-  const Weight head = g.has("output.weight")
-                          ? g.weight("output.weight", -1, spec.n_embd, spec.n_vocab)
-                          : embd;  // missing: tied
+  // missing: tied
+  const Weight head =
+      g.has("output.weight") ? g.weight("output.weight", -1, spec.n_embd, spec.n_vocab) : embd;
   Value logits = g.matmul(head, hidden, g.optional("output.bias", -1, spec.n_vocab));
   if (spec.head.softcap > 0) logits = g.softcap(logits, spec.head.softcap);
   return g.finish(hidden, logits, spec.n_vocab, spec.n_embd);

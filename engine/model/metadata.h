@@ -1,5 +1,5 @@
-// Reading of the keys that all architectures share, with their defaults and limits (prefix
-// "<architecture>.").
+// Reading of the keys that all architectures share, with their defaults
+// and limits (prefix "<architecture>.").
 #pragma once
 
 #include <string>
@@ -33,8 +33,8 @@ struct Metadata {
   Result<float> finite(std::string_view name, Result<float> value) const;
 };
 
-// Sizes, head counts, widths, eps and expert counts of every layer; RoPE, windows and the rest are
-// the architecture's.
+// Sizes, head counts, widths, eps and expert counts of every layer;
+// RoPE, windows and the rest are the architecture's.
 Result<Metadata> read_common(const gguf::File& file, ModelSpec& spec);
 
 // RoPE of a layer. scaled: rope.scaling.* applies (layers with a window may be exempt). factors:

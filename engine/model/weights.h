@@ -18,8 +18,8 @@ struct WeightFile {
   WeightTable table() const;
 };
 
-// Errc::corrupt or unsupported with the name of the tensor. Draft blocks and projector tensors are
-// left out.
+// Errc::corrupt or unsupported with the name of the tensor.
+// Draft blocks and projector tensors are left out.
 Result<WeightFile> read_weights(const gguf::File& file, const ModelSpec& spec);
 
 }  // namespace engine

@@ -15,7 +15,8 @@ namespace engine::roofs {
 
 std::span<const Chain* const> all_chains();  // of this build
 
-// Medians over passes for about `seconds`, after one of warm-up. Requires: workers <= pool.size().
+// Medians over passes for about `seconds`, after one of warm-up.
+// Requires: workers <= pool.size().
 // GB/s: every worker reads its own part of memory, front to back.
 double read_speed(ThreadPool& pool, int workers, const Buffer& memory, double seconds);
 // GMAC/s of all workers.

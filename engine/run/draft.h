@@ -6,12 +6,12 @@
 
 namespace engine {
 
-// Whether the tokens of the two models mean the same. Errc::invalid_argument says where they
-// differ.
+// Whether the tokens of the two models mean the same.
+// Errc::invalid_argument says where they differ.
 Status check_draft(const Model& model, const Model& draft);
 
-// Follows one sequence of the target in a sequence of the draft model, and proposes its most likely
-// tokens.
+// Follows one sequence of the target in a sequence of the draft model,
+// and proposes its most likely tokens.
 class Draft : public Proposer {
  public:
   Draft(Model& model, int n_vocab, int most) : model_(model), n_vocab_(n_vocab), most_(most) {}

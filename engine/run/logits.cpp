@@ -9,8 +9,8 @@
 namespace engine {
 namespace {
 
-constexpr int64_t kMaxLogits = int64_t{1}
-                               << 24;  // floats: 64 MiB, and rows enough to keep a step busy
+// floats: 64 MiB, and rows enough to keep a step busy
+constexpr int64_t kMaxLogits = int64_t{1} << 24;
 
 }  // namespace
 

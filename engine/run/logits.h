@@ -10,14 +10,15 @@
 
 namespace engine {
 
-// index: position of the token in the sequence; logits: [n_vocab], valid during the call, may be
-// overwritten.
+// index: position of the token in the sequence; logits: [n_vocab],
+// valid during the call, may be overwritten.
 using LogitRow = std::function<Status(int index, std::span<float> logits)>;
 
-// Feeds the tokens to a new sequence, `chunk` at a time (0: as many as the model takes), and hands
-// out the rows from `first` on. At most max_rows() tokens and max_outputs() rows go into one step,
-// whatever `chunk` says. Errc::invalid_argument: no tokens, an id outside the vocabulary, more
-// tokens than the context has.
+// Feeds the tokens to a new sequence, `chunk` at a time
+// (0: as many as the model takes), and hands out the rows from `first` on.
+// At most max_rows() tokens and max_outputs() rows go into one step, whatever `chunk` says.
+// Errc::invalid_argument: no tokens, an id outside the vocabulary,
+// more tokens than the context has.
 Status compute_logits(Model& model, std::span<const Token> tokens, int chunk, int first,
                       const LogitRow& row);
 

@@ -25,8 +25,8 @@ namespace engine {
 namespace {
 
 constexpr int kDefaultContext = 4096;
-constexpr RowKey kRootKey =
-    0;  // one RoPE scaling, KV type and adapter set per loaded model: their keys never mix
+// one RoPE scaling, KV type and adapter set per loaded model: their keys never mix
+constexpr RowKey kRootKey = 0;
 
 int64_t now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -34,15 +34,14 @@ int64_t now_ns() {
       .count();
 }
 
-// Pages of each cache group: room for n_sequences whole contexts, or whole windows, and the rows of
-// a step on top.
+// Pages of each cache group: room for n_sequences whole contexts,
+// or whole windows, and the rows of a step on top.
 std::vector<int32_t> group_pages(const Graph& graph, int n_ctx, const LoadOptions& o) {
   std::vector<int32_t> out;
   for (int32_t window : graph.group_window) {
     int rows = n_ctx;
-    if (window > 0)
-      rows = std::min(n_ctx, 2 * window + o.max_rows +
-                                 kPageTokens);  // twice: prefixes of past prompts stay for a while
+    // twice: prefixes of past prompts stay for a while
+    if (window > 0) rows = std::min(n_ctx, 2 * window + o.max_rows + kPageTokens);
     out.push_back((rows / kPageTokens + 2) * std::max(1, o.n_sequences));
   }
   return out;

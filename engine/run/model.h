@@ -1,5 +1,5 @@
-// Model: a loaded model: file, vocabulary, chat template, weights in the layout of the device,
-// compiled plan, cache.
+// Model: a loaded model: file, vocabulary, chat template, weights in the layout
+// of the device, compiled plan, cache.
 #pragma once
 
 #include <cstdint>
@@ -24,23 +24,24 @@ class File;
 }
 
 struct LoadOptions {
-  int n_ctx =
-      0;  // tokens of context per sequence; 0: 4096 or the context of the model if that is smaller
+  // tokens of context per sequence; 0: 4096 or the context of the model if that is smaller
+  int n_ctx = 0;
   int n_sequences = 1;         // sequences the cache has room for at full context
   int max_rows = 512;          // most rows of one step
   int threads = 0;             // 0: all of the pool
   DType kv_type = DType::f16;  // f16 or q8_0
   bool reference = false;      // weights dequantized to float, no activation quantization
   bool map = true;             // map the file; false: read it
-  bool repack = true;  // matrices in the layout of the kernels; false: they stay in the mapping and
-                       // are packed while they are read: slower, no second copy
-  bool lock = false;   // keep the model in memory; a warning where the system does not allow it
+  // matrices in the layout of the kernels;
+  // false: they stay in the mapping and are packed while they are read: slower, no second copy
+  bool repack = true;
+  bool lock = false;     // keep the model in memory; a warning where the system does not allow it
   int max_outputs = 64;  // rows of one step that may want an output
 };
 
 struct ModelInfo {
-  std::string architecture, name, file_type,
-      parameter_size;  // "llama", general.name, "Q4_1", "134.52M"
+  // "llama", general.name, "Q4_1", "134.52M"
+  std::string architecture, name, file_type, parameter_size;
   int64_t n_params = 0;
   size_t file_bytes = 0, weight_bytes = 0, cache_bytes = 0, scratch_bytes = 0;
   int n_layer = 0, n_embd = 0, n_vocab = 0, n_ctx_train = 0, n_ctx = 0;
@@ -49,9 +50,10 @@ struct ModelInfo {
 
 class Model {
  public:
-  // pool outlives the model. Errors: not_found, corrupt, unsupported (names the architecture,
-  // tensor type or op), out_of_memory (before anything is loaded: weights and cache are counted
-  // against the memory that is left).
+  // pool outlives the model.
+  // Errors: not_found, corrupt, unsupported (names the architecture, tensor type or op),
+  // out_of_memory (before anything is loaded: weights and cache are counted against the memory
+  // that is left).
   static Result<std::unique_ptr<Model>> load(const std::string& path, const LoadOptions& options,
                                              ThreadPool& pool);
   // The same from an open file; owner keeps what the file points into (a model made in memory).
@@ -60,8 +62,8 @@ class Model {
   ~Model();
 
   const ModelInfo& info() const;
-  const Tokenizer* tokenizer()
-      const;  // nullptr when the file has only a dummy vocabulary: feed ids
+  // nullptr when the file has only a dummy vocabulary: feed ids
+  const Tokenizer* tokenizer() const;
   const ChatTemplate* chat_template() const;         // nullptr when the file has none
   std::span<const Token> suppressed_tokens() const;  // ids the vocabulary never wants drawn
   std::string_view chat_template_text() const;       // "" when the file has none
@@ -69,8 +71,9 @@ class Model {
 
   // ---- sequences; model thread only ----
   using SeqId = int32_t;
-  // Opens a sequence; the longest prefix of prompt that is in the cache is shared. past(seq) tells
-  // how many tokens are there already (at most prompt.size() - 1). Errc::busy: no room.
+  // Opens a sequence; the longest prefix of prompt that is in the cache is shared.
+  // past(seq) tells how many tokens are there already (at most prompt.size() - 1).
+  // Errc::busy: no room.
   Result<SeqId> open(std::span<const Token> prompt);
   int past(SeqId) const;
   // keep: leave full pages in the prefix cache for later prompts.
@@ -82,8 +85,8 @@ class Model {
     std::span<const Token> tokens;
     std::span<const OutputNeed> needs;  // one per token, or empty: none
   };
-  // Computes all rows in one step. outputs: one per row whose need is not none, in order; valid
-  // until the next call. Requires: at most max_rows() tokens and max_outputs() needs in all.
+  // Computes all rows in one step. outputs: one per row whose need is not none, in order;
+  // valid until the next call. Requires: at most max_rows() tokens and max_outputs() needs in all.
   // Errc::busy: the cache has no pages left (nothing was computed).
   Result<std::span<const RowOutput>> step(std::span<const Rows> rows);
   int max_rows() const;

@@ -176,8 +176,8 @@ struct ModelPool::Impl {
     return true;
   }
 
-  // Room for a load of `request`: true when it may begin, false when something must happen first
-  // (loader_wakes tells).
+  // Room for a load of `request`: true when it may begin,
+  // false when something must happen first (loader_wakes tells).
   bool make_room(const PoolRequest& request) {
     if (!retired.empty() || freeing > 0) return false;
     if (const auto same = find(request.path)) {  // to be reloaded with other options
@@ -363,8 +363,8 @@ Scheduler& ModelUse::scheduler() const {
 }
 
 void ModelUse::release() {
-  if (LoadedModel* m = std::exchange(loaded_, nullptr))
-    m->pool->give_back(*m);  // m may be gone afterwards
+  // m may be gone afterwards
+  if (LoadedModel* m = std::exchange(loaded_, nullptr)) m->pool->give_back(*m);
 }
 
 // ---- ModelPool ----

@@ -1,6 +1,6 @@
-// ModelPool: the loaded models of a process. Loads each file once, lets requests share it, unloads
-// it when it has been idle for its keep-alive, and makes room when more models are wanted than may
-// be loaded.
+// ModelPool: the loaded models of a process.
+// Loads each file once, lets requests share it, unloads it when it has been idle
+// for its keep-alive, and makes room when more models are wanted than may be loaded.
 #pragma once
 
 #include <chrono>
@@ -20,8 +20,8 @@ namespace engine {
 struct PoolOptions {
   int max_loaded = 3;   // models loaded at once
   int max_queue = 512;  // requests that may wait for a load; further ones are refused
-  std::chrono::nanoseconds keep_alive =
-      std::chrono::minutes(5);  // of a model whose requests name none
+  // of a model whose requests name none
+  std::chrono::nanoseconds keep_alive = std::chrono::minutes(5);
 };
 
 // "For ever", as a keep-alive.
@@ -31,8 +31,8 @@ struct PoolRequest {
   std::string path;          // of the weights; models with the same path share one loaded copy
   std::string name, digest;  // as the first request that loads it knows it; for list()
   LoadOptions options;
-  bool n_ctx_given = false, max_rows_given = false, threads_given = false,
-       map_given = false;  // only given ones force a reload when they differ
+  // only given ones force a reload when they differ
+  bool n_ctx_given = false, max_rows_given = false, threads_given = false, map_given = false;
   std::optional<std::chrono::nanoseconds> keep_alive;  // absent: what is in force stays
   std::string draft;            // weights of a draft model, loaded with it; "": none
   bool draft_required = false;  // a draft model that does not fit is an error, else left out
@@ -42,14 +42,14 @@ struct PoolEntry {  // a loaded model, for listings
   std::string path, name, digest;
   ModelInfo info;
   int n_sequences = 1;
-  std::chrono::nanoseconds
-      remaining{};  // until it is unloaded; its whole keep-alive while it is busy
+  // until it is unloaded; its whole keep-alive while it is busy
+  std::chrono::nanoseconds remaining{};
 };
 
 struct LoadedModel;
 
-// A model in use: it stays loaded until the last use is gone. Movable; give it back by destroying
-// it.
+// A model in use: it stays loaded until the last use is gone.
+// Movable; give it back by destroying it.
 class ModelUse {
  public:
   ModelUse() = default;
@@ -79,12 +79,12 @@ class ModelPool {
   // Fails what still waits, waits for the last use to be given back, unloads every model.
   ~ModelPool();
 
-  // Calls ready exactly once: before acquire() returns if the model is loaded or the queue is full,
-  // else on the loading thread. Errors: busy (queue full, closed), cancelled, and what Model::load
-  // says.
+  // Calls ready exactly once: before acquire() returns
+  // if the model is loaded or the queue is full, else on the loading thread.
+  // Errors: busy (queue full, closed), cancelled, and what Model::load says.
   Ticket acquire(PoolRequest request, Ready ready);
-  // Whoever still waits under this ticket gets Errc::cancelled at once. A load that has begun is
-  // finished.
+  // Whoever still waits under this ticket gets Errc::cancelled at once.
+  // A load that has begun is finished.
   void cancel(Ticket ticket);
   // Unloads the model when its last use is gone; nothing happens when it is not loaded.
   void unload(const std::string& path);

@@ -1,6 +1,6 @@
-// Text of messages must not become control tokens. A rendered prompt is encoded as one text as long
-// as no message spells one; else piece by piece, those of the messages without recognition of
-// control tokens.
+// Text of messages must not become control tokens.
+// A rendered prompt is encoded as one text as long as no message spells one;
+// else piece by piece, those of the messages without recognition of control tokens.
 #include "engine/run/prompt.h"
 
 #include <fmt/format.h>

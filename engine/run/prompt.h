@@ -29,9 +29,9 @@ const ChatTemplate& chat_template_of(const Model& model);
 // The conversation as text, with the texts of the model's begin and end tokens.
 Result<RenderedChat> render_chat(const Model& model, const ChatInput& input);
 
-// Renders the chat; drops the oldest messages (never system messages, never the last) while it is
-// longer than the context and limits.truncate allows it. Errors: what the template raises; too
-// long.
+// Renders the chat; drops the oldest messages (never system messages, never the last)
+// while it is longer than the context and limits.truncate allows it.
+// Errors: what the template raises; too long.
 Result<Prompt> chat_prompt(const Model& model, const ChatInput& input, const PromptLimits& limits);
 // prefix (an earlier conversation) and the rendered chat.
 Result<Prompt> completion_prompt(const Model& model, const std::string& prefix,

@@ -16,8 +16,8 @@ using RequestId = uint64_t;
 
 enum class DoneReason : uint8_t { stop, length, cancelled };
 
-// One step of the answer. text: whole UTF-8 characters, may be empty (a character or a stop string
-// is still open).
+// One step of the answer. text: whole UTF-8 characters, may be empty
+// (a character or a stop string is still open).
 struct TokenEvent {
   Token token = -1;
   std::string text;
@@ -38,9 +38,8 @@ struct GenerateStats {
 class Sink {
  public:
   virtual ~Sink() = default;
-  virtual bool room() const {
-    return true;
-  }  // false: the reader stalls, the row rests until Scheduler::wake
+  // false: the reader stalls, the row rests until Scheduler::wake
+  virtual bool room() const { return true; }
   virtual void token(const TokenEvent&) = 0;
   virtual void done(const GenerateStats&) = 0;
   virtual void failed(const Error&) = 0;

@@ -21,10 +21,10 @@
 namespace engine {
 namespace {
 
-constexpr int kRepeatGuard =
-    30;  // identical tokens in a row after which an answer is ended (http-api.md 4.9)
-constexpr int kPromptSlice =
-    512;  // most prompt rows of one step: others' next tokens wait no longer than this
+// identical tokens in a row after which an answer is ended (http-api.md 4.9)
+constexpr int kRepeatGuard = 30;
+// most prompt rows of one step: others' next tokens wait no longer than this
+constexpr int kPromptSlice = 512;
 
 int64_t now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -199,8 +199,8 @@ void Scheduler::Impl::admit() {
   for (Job* job : end) finish(*job, DoneReason::cancelled);
 }
 
-// The context is full: forget the middle and replay what is kept as a prompt. false: the answer
-// ends.
+// The context is full: forget the middle and replay what is kept as a prompt.
+// false: the answer ends.
 bool Scheduler::Impl::make_room(Job& job) {
   const int n_ctx = model.info().n_ctx, n = static_cast<int>(job.tokens.size());
   if (n < n_ctx) return true;
@@ -216,8 +216,8 @@ bool Scheduler::Impl::make_room(Job& job) {
   return true;
 }
 
-// Rows of the next step: one per running sequence, then slices of prompts. false: nothing to
-// compute.
+// Rows of the next step: one per running sequence, then slices of prompts.
+// false: nothing to compute.
 bool Scheduler::Impl::choose(bool with_proposals) {
   slices.clear(), rows.clear(), needs.clear();
   size_t budget = static_cast<size_t>(model.max_rows()), running = 0, prompt_budget = kPromptSlice;

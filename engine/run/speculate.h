@@ -14,8 +14,8 @@
 
 namespace engine {
 
-// Most rows of a step with proposals: the form of the plan for few rows, and the rows that the
-// cache can take back.
+// Most rows of a step with proposals: the form of the plan for few rows,
+// and the rows that the cache can take back.
 constexpr int kMostSpeculativeRows = 8;
 
 struct SpeculateOptions {
@@ -26,8 +26,8 @@ struct SpeculateOptions {
   static SpeculateOptions from_environment();  // ENGINE_SPECULATE
 };
 
-// Proposes how one sequence goes on. `tokens`: the whole sequence, which only grows at its end
-// until reset().
+// Proposes how one sequence goes on.
+// `tokens`: the whole sequence, which only grows at its end until reset().
 class Proposer {
  public:
   static constexpr int kGrades = 5;

@@ -38,9 +38,9 @@ class Sampler {
  public:
   explicit Sampler(SamplerParams params);
 
-  // What the next row must give back: a few candidates where that is exact, else all logits. It
-  // also does for the rows behind it, as long as they accept the tokens of `ahead` in turn. Valid
-  // until the next need().
+  // What the next row must give back: a few candidates where that is exact, else all logits.
+  // It also does for the rows behind it, as long as they accept the tokens of `ahead` in turn.
+  // Valid until the next need().
   OutputNeed need(std::span<const Token> ahead = {});
   // One draw, also when there is no choice. Requires: output answers the need of this step.
   Token pick(const RowOutput& output);
@@ -62,8 +62,8 @@ class Sampler {
   std::deque<Token> history_;                  // the last repeat_last_n tokens
   std::unordered_map<Token, int32_t> counts_;  // of the tokens in history_
   std::vector<Token> always_;                  // biased and suppressed ids; sorted
-  std::vector<Token>
-      touched_;  // ids whose logits differ from the raw ones: always_ and history_; sorted
+  // ids whose logits differ from the raw ones: always_ and history_; sorted
+  std::vector<Token> touched_;
   bool touched_old_ = true;    // history_ has changed since
   std::vector<Token> wanted_;  // ids whose logits the last need asks for
   Candidates candidates_;

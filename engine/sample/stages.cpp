@@ -89,8 +89,8 @@ void typical_p(Candidates& candidates, const SamplerParams& p) {
   std::vector<Typical> all;
   for (const Candidate& c : candidates.raw()) {
     const double q = weight(c, best, 1) / total;
-    all.push_back(
-        {std::abs((c.logit - best.logit) - std::log(total) + entropy), q, c});  // |-ln q - H|
+    // |-ln q - H|
+    all.push_back({std::abs((c.logit - best.logit) - std::log(total) + entropy), q, c});
   }
   std::sort(all.begin(), all.end(), [](const Typical& a, const Typical& b) {
     return a.distance < b.distance ||

@@ -1,6 +1,6 @@
-// Candidates, and the stages of the chain that cut them down. A row of a whole vocabulary is never
-// sorted as a whole: the order (logit down, id up) is established from the front, as far as
-// somebody looks.
+// Candidates, and the stages of the chain that cut them down.
+// A row of a whole vocabulary is never sorted as a whole: the order (logit down, id up)
+// is established from the front, as far as somebody looks.
 #pragma once
 
 #include <cstddef>
@@ -46,8 +46,8 @@ class Candidates {
 // exp((l - best) / t): in float, but sums of them in double.
 float weight(const Candidate& c, const Candidate& best, float temperature);
 
-// The first candidate at which the running sum of weights reaches u times their total. Requires: 0
-// <= u < 1, not empty.
+// The first candidate at which the running sum of weights reaches u times their total.
+// Requires: 0 <= u < 1, not empty.
 Token draw(Candidates& candidates, float temperature, double u);
 
 }  // namespace engine

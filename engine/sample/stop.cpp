@@ -1,5 +1,5 @@
-// The matcher keeps only text that is a proper beginning of a stop string, so a push costs its own
-// length times the stops.
+// The matcher keeps only text that is a proper beginning of a stop string,
+// so a push costs its own length times the stops.
 #include "engine/sample/stop.h"
 
 #include <algorithm>

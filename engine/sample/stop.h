@@ -13,8 +13,8 @@ class StopMatcher {
  public:
   explicit StopMatcher(std::vector<std::string> stops);  // empty strings are ignored
 
-  // Appends to out the text that can be released after `text`. true: a stop string was found; it
-  // and all behind it are dropped.
+  // Appends to out the text that can be released after `text`.
+  // true: a stop string was found; it and all behind it are dropped.
   bool push(std::string_view text, std::string& out);
   // The generation ended otherwise: what was held back.
   std::string flush();
@@ -24,8 +24,8 @@ class StopMatcher {
   std::string held_;
 };
 
-// Tokens that a request may generate: num_predict, where 0 and negative mean no limit, but never
-// more than ten contexts.
+// Tokens that a request may generate: num_predict, where 0 and negative mean no limit,
+// but never more than ten contexts.
 int64_t token_limit(int64_t num_predict, int64_t n_ctx);
 
 }  // namespace engine

@@ -48,8 +48,8 @@ Status write_all(int fd, std::span<const std::byte> bytes, const std::string& pa
   return ok;
 }
 
-// Syncs the entry itself, so that a rename survives a power cut. Failure is harmless: some file
-// systems refuse it.
+// Syncs the entry itself, so that a rename survives a power cut.
+// Failure is harmless: some file systems refuse it.
 void sync_folder(const std::string& folder) {
   const Descriptor d(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (d.fd >= 0) (void)::fsync(d.fd);

@@ -1,6 +1,6 @@
-// The content-addressed files of the store: blobs/sha256-<64 hex>. A blob name always means a
-// verified blob: bytes go to a temporary file first, are hashed while they are written, synced, and
-// renamed.
+// The content-addressed files of the store: blobs/sha256-<64 hex>.
+// A blob name always means a verified blob: bytes go to a temporary file first,
+// are hashed while they are written, synced, and renamed.
 #pragma once
 
 #include <cstddef>
@@ -37,8 +37,8 @@ class BlobFolder {
   bool has(std::string_view digest) const;
   // Sets the time of a blob to now, which protects it from the one-hour rule of a running Ollama.
   void touch(std::string_view digest) const;
-  // digest "": take whatever the bytes hash to; else Errc::corrupt on a difference. An existing
-  // blob is kept.
+  // digest "": take whatever the bytes hash to; else Errc::corrupt on a difference.
+  // An existing blob is kept.
   Result<BlobInfo> put(std::string_view digest, const ByteSource& source) const;
   // A text blob of at most max_bytes.
   Result<std::string> read_text(std::string_view digest, size_t max_bytes = size_t{16} << 20) const;

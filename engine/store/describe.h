@@ -14,8 +14,8 @@ struct GgufFacts {
   std::string architecture;  // general.architecture, "unknown" without it
   int64_t n_params = 0;      // elements of all tensors
   int64_t tensor_bytes = 0;
-  std::string
-      file_type;  // "Q4_K_M": general.file_type, else the most frequent type of the matrices
+  // "Q4_K_M": general.file_type, else the most frequent type of the matrices
+  std::string file_type;
   std::string file_type_long;  // "Q4_K - Medium"; "(guessed) " in front without general.file_type
 };
 

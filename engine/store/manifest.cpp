@@ -69,8 +69,8 @@ const Layer* Manifest::find(std::string_view media_type) const {
 }
 
 int64_t Manifest::total_size() const {
-  uint64_t sum =
-      static_cast<uint64_t>(config.size);  // unsigned: hostile sizes may wrap, never trap
+  // unsigned: hostile sizes may wrap, never trap
+  uint64_t sum = static_cast<uint64_t>(config.size);
   for (const Layer& layer : layers) sum += static_cast<uint64_t>(layer.size);
   return static_cast<int64_t>(sum & INT64_MAX);
 }

@@ -19,8 +19,8 @@ inline constexpr std::string_view kModel = "application/vnd.ollama.image.model";
 inline constexpr std::string_view kProjector = "application/vnd.ollama.image.projector";
 inline constexpr std::string_view kAdapter = "application/vnd.ollama.image.adapter";
 inline constexpr std::string_view kTemplate = "application/vnd.ollama.image.template";
-inline constexpr std::string_view kPrompt =
-    "application/vnd.ollama.image.prompt";  // old name of template
+// old name of template
+inline constexpr std::string_view kPrompt = "application/vnd.ollama.image.prompt";
 inline constexpr std::string_view kSystem = "application/vnd.ollama.image.system";
 inline constexpr std::string_view kParams = "application/vnd.ollama.image.params";
 inline constexpr std::string_view kMessages = "application/vnd.ollama.image.messages";

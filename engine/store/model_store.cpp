@@ -276,8 +276,8 @@ Status ModelStore::remove(const ModelName& asked) const {
   return file ? remove_unused(file->manifest) : Status(ok);
 }
 
-// Removes what `old` named and nobody names any more. Requires: the manifest of `old` is gone or
-// replaced.
+// Removes what `old` named and nobody names any more.
+// Requires: the manifest of `old` is gone or replaced.
 Status ModelStore::remove_unused(const Manifest& old) const {
   std::set<std::string> candidates, used;
   append_digests(old, candidates);
@@ -298,8 +298,8 @@ void ModelStore::remove_empty_folders() const {
     std::error_code ignored;
     if (it->is_directory(ignored) && !it->is_symlink(ignored)) folders.push_back(it->path());
   }
-  // Longest paths first: children before parents. A folder with something in it refuses to go,
-  // which is what we want.
+  // Longest paths first: children before parents.
+  // A folder with something in it refuses to go, which is what we want.
   std::sort(folders.begin(), folders.end(), [](const fs::path& a, const fs::path& b) {
     return a.native().size() > b.native().size();
   });
@@ -356,8 +356,8 @@ Result<LocatedModel> locate_model(const ModelStore& store, std::string_view text
     char magic[4] = {};
     std::ifstream(m.shown, std::ios::binary).read(magic, sizeof magic);
     const std::string_view found(magic, sizeof magic);
-    if (found == "GGUF" ||
-        looks_like_path) {  // a path to something else fails in the reader, which says why
+    // a path to something else fails in the reader, which says why
+    if (found == "GGUF" || looks_like_path) {
       m.path = m.shown;
       return m;
     }

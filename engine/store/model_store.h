@@ -1,8 +1,7 @@
 // ModelStore: the models on this machine, in the same tree and files as Ollama's store, so that
 // both programs can share it.
-//   <root>/manifests/<host>/<namespace>/<model>/<tag>    one manifest per name
-//   <root>/blobs/sha256-<64 hex>                         weights, templates, parameters ... by
-//   content
+//  <root>/manifests/<host>/<namespace>/<model>/<tag>  one manifest per name
+//  <root>/blobs/sha256-<64 hex>                       weights, templates, parameters ... by content
 // Thread-safe but for mount_file(): it holds only paths, and every call looks at the files.
 #pragma once
 
@@ -68,12 +67,12 @@ class ModelStore {
   const std::string& root() const { return root_; }
   const BlobFolder& blobs() const { return blobs_; }
 
-  // The name as an existing manifest spells it: an exact match, else the whole name up to case,
-  // else part by part.
+  // The name as an existing manifest spells it: an exact match,
+  // else the whole name up to case, else part by part.
   ModelName spelling(const ModelName& name) const;
   bool has(const ModelName& name) const;
-  // Errc::not_found "model '<short form>' not found"; corrupt names the manifest or the missing
-  // blob.
+  // Errc::not_found "model '<short form>' not found";
+  // corrupt names the manifest or the missing blob.
   Result<ModelRecord> find(const ModelName& name) const;
   // Newest first. Broken manifests are skipped with a warning.
   std::vector<ListedModel> list() const;
@@ -82,8 +81,8 @@ class ModelStore {
   // only. Nothing is written.
   Result<ModelName> mount_file(const std::string& path);
 
-  // Copies the bytes of the manifest: both names have the same digest then. The same name twice is
-  // a no-op.
+  // Copies the bytes of the manifest: both names have the same digest then.
+  // The same name twice is a no-op.
   Status copy(const ModelName& from, const ModelName& to) const;
   // Removes the manifest, empty folders, and every blob that no other manifest names.
   Status remove(const ModelName& name) const;
@@ -113,8 +112,8 @@ class ModelStore {
   std::vector<ModelRecord> mounts_;
 };
 
-// text names an existing GGUF file, or else a model of the store. Errors say which of the two was
-// tried.
+// text names an existing GGUF file, or else a model of the store.
+// Errors say which of the two was tried.
 Result<LocatedModel> locate_model(const ModelStore& store, std::string_view text);
 
 }  // namespace engine

@@ -70,8 +70,8 @@ Result<ModelName> parse_model_name(std::string_view text) {
     name.tag = s.substr(colon + 1);
     s = s.substr(0, colon);
   }
-  // An empty side of a cut stays empty and fails the test below; only a missing part gets its
-  // default.
+  // An empty side of a cut stays empty and fails the test below;
+  // only a missing part gets its default.
   const auto cut = [&s](std::string_view& right) {
     const size_t slash = s.rfind('/');
     right = slash == std::string_view::npos ? s : s.substr(slash + 1);

@@ -9,8 +9,8 @@
 
 namespace engine {
 
-// The host an unqualified name belongs to: the folder under manifests/ of every existing store that
-// has a child "library".
+// The host an unqualified name belongs to: the folder under manifests/
+// of every existing store that has a child "library".
 inline constexpr std::string_view kDefaultHost = "registry.ollama.ai";
 inline constexpr std::string_view kDefaultNamespace = "library";
 inline constexpr std::string_view kDefaultTag = "latest";

@@ -106,9 +106,9 @@ class BpeTokenizer final : public Tokenizer {
     return vocabulary().find(s.encoded);
   }
 
-  // A symbol that is no token, byte by byte; bytes without a token are lost. Byte-level
-  // vocabularies have single characters for the bytes of the stored text, the others have byte
-  // tokens.
+  // A symbol that is no token, byte by byte; bytes without a token are lost.
+  // Byte-level vocabularies have single characters for the bytes
+  // of the stored text, the others have byte tokens.
   void spell(std::string_view bytes, Scratch& s, std::vector<Token>& out) const {
     const bool byte_encoded = vocabulary().rules().byte_encoded;
     s.encoded.clear();

@@ -167,8 +167,8 @@ void ChatTemplate::probe() {
   const Json part = {{"type", "text"}, {"text", std::string(kUser)}};
   const std::string typed = show(Json::array({message("user", Json::array({part}))}));
   c.typed_content = has(typed, kUser) && !has(typed, "'text'") && !has(typed, "\"text\"");
-  if (!c.string_content && !c.typed_content)
-    c.string_content = true;  // nothing learnt: the plain form
+  // nothing learnt: the plain form
+  if (!c.string_content && !c.typed_content) c.string_content = true;
   const auto content = [&](std::string_view s) -> Json {
     if (c.string_content) return std::string(s);
     return Json::array({{{"type", "text"}, {"text", std::string(s)}}});

@@ -54,8 +54,8 @@ struct RenderedChat {
     size_t begin, end;
   };
   std::string text;
-  // Bytes that came from the request, ascending and disjoint: there no control token may be
-  // recognised.
+  // Bytes that came from the request, ascending and disjoint:
+  // there no control token may be recognised.
   std::vector<Range> input;
 };
 
@@ -75,13 +75,13 @@ class ChatTemplate {
   // Empty or `chatml`: the ChatML layout. Errc::invalid_argument names the line of a syntax error.
   static Result<ChatTemplate> parse(std::string_view source);
 
-  // Exactly these variables. Errc::invalid_argument carries the text that the template gave to
-  // raise_exception; Errc::internal is an error of the template itself or a limit.
+  // Exactly these variables. Errc::invalid_argument carries the text that the template gave
+  // to raise_exception; Errc::internal is an error of the template itself or a limit.
   Result<std::string> render(const Json& variables) const;
   Result<std::string> render(const Json& variables, std::time_t now) const;
 
-  // Messages brought into the shape that this template handles. A last assistant message is
-  // continued, not closed.
+  // Messages brought into the shape that this template handles.
+  // A last assistant message is continued, not closed.
   Result<RenderedChat> render(const ChatInput& input) const;
 
   // What add_generation_prompt adds: shows whether the answer starts inside a thinking block.

@@ -128,8 +128,8 @@ std::vector<Fragment> Partitioner::cut(std::string_view text, bool parse_special
 
   std::sort(specials.begin(), specials.end(),
             [](const Fragment& a, const Fragment& b) { return a.begin < b.begin; });
-  const auto plain = [&](uint32_t begin,
-                         uint32_t end) {  // between two tokens only its edges can be swallowed
+  // between two tokens only its edges can be swallowed
+  const auto plain = [&](uint32_t begin, uint32_t end) {
     while (begin < end && taken[begin]) ++begin;
     while (begin < end && taken[end - 1]) --end;
     if (begin < end) out.push_back({kNoToken, begin, end});

@@ -24,8 +24,8 @@ class Partitioner {
   std::vector<Fragment> cut(std::string_view text, bool parse_special) const;
 
  private:
-  // The children of a node lie side by side, ascending by byte. The ids are kNoToken where no token
-  // ends.
+  // The children of a node lie side by side, ascending by byte.
+  // The ids are kNoToken where no token ends.
   struct Node {
     uint32_t first_child = 0;
     uint16_t n_children = 0;

@@ -125,8 +125,8 @@ bool continues_word(int32_t c) {
 
 // Digits in groups of three counted from the right, a short group first. `whole`: as
 // \d{1,3}(?=(?:\d{3})*\b), where a run that continues as a word is left alone and groups stand
-// apart from the text beside them; else as the borders that
-// (?=(\d{3})+(?!\d)) finds. Appends the cuts inside the piece, without its end.
+// apart from the text beside them; else as the borders that (?=(\d{3})+(?!\d)) finds. Appends the
+// cuts inside the piece, without its end.
 void cut_digit_groups(std::string_view piece, uint32_t base, bool whole,
                       std::vector<uint32_t>& ends) {
   const auto cut = [&](size_t at) {
@@ -173,8 +173,8 @@ class Pretokenizer::Splitter {
     const auto* text = reinterpret_cast<PCRE2_SPTR>(regex.data());
     code_ = pcre2_compile(text, regex.size(), PCRE2_UTF | PCRE2_UCP, &error, &offset, nullptr);
     ENGINE_CHECK(code_ != nullptr, "a pattern of pretokenizers.inc does not compile");
-    pcre2_jit_compile(code_,
-                      PCRE2_JIT_COMPLETE);  // where the system forbids it, the interpreter runs
+    // where the system forbids it, the interpreter runs
+    pcre2_jit_compile(code_, PCRE2_JIT_COMPLETE);
   }
   Splitter(const Splitter&) = delete;
   Splitter& operator=(const Splitter&) = delete;

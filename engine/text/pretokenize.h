@@ -1,5 +1,5 @@
-// Cuts text into the words within which BPE may merge: the patterns of pretokenizers.inc, run by
-// PCRE2 with its JIT.
+// Cuts text into the words within which BPE may merge: the patterns
+// of pretokenizers.inc, run by PCRE2 with its JIT.
 #pragma once
 
 #include <memory>
@@ -27,9 +27,9 @@ class Pretokenizer {
   Pretokenizer& operator=(Pretokenizer&&) noexcept;
   ~Pretokenizer();
 
-  // Replaces `ends` by the end of each word, ascending; the words cover the text. Thread-safe.
-  // Requires: valid UTF-8 of less than 2^31 bytes. Errc::invalid_argument: the text drives a
-  // pattern beyond its limits.
+  // Replaces `ends` by the end of each word, ascending; the words cover the text.
+  // Thread-safe. Requires: valid UTF-8 of less than 2^31 bytes.
+  // Errc::invalid_argument: the text drives a pattern beyond its limits.
   Status split(std::string_view text, std::vector<uint32_t>& ends) const;
 
  private:

@@ -118,8 +118,8 @@ void SpecialTokenFinder::repair_eog() {
     leave_eog("</s>", attr_normal);
 }
 
-// The format does not store which tokens swallow white space beside them; a few families are known
-// by name.
+// The format does not store which tokens swallow white space beside them;
+// a few families are known by name.
 void SpecialTokenFinder::set_strip_rules(const VocabData& data) {
   const auto each = [this](std::initializer_list<std::string_view> texts, auto change) {
     for (const std::string_view text : texts)

@@ -1,5 +1,5 @@
-// Finds the tokens with a role that the file does not name, by their well-known texts, and the set
-// that ends a generation.
+// Finds the tokens with a role that the file does not name, by their well-known texts,
+// and the set that ends a generation.
 #pragma once
 
 #include "engine/text/vocabulary.h"

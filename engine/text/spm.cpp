@@ -42,9 +42,8 @@ class SpmTokenizer final : public Tokenizer {
     std::string text;
     if (vocabulary().rules().add_space_prefix && after_special) append_escaped(" ", text);
     append_escaped(plain, text);
-    const bool by_words =
-        by_words_ &&
-        is_valid_utf8(text);  // a broken lead byte takes the space behind it for its own
+    // a broken lead byte takes the space behind it for its own
+    const bool by_words = by_words_ && is_valid_utf8(text);
     Scratch scratch;
     for (size_t begin = 0; begin < text.size();) {
       const size_t end = by_words ? word_end(text, begin) : text.size();

@@ -42,9 +42,8 @@ class SymbolMerger {
     uint64_t key;    // priority << 32 | index of the left symbol
     uint32_t bytes;  // of both symbols: differs once either has grown
     Token id;
-    bool operator<(const Entry& o) const {
-      return key > o.key;
-    }  // std heaps keep the largest in front
+    // std heaps keep the largest in front
+    bool operator<(const Entry& o) const { return key > o.key; }
   };
 
   template <class Pair>

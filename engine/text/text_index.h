@@ -1,5 +1,5 @@
-// The texts of a vocabulary in one arena, and the way back from a text to its id: a flat table with
-// open addressing.
+// The texts of a vocabulary in one arena, and the way back from a text
+// to its id: a flat table with open addressing.
 #pragma once
 
 #include <cstdint>

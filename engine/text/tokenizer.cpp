@@ -12,8 +12,8 @@ uint8_t hex_digit(char c) {
   return static_cast<uint8_t>(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
 }
 
-// "a ." -> "a.", "a ' b" -> "a'b", "a 's" -> "a's": three passes, each over the result of the one
-// before.
+// "a ." -> "a.", "a ' b" -> "a'b", "a 's" -> "a's": three passes,
+// each over the result of the one before.
 std::string tidy_spaces(const std::string& text) {
   std::string out;
   for (const char c : text) {

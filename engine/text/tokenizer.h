@@ -15,9 +15,9 @@
 namespace engine {
 
 struct EncodeFlags {
-  bool add_special = true;     // begin and end tokens, as the vocabulary asks for
-  bool parse_special = false;  // texts of control tokens become these tokens: for prompts that we
-                               // rendered, not for user text
+  bool add_special = true;  // begin and end tokens, as the vocabulary asks for
+  // texts of control tokens become these tokens: for prompts that we rendered, not for user text
+  bool parse_special = false;
 };
 
 struct DecodeFlags {
@@ -46,9 +46,8 @@ class Tokenizer {
   std::string_view without_added_tokens(std::string_view rendered) const;
 
   int32_t size() const { return vocabulary_.size(); }
-  Token find(std::string_view text) const {
-    return vocabulary_.find(text);
-  }  // the token stored with this text, or kNoToken
+  // the token stored with this text, or kNoToken
+  Token find(std::string_view text) const { return vocabulary_.find(text); }
   bool is_eog(Token id) const { return id >= 0 && id < size() && vocabulary_.has(id, attr_eog); }
   const SpecialIds& ids() const { return vocabulary_.ids(); }
   Token newline() const { return newline_; }  // the token of "\n", or kNoToken
@@ -60,8 +59,8 @@ class Tokenizer {
   Tokenizer(const Tokenizer&) = delete;
   Tokenizer& operator=(const Tokenizer&) = delete;
 
-  // Text without special tokens, not empty. `after_special`: it begins the text or follows a
-  // special token.
+  // Text without special tokens, not empty.
+  // `after_special`: it begins the text or follows a special token.
   virtual Status encode_plain(std::string_view text, bool after_special,
                               std::vector<Token>& out) const = 0;
   // The bytes of a normal token.
@@ -75,8 +74,8 @@ class Tokenizer {
   Token newline_ = kNoToken;
 };
 
-// Nothing of `data` is kept. Errors as Vocabulary::build(); Errc::corrupt for a BPE vocabulary
-// without merges.
+// Nothing of `data` is kept. Errors as Vocabulary::build();
+// Errc::corrupt for a BPE vocabulary without merges.
 Result<std::unique_ptr<Tokenizer>> make_tokenizer(const VocabData& data);
 
 // The algorithms; make_tokenizer() chooses.

@@ -13,8 +13,8 @@ struct CodePoint {
   uint32_t bytes;  // 1 for an invalid byte, so that scans always advance
 };
 
-// Strict: overlong forms, surrogates and values above U+10FFFF are invalid. Requires: at <
-// text.size().
+// Strict: overlong forms, surrogates and values above U+10FFFF are invalid.
+// Requires: at < text.size().
 CodePoint decode_utf8(std::string_view text, size_t at);
 
 // Requires: a code point that is neither a surrogate nor above U+10FFFF.

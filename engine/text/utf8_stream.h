@@ -1,6 +1,6 @@
-// Whole characters out of token pieces: bytes go in as they come, valid UTF-8 comes out. Bytes of a
-// character that may still be completed are held back; bytes that can never become valid turn into
-// U+FFFD at once.
+// Whole characters out of token pieces: bytes go in as they come, valid UTF-8 comes out.
+// Bytes of a character that may still be completed are held back;
+// bytes that can never become valid turn into U+FFFD at once.
 #pragma once
 
 #include <string>

@@ -32,8 +32,8 @@ struct VocabData {
   std::vector<std::string_view> tokens, merges;
   std::vector<float> scores;   // empty: all 0
   std::vector<int32_t> types;  // empty: all normal; values of TokenType
-  int64_t dummy_size =
-      0;  // number of ids of the models `none` and `no_vocab`, which store no texts
+  // number of ids of the models `none` and `no_vocab`, which store no texts
+  int64_t dummy_size = 0;
 
   SpecialIds ids;
   std::optional<bool> add_bos, add_eos, add_sep, add_space_prefix;

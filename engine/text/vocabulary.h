@@ -1,5 +1,5 @@
-// The vocabulary that all tokenizers share: texts, attributes, roles and rules. Immutable after
-// build(); thread-safe.
+// The vocabulary that all tokenizers share: texts, attributes, roles and rules.
+// Immutable after build(); thread-safe.
 #pragma once
 
 #include <array>
@@ -12,9 +12,9 @@
 
 namespace engine {
 
-// A token has a set of attributes: its stored type to begin with, changed by what its text reveals
-// (special_tokens.cpp). Where several apply, control and unknown decide first, then user_defined,
-// normal, byte.
+// A token has a set of attributes: its stored type to begin with,
+// changed by what its text reveals (special_tokens.cpp).
+// Where several apply, control and unknown decide first, then user_defined, normal, byte.
 enum TokenAttr : uint16_t {
   attr_unknown = 1,
   attr_control = 2,
@@ -41,9 +41,8 @@ class Vocabulary {
   uint16_t attrs(Token id) const { return attrs_[static_cast<size_t>(id)]; }
   bool has(Token id, uint16_t any_of) const { return (attrs(id) & any_of) != 0; }
   float score(Token id) const { return scores_.empty() ? 0.0f : scores_[static_cast<size_t>(id)]; }
-  Token byte_token(uint8_t byte) const {
-    return byte_tokens_[byte];
-  }  // the token "<0x0A>" and so on
+  // the token "<0x0A>" and so on
+  Token byte_token(uint8_t byte) const { return byte_tokens_[byte]; }
 
   const VocabRules& rules() const { return rules_; }
   const SpecialIds& ids() const { return rules_.ids; }

@@ -1,5 +1,5 @@
-// The benchmark's rows as a Markdown table, CSV, JSON, JSON lines or SQL, in the columns of
-// llama-bench.
+// The benchmark's rows as a Markdown table, CSV, JSON, JSON lines
+// or SQL, in the columns of llama-bench.
 #pragma once
 
 #include <memory>
@@ -16,9 +16,9 @@ struct BenchContext {
   std::string build_commit;
   int build_number = 0;
   std::string cpu_info, isa;  // isa: instruction sets in use, an extra key of the JSON forms
-  bool kv_type_column = false, batch_column = false,
-       ubatch_column = false;  // Markdown: shown when several or not the default
-  bool roof_columns = false;   // Markdown and CSV: GB/s, GMAC/s and their roofs, behind the others
+  // Markdown: shown when several or not the default
+  bool kv_type_column = false, batch_column = false, ubatch_column = false;
+  bool roof_columns = false;  // Markdown and CSV: GB/s, GMAC/s and their roofs, behind the others
 };
 
 class BenchPrinter {

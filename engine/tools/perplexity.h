@@ -44,17 +44,18 @@ struct PerplexityResult {
   int chunks = 0, tokens = 0;  // scored tokens
   Estimate perplexity;
   bool compared = false;
-  Estimate base_perplexity, log_ratio, kld, dp, dp_rms,
-      same_top;  // dp, dp_rms, same_top as fractions
+  // dp, dp_rms, same_top as fractions
+  Estimate base_perplexity, log_ratio, kld, dp, dp_rms, same_top;
   std::vector<double> kld_sorted, dp_sorted;
 };
 
 // Called after every chunk with the state so far.
 using PerplexityProgress = std::function<void(const PerplexityResult&, int chunk, int n_chunks)>;
 
-// tokens: of the text, with the begin token if the model wants one. bos: replaces the first token
-// of every chunk, -1: does not. Errc::invalid_argument: fewer than two chunks of tokens; corrupt: a
-// base file that does not fit the model.
+// tokens: of the text, with the begin token if the model wants one.
+// bos: replaces the first token of every chunk, -1: does not.
+// Errc::invalid_argument: fewer than two chunks of tokens;
+// corrupt: a base file that does not fit the model.
 Result<PerplexityResult> measure_perplexity(Model& model, std::span<const Token> tokens, Token bos,
                                             const PerplexityOptions& options,
                                             const PerplexityProgress& progress);

@@ -22,8 +22,8 @@ namespace {
 
 using Sizes = std::map<std::string, std::string, std::less<>>;
 
-// Where the scales of a block lie, as halves, and what they are multiplied with to make weights of
-// about +-0.05.
+// Where the scales of a block lie, as halves, and what they are multiplied
+// with to make weights of about +-0.05.
 struct ScaleFields {
   DType type;
   int scale_at;
@@ -106,8 +106,8 @@ Sizes parse_shape(std::string_view text) {
     const size_t end = std::min(text.find('\n'), text.size());
     std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(text.size(), end + 1));
-    if (line.empty() || !std::isalpha(static_cast<unsigned char>(line[0])))
-      continue;  // comments, and the lines of matrix shapes
+    // comments, and the lines of matrix shapes
+    if (line.empty() || !std::isalpha(static_cast<unsigned char>(line[0]))) continue;
     const size_t blank = line.find(' ');
     if (blank != std::string_view::npos)
       sizes[std::string(line.substr(0, blank))] =
@@ -258,8 +258,8 @@ class WeightSource {
     }
   }
 
-  std::array<uint64_t, 8191>
-      noise_;  // a prime number of words: blocks do not repeat in step with the rows
+  // a prime number of words: blocks do not repeat in step with the rows
+  std::array<uint64_t, 8191> noise_;
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Models of published shapes with random weights, made in memory: a machine without model files can
-// be measured.
+// Models of published shapes with random weights, made in memory: a machine
+// without model files can be measured.
 #pragma once
 
 #include <memory>

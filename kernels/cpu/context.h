@@ -7,8 +7,8 @@
 namespace engine::cpu {
 
 struct Ctx {
-  std::byte* scratch =
-      nullptr;  // of this worker, as many bytes as Kernel::scratch asked for, 64-byte aligned
+  // of this worker, as many bytes as Kernel::scratch asked for, 64-byte aligned
+  std::byte* scratch = nullptr;
 };
 
 // kernel<Op::x, run, items, grain>(id, w, x, needs, rank)

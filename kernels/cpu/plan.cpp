@@ -115,9 +115,8 @@ Result<std::unique_ptr<Plan>> compile_plan(const Graph& graph, std::span<const T
   }
   place_barriers(p, true);
   place_barriers(p, false);
-  if (!p.steps.empty())
-    p.steps.back().barrier_few = p.steps.back().barrier_many =
-        false;  // the join is the last barrier
+  if (!p.steps.empty())  // the join is the last barrier
+    p.steps.back().barrier_few = p.steps.back().barrier_many = false;
 
   scratch = align_up(scratch + 64, 4096);
   ENGINE_TRY(extra, Buffer::allocate(scratch * static_cast<size_t>(workers)));

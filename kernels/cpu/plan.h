@@ -26,8 +26,8 @@ enum class Split : uint8_t {
 
 struct Step {
   const Kernel<Ctx>* kernel;
-  std::byte* args;  // of worker 0; worker w: args + w * kMaxArgsBytes in the few-row form, worker
-                    // 0's otherwise
+  // of worker 0; worker w: args + w * kMaxArgsBytes in the few-row form, worker 0's otherwise
+  std::byte* args;
   Value node;
   bool replicated;                 // in the few-row form
   bool barrier_few, barrier_many;  // after the step

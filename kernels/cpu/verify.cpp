@@ -8,8 +8,8 @@
 namespace engine::cpu {
 namespace {
 
-// The rows of a packed weight as in the file, for scalar kernels; copies are kept for the step
-// only.
+// The rows of a packed weight as in the file, for scalar kernels;
+// copies are kept for the step only.
 Tensor unpacked(const Tensor& w, const Pack* pack, std::vector<std::byte>& storage) {
   if (w.pack == 0) return w;
   Tensor t = make_tensor(nullptr, w.dtype, w.ne[0], w.ne[1], w.ne[2], w.ne[3]);
@@ -56,8 +56,8 @@ Status verify_plan(Plan& plan, const Registry<Ctx>& registry) {
     if (items == 0) continue;
     step.kernel->run(step.args, {0, items}, ctx);
     const Kernel<Ctx>* twin = registry.scalar(n.op, step.kernel->w, step.kernel->x);
-    // Side effects outside the arenas (pages, candidate lists) are covered by the steps that read
-    // them.
+    // Side effects outside the arenas (pages, candidate lists)
+    // are covered by the steps that read them.
     if (twin == nullptr || twin == step.kernel || n.width == 0 || n.dtype != DType::f32 ||
         n.op == Op::router_topk)
       continue;

@@ -1,5 +1,5 @@
-// ENGINE_VERIFY=1: each step of a plan is computed twice, by the picked kernel and by its scalar
-// twin.
+// ENGINE_VERIFY=1: each step of a plan is computed twice,
+// by the picked kernel and by its scalar twin.
 #pragma once
 
 #include "kernels/cpu/plan.h"

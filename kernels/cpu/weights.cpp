@@ -9,8 +9,8 @@ namespace engine::cpu {
 namespace {
 
 constexpr size_t kAlign = 64;
-constexpr size_t kTaskBytes =
-    256 << 10;  // of the source: small enough to balance, large enough to stream
+// of the source: small enough to balance, large enough to stream
+constexpr size_t kTaskBytes = 256 << 10;
 
 struct Job {
   const Tensor* source;  // rows as in the file

@@ -1,5 +1,5 @@
-// Loading of weights on the CPU: which kernel will read a matrix, and packing into its layout on
-// all threads.
+// Loading of weights on the CPU: which kernel will read a matrix,
+// and packing into its layout on all threads.
 #pragma once
 
 #include <span>

@@ -1,5 +1,5 @@
-// fuse(): epilogues. A node is folded into its producer only when it is the producer's single
-// reader.
+// fuse(): epilogues. A node is folded into its producer only
+// when it is the producer's single reader.
 #include "kernels/plan/passes.h"
 #include "kernels/plan/rewriter.h"
 

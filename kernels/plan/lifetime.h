@@ -11,8 +11,8 @@ namespace engine {
 
 struct Placement {
   size_t offset = 0, bytes = 0, stride = 0;  // stride: bytes of a row
-  bool worker =
-      false;  // true: in the arena of each worker (values that few-row steps compute redundantly)
+  // true: in the arena of each worker (values that few-row steps compute redundantly)
+  bool worker = false;
 };
 
 struct Layout {

@@ -9,8 +9,8 @@ void take_outputs(Graph& graph) {
   Value last = -1;
   for (Value v = 0; v < n_nodes; ++v)
     if (graph.nodes[static_cast<size_t>(v)].op == Op::attend) last = v;
-  std::vector<bool> crosses(graph.nodes.size(),
-                            false);  // made up to the last attention, read after it
+  // made up to the last attention, read after it
+  std::vector<bool> crosses(graph.nodes.size(), false);
   for (Value v = last + 1; v < n_nodes; ++v) {
     const Node& n = graph.nodes[static_cast<size_t>(v)];
     for (Value in : {n.in[0], n.in[1], n.in[2], n.in[3], n.residual})

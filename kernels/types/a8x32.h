@@ -1,11 +1,12 @@
-// a8x32: activations of the integer kernels, made by quantize_act. A column (row of the step) of k
-// elements is planar:
+// a8x32: activations of the integer kernels, made by quantize_act.
+// A column (row of the step) of k elements is planar:
 //   int8  q[k]          codes in [-127, 127]: x * (127 / max|x| of the 32), rounded to nearest even
 //   float d[k/32]       scale of each 32: max|x| / 127 (0, with q = 0, where 127 / max|x| is
-//   infinite: zeros and what counts as zero) float dsum[k/32]    d * sum of the 32 codes float
-//   dsum16[k/16]  d * sum of each 16 codes, for types whose offset changes every 16
-// so a column has k * 48 / 32 bytes, as dtype.inc says. Column stride = Tensor::nb[1], a multiple
-// of 64.
+//                       infinite: zeros and what counts as zero)
+//   float dsum[k/32]    d * sum of the 32 codes
+//   float dsum16[k/16]  d * sum of each 16 codes, for types whose offset changes every 16
+// so a column has k * 48 / 32 bytes, as dtype.inc says.
+// Column stride = Tensor::nb[1], a multiple of 64.
 #pragma once
 
 #include <cstddef>

@@ -1,14 +1,17 @@
 // Block<T>: what the engine knows about one number format; kernels/types/T.h specialises it.
 //
-//   static constexpr int kElems, kBytes, kSub;      // kSub: elements that share one scale: 16 or
-//   32 (float formats: 1) static void dequant(const std::byte* block, float* y); // exact: the
-//   definition of the format static void codes(const std::byte* block, uint8_t* code, float* scale,
-//   float* min);      // quantized formats only static void quantize(const float* x, std::byte*
-//   block);                                  // where the engine writes the format
+//   // kSub: elements that share one scale: 16 or 32 (float formats: 1)
+//   static constexpr int kElems, kBytes, kSub;
+//   // exact: the definition of the format
+//   static void dequant(const std::byte* block, float* y);
+//   // quantized formats only
+//   static void codes(const std::byte* block, uint8_t* code, float* scale, float* min);
+//   // where the engine writes the format
+//   static void quantize(const float* x, std::byte* block);
 //
-// codes() gives the canonical form that every integer matmul computes with: element i = scale[i /
-// kSub] * code[i] + min[i / kSub]. Signed formats are shifted (q8_0: code = q + 128, min = -128 *
-// scale), so codes are always unsigned bytes.
+// codes() gives the canonical form that every integer matmul computes with:
+// element i = scale[i / kSub] * code[i] + min[i / kSub]. Signed formats are shifted (q8_0:
+// code = q + 128, min = -128 * scale), so codes are always unsigned bytes.
 #pragma once
 
 #include <cstddef>
@@ -54,8 +57,8 @@ namespace bits {
   std::memcpy(b + at, &h, 2);
 }
 
-// Element i of 32: byte i % 16 holds element i % 16 in its low nibble and i % 16 + 16 in its high
-// nibble.
+// Element i of 32: byte i % 16 holds element i % 16 in its low nibble
+// and i % 16 + 16 in its high nibble.
 [[gnu::always_inline]] inline int nibble(const std::byte* b, int at, int i) {
   return u8(b, at + i % 16) >> 4 * (i / 16) & 15;
 }

@@ -11,12 +11,12 @@ namespace engine {
 
 struct Codec {
   int sub;  // elements that share one scale (1: float formats)
-  void (*dequant_row)(const std::byte* row, float* y,
-                      int64_t n);  // Requires: n is a multiple of the block
+  // Requires: n is a multiple of the block.
+  void (*dequant_row)(const std::byte* row, float* y, int64_t n);
   // One block in the canonical form of kernels/types/block.h; nullptr for float formats.
   void (*codes_block)(const std::byte* block, uint8_t* code, float* scale, float* min);
-  void (*quantize_row)(const float* x, std::byte* row,
-                       int64_t n);  // nullptr where the engine does not write the format
+  // nullptr where the engine does not write the format.
+  void (*quantize_row)(const float* x, std::byte* row, int64_t n);
 };
 
 // nullptr when the engine does not compute with the type.

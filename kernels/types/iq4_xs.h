@@ -1,8 +1,8 @@
-// iq4_xs: 256 elements in 8 groups of 32: codes into the table of iq4_nl, 6-bit signed scales, one
-// half scale.
-//   0 f16 d | 2 u16 scales_h: bits 2g, 2g + 1 = high bits of scale g | 4 scales_l[4]: nibble g =
-//   low four bits of scale g 8 qs[128]: 16 bytes per group, as q4_0 y = (d * (scale - 32)) *
-//   kValues[q]
+// iq4_xs: 256 elements in 8 groups of 32: codes into the table of iq4_nl,
+// 6-bit signed scales, one half scale.
+//   0 f16 d | 2 u16 scales_h: bits 2g, 2g + 1 = high bits of scale g
+//   4 scales_l[4]: nibble g = low four bits of scale g | 8 qs[128]: 16 bytes per group, as q4_0
+//   y = (d * (scale - 32)) * kValues[q]
 #pragma once
 
 #include "kernels/types/iq4_nl.h"

@@ -1,7 +1,7 @@
 // q3_k: 256 elements in 16 groups of 16: 3-bit codes, 6-bit signed scales, one half scale.
-//   0 hmask[32]: bit p of byte k = high bit of element 32 p + k | 32 qs[64]: low bits in two-bit
-//   planes (bits::plane2) 96 scales[12]: bytes 0..7: low four bits of scales j (low nibble) and j +
-//   8 (high nibble);
+//   0 hmask[32]: bit p of byte k = high bit of element 32 p + k
+//   32 qs[64]: low bits in two-bit planes (bits::plane2)
+//   96 scales[12]: bytes 0..7: low four bits of scales j (low nibble) and j + 8 (high nibble);
 //                  bytes 8..11: high two bits of scales j, j + 4, j + 8, j + 12, from bit 0 up
 //   108 f16 d
 //   y = (d * (scale - 32)) * (q - 4), q with its high bit

@@ -1,7 +1,8 @@
 // q4_k: 256 elements in 8 groups of 32: 4-bit codes, 6-bit scales and minima, two half scales.
 //   0 f16 d | 2 f16 dmin | 4 S[12]: scales and minima (scale_min_6.h)
-//   16 qs[128]: each 64 elements use 32 bytes: low nibbles = the first 32, high nibbles = the next
-//   32 y = (d * scale) * q - dmin * min
+//   16 qs[128]: each 64 elements use 32 bytes: low nibbles = the first 32,
+//               high nibbles = the next 32
+//   y = (d * scale) * q - dmin * min
 #pragma once
 
 #include "kernels/types/scale_min_6.h"

@@ -1,7 +1,8 @@
 // q6_k: 256 elements in 16 groups of 16: 6-bit codes, int8 scales, one half scale.
-//   0 ql[128]: each 128 elements use 64 bytes: low nibbles = the first 64, high nibbles = the next
-//   64 (low four bits of the code) 128 qh[64]: bits 4 and 5 in two-bit planes (bits::plane2) | 192
-//   int8 scales[16] | 208 f16 d y = (d * scale) * (q - 32)
+//   0 ql[128]: each 128 elements use 64 bytes: low nibbles = the first 64,
+//              high nibbles = the next 64 (low four bits of the code)
+//   128 qh[64]: bits 4 and 5 in two-bit planes (bits::plane2) | 192 int8 scales[16] | 208 f16 d
+//   y = (d * scale) * (q - 32)
 #pragma once
 
 #include "kernels/types/block.h"

@@ -99,8 +99,8 @@ std::unique_ptr<Client> make_http_client() {
   HostUrl url = parse_host_url(env(Env::OLLAMA_HOST));
   if (url.bad_port)
     log_warn("OLLAMA_HOST=\"{}\" has no usable port; using {}", env(Env::OLLAMA_HOST), url.port);
-  if (url.host.empty() || url.host == "0.0.0.0")
-    url.host = "127.0.0.1";  // where a server of every interface is to be reached
+  // where a server of every interface is to be reached
+  if (url.host.empty() || url.host == "0.0.0.0") url.host = "127.0.0.1";
   if (url.host == "::") url.host = "::1";
   return std::make_unique<HttpClient>(url.scheme + "://" + url.authority() + url.path);
 }

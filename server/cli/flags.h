@@ -15,9 +15,9 @@ namespace engine::cli {
 
 struct Flag {
   const char* names;  // "-m,--model"; the last name is the key of Args
-  const char* value;  // "N", "FILE": what the flag takes; "" for a switch; "[V]": a value only by
-                      // `--name=V`
-  const char* help;   // nullptr: accepted but not listed
+  // "N", "FILE": what the flag takes; "" for a switch; "[V]": a value only by `--name=V`
+  const char* value;
+  const char* help;  // nullptr: accepted but not listed
 };
 
 // What was typed. Requires: flag names are those of the verb (else a bug of ours).
@@ -40,9 +40,9 @@ struct Verb {
   int min_words, max_words;  // -1: any number
   std::span<const Flag> flags;
   std::span<const Env> environment;  // variables the help of the verb ends with
-  Status (*run)(const Args& args);   // prints to stdout; what it returns becomes `Error: ...` and
-                                     // the exit code
-  const char* details = "";          // more lines for the help
+  // prints to stdout; what it returns becomes `Error: ...` and the exit code
+  Status (*run)(const Args& args);
+  const char* details = "";  // more lines for the help
 };
 
 std::span<const Verb* const> verbs();

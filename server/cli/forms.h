@@ -1,5 +1,5 @@
-// Numbers, times and tables as the command line shows them. The forms are those clients and scripts
-// already parse.
+// Numbers, times and tables as the command line shows them.
+// The forms are those clients and scripts already parse.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@ namespace engine::cli {
 
 std::string bytes_text(int64_t bytes);        // "0 B", "1.5 KB", "98 MB", "1.2 GB"
 std::string duration_words(int64_t seconds);  // "About a minute", "3 hours"
-// seconds: when, since 1970; now: the present. "2 days ago", "4 minutes from now", "Forever"; zero
-// for the time 0.
+// seconds: when, since 1970; now: the present.
+// "2 days ago", "4 minutes from now", "Forever"; zero for the time 0.
 std::string ago_text(int64_t seconds, int64_t now, const std::string& zero);
 std::string go_duration(int64_t ns);  // "0s", "130.079ms", "1m2.5s", "1h0m3s"
 

@@ -1,5 +1,5 @@
-// Ctrl-C as a flag: whoever computes or waits looks at it, and nothing is torn down in a signal
-// handler.
+// Ctrl-C as a flag: whoever computes or waits looks at it,
+// and nothing is torn down in a signal handler.
 #pragma once
 
 namespace engine::cli {

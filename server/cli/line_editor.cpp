@@ -57,8 +57,8 @@ struct LineEditor::Impl {
     return static_cast<Impl*>(data);
   }
 
-  // The next byte; -1 at the end, on Ctrl-C, or when nothing comes within timeout_ms (-1: for
-  // ever).
+  // The next byte; -1 at the end, on Ctrl-C,
+  // or when nothing comes within timeout_ms (-1: for ever).
   int next_byte(int timeout_ms) {
     if (!unread.empty()) {
       const int c = unread.front();

@@ -12,8 +12,8 @@ namespace engine::cli {
 std::unique_ptr<ThreadPool> make_thread_pool(int threads);
 int default_threads();
 
-// Info lines of the log are for servers: the other verbs show warnings and errors, or everything
-// with OLLAMA_DEBUG.
+// Info lines of the log are for servers: the other verbs show warnings and errors,
+// or everything with OLLAMA_DEBUG.
 void quiet_log();
 
 std::string version_text();     // five lines: version, commit, compiler, backends, CPU features

@@ -58,8 +58,8 @@ Status perplexity(const Args& args) {
   options.save_path = args.text("--save-all-logits");
   const std::string base = args.text("--kl-divergence-base");
   if (!base.empty()) {
-    // An existing file is compared with, a missing one is written: the same command line for both
-    // runs.
+    // An existing file is compared with,
+    // a missing one is written: the same command line for both runs.
     const auto exists = source_of_file(base);
     (exists ? options.base_path : options.save_path) = base;
   }

@@ -1,5 +1,5 @@
-// An answer on its way to the terminal: wrapped at words, reasoning in grey; untouched when stdout
-// is no terminal.
+// An answer on its way to the terminal: wrapped at words, reasoning in grey;
+// untouched when stdout is no terminal.
 #pragma once
 
 #include <memory>

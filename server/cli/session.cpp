@@ -123,8 +123,8 @@ LineEditor::End Session::read_message(std::string& text) {
 }
 
 Status Session::run() {
-  // The model is loaded before the first prompt appears, so that the first answer does not wait for
-  // it.
+  // The model is loaded before the first prompt appears,
+  // so that the first answer does not wait for it.
   {
     AskSettings load = settings_;
     load.verbose = false;
@@ -171,8 +171,8 @@ void Session::ask(const std::string& text) {
     messages_.push_back(std::move(answer));
   } else if (status.error().code != Errc::cancelled) {
     fmt::print(stderr, "error: {}\n", status.error().message);
-    messages_.erase(messages_.size() -
-                    1);  // a question that failed is not asked again with the next one
+    // a question that failed is not asked again with the next one
+    messages_.erase(messages_.size() - 1);
   }
 }
 

@@ -1,5 +1,5 @@
-// The handlers of routes.inc. A route may name one handler several times; declaring a function
-// twice is harmless.
+// The handlers of routes.inc. A route may name one handler several times;
+// declaring a function twice is harmless.
 #pragma once
 
 #include <memory>

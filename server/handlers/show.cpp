@@ -14,8 +14,8 @@
 namespace engine::handlers {
 namespace {
 
-// One line per value, keys padded to 30 columns; strings are quoted as JSON, which clients read
-// back.
+// One line per value, keys padded to 30 columns;
+// strings are quoted as JSON, which clients read back.
 std::string parameters_text(const Json& parameters) {
   std::vector<std::string> keys;
   for (auto it = parameters.begin(); it != parameters.end(); ++it) keys.push_back(it.key());

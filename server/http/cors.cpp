@@ -1,5 +1,5 @@
-// Origin patterns have at most one star. A request of the same origin, or without one, is no
-// business of CORS.
+// Origin patterns have at most one star.
+// A request of the same origin, or without one, is no business of CORS.
 #include "server/http/cors.h"
 
 #include <fmt/format.h>

@@ -13,8 +13,8 @@ namespace engine {
 
 class CorsPolicy {
  public:
-  // entries: OLLAMA_ORIGINS, comma separated. The local origins and those of desktop applications
-  // are always added.
+  // entries: OLLAMA_ORIGINS, comma separated.
+  // The local origins and those of desktop applications are always added.
   static Result<CorsPolicy> parse(std::string_view entries);
 
   bool allows(std::string_view origin) const;

@@ -15,8 +15,8 @@ char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-// Header values come from us, but may carry text of the client (an origin): a line break would let
-// it add headers.
+// Header values come from us, but may carry text of the client
+// (an origin): a line break would let it add headers.
 void append_header(std::string& out, std::string_view name, std::string_view value) {
   out += name;
   out += ": ";

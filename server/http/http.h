@@ -22,8 +22,8 @@ struct HttpRequest {
   std::string body;
   std::string peer;                                 // address of the client
   std::chrono::steady_clock::time_point arrival{};  // of the complete header
-  std::shared_ptr<void>
-      hold;  // the share of the memory for bodies; free again when the request is gone
+  // the share of the memory for bodies; free again when the request is gone
+  std::shared_ptr<void> hold;
 
   // "" when absent; names are compared without regard to case.
   std::string_view header(std::string_view name) const;
@@ -45,8 +45,8 @@ enum class BodyForm : uint8_t { length, chunked, until_close };
 // Status line and headers up to the empty line. extra: headers of every reply (CORS).
 std::string response_head(const HttpResponse& response, const std::vector<HttpHeader>& extra,
                           BodyForm form, int http_minor, bool keep_alive);
-// One chunk of a chunked body; an empty text gives nothing, since an empty chunk would end the
-// body.
+// One chunk of a chunked body; an empty text gives nothing,
+// since an empty chunk would end the body.
 std::string chunk(std::string_view text);
 inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
 

@@ -1,5 +1,5 @@
-// Accepting goes on for ever; when the process is out of descriptors it pauses and open connections
-// go on.
+// Accepting goes on for ever; when the process is out
+// of descriptors it pauses and open connections go on.
 #include "server/http/listener.h"
 
 #include <fmt/format.h>

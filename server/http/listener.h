@@ -14,8 +14,8 @@ namespace engine {
 // Thread-safe.
 class Listener {
  public:
-  // host: an address, a name, or "" for every interface; port 0: any free one. sessions outlives
-  // the listener. Errc::io: "listen tcp HOST:PORT: bind: address already in use".
+  // host: an address, a name, or "" for every interface; port 0: any free one.
+  // sessions outlives the listener. Errc::io: "listen tcp HOST:PORT: bind: address already in use".
   static Result<std::unique_ptr<Listener>> open(Runtime& runtime, const std::string& host,
                                                 uint16_t port, SessionSet& sessions);
   ~Listener();

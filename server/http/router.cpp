@@ -1,5 +1,5 @@
-// The table of routes, expanded from routes.inc. A dozen entries: a linear search is the fastest
-// lookup.
+// The table of routes, expanded from routes.inc.
+// A dozen entries: a linear search is the fastest lookup.
 #include "server/http/router.h"
 
 #include "server/handlers/handlers.h"

@@ -12,8 +12,8 @@ namespace engine {
 
 struct App;
 class Reply;
-// Parses, checks and starts; returns without waiting for a model. An Error it returns becomes the
-// reply.
+// Parses, checks and starts; returns without waiting for a model.
+// An Error it returns becomes the reply.
 using Handler = Status (*)(App& app, const HttpRequest& request,
                            const std::shared_ptr<Reply>& reply);
 

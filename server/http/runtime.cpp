@@ -1,5 +1,5 @@
-// Thread entries of the server: exceptions that a library throws end here and never end the
-// process.
+// Thread entries of the server:
+// exceptions that a library throws end here and never end the process.
 #include "server/http/runtime.h"
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -84,8 +84,8 @@ void Runtime::stop() {
   io_->context.stop();
   for (std::thread& t : io_threads_)
     if (t.joinable()) t.join();
-  // What was posted last still runs, so that an answer that was about to start is cancelled instead
-  // of forgotten.
+  // What was posted last still runs, so that an answer that was about
+  // to start is cancelled instead of forgotten.
   io_->context.restart();
   io_->context.poll();
 }

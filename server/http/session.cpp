@@ -29,8 +29,8 @@ using tcp = net::ip::tcp;
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kReadBytes = size_t{64} << 10;
-constexpr auto kLinger = std::chrono::seconds(
-    2);  // for a refused client to read the reason before the connection is reset
+// for a refused client to read the reason before the connection is reset
+constexpr auto kLinger = std::chrono::seconds(2);
 
 // Bytes of request bodies that all sessions hold together. Thread-safe.
 class BodyBudget {
@@ -150,8 +150,8 @@ class Session : public std::enable_shared_from_this<Session> {
       if (phase_ != Phase::running) close();
       return;
     }
-    // The read may be pending since the last request was answered; its time begins now all the
-    // same.
+    // The read may be pending since the last request was answered;
+    // its time begins now all the same.
     if (phase_ == Phase::head && !in_message_) arm(read_timer_, set_->limits.idle);
     if (phase_ == Phase::body) arm(read_timer_, set_->limits.body_stall);
     if (read_pending_) return;

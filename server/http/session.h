@@ -22,11 +22,11 @@ struct HttpLimits {
   size_t body_bytes = size_t{1} << 30;
   size_t bodies_in_flight = size_t{4} << 30;                 // all connections together
   std::chrono::milliseconds idle = std::chrono::minutes(5);  // between requests
-  std::chrono::milliseconds header =
-      std::chrono::seconds(60);  // from the first byte of a header to its last
+  // from the first byte of a header to its last
+  std::chrono::milliseconds header = std::chrono::seconds(60);
   std::chrono::milliseconds body_stall = std::chrono::seconds(60);  // without a byte of the body
-  std::chrono::milliseconds write_stall =
-      std::chrono::minutes(5);  // without a byte accepted by the client
+  // without a byte accepted by the client
+  std::chrono::milliseconds write_stall = std::chrono::minutes(5);
 };
 
 // What happened to a request, for the log.
@@ -34,8 +34,8 @@ struct RequestRecord {
   std::string method, target, peer, note;
   int status = 0;
   uint64_t bytes = 0;  // of the body of the reply
-  std::chrono::nanoseconds
-      duration{};             // from the header of the request to the last byte of the reply
+  // from the header of the request to the last byte of the reply
+  std::chrono::nanoseconds duration{};
   bool disconnected = false;  // the client went away before the end
 };
 

@@ -76,8 +76,8 @@ TEST(WordWrap, MovesTheWordToTheNextLine) {
   WordWrap wrap(20, true);
   std::string out;
   for (const char c : std::string("aaaa bbbb cccc dddd eeee")) wrap.write(std::string(1, c), out);
-  // 15 columns are usable; the word that reaches the margin is taken back and written on the next
-  // line.
+  // 15 columns are usable; the word that reaches the margin is taken
+  // back and written on the next line.
   EXPECT_EQ(out, "aaaa bbbb cccc \x1b[K\ndddd eeee");
 }
 

@@ -58,8 +58,8 @@ TEST(CpuInfo, a_cap_removes_what_lies_above_it) {
   EXPECT_EQ(*cap_features(all, "avx2"), static_cast<uint64_t>(isa::avx2 | isa::fma | isa::f16c));
   EXPECT_EQ(*cap_features(all, "avx512vnni"), all);
   EXPECT_EQ(*cap_features(all, ""), all);
-  EXPECT_EQ(*cap_features(isa::avx2, "avx512"),
-            static_cast<uint64_t>(isa::avx2));  // a cap adds nothing
+  // a cap adds nothing
+  EXPECT_EQ(*cap_features(isa::avx2, "avx512"), static_cast<uint64_t>(isa::avx2));
   const auto bad = cap_features(all, "sse9");
   ASSERT_FALSE(bad);
   EXPECT_NE(bad.error().message.find("avx512vnni"), std::string::npos);
@@ -69,8 +69,8 @@ TEST(Json, repairs_what_is_not_unicode) {
   EXPECT_EQ((*parse_json("\"a\xff\"")).get<std::string>(), "a\xef\xbf\xbd");
   EXPECT_EQ((*parse_json(R"("\ud83d")")).get<std::string>(), "\xef\xbf\xbd");
   EXPECT_EQ((*parse_json(R"("\ud83d\ude00")")).get<std::string>(), "\xf0\x9f\x98\x80");
-  EXPECT_EQ((*parse_json(R"("\\ud83d")")).get<std::string>(),
-            "\\ud83d");  // an escaped backslash, not an escape
+  // an escaped backslash, not an escape
+  EXPECT_EQ((*parse_json(R"("\\ud83d")")).get<std::string>(), "\\ud83d");
 }
 
 TEST(Json, ignores_what_follows_and_takes_the_last_duplicate) {

@@ -61,8 +61,8 @@ int64_t column_stride(const Shape& s) {
   return (bytes + 63) / 64 * 64;
 }
 
-// A column with the promises of its type: codes in [-127, 127] and sums that fit; floats are
-// finite.
+// A column with the promises of its type: codes in [-127, 127] and sums that fit;
+// floats are finite.
 void fill_column(const Shape& s, Bytes& in, std::byte* column) {
   if (traits(s.type).act == DType::f32) {
     float* x = reinterpret_cast<float*>(column);

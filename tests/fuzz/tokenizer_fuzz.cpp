@@ -120,8 +120,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   check(is_valid_utf8(streamed), "the stream lets invalid UTF-8 out");
   if (is_valid_utf8(pieces)) check(streamed == pieces, "the stream changes valid text");
 
-  // SPM puts spaces before stretches of text and takes U+2581 for a space: there the letters alone
-  // must come back.
+  // SPM puts spaces before stretches of text and takes U+2581
+  // for a space: there the letters alone must come back.
   std::string expected = c.repairs ? repair_utf8(text) : text;
   if (!t.vocabulary().rules().byte_encoded) {
     const auto bare = [](const std::string& s) {

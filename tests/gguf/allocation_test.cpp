@@ -8,8 +8,8 @@
 namespace engine::gguf {
 namespace {
 
-constexpr size_t kFixed =
-    4096;  // the object itself and its messages, whatever the size of the file
+// the object itself and its messages, whatever the size of the file
+constexpr size_t kFixed = 4096;
 
 // All bytes requested, freed ones included.
 size_t cost(const Builder& b, bool expect_open) {

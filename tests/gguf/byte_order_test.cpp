@@ -1,5 +1,5 @@
-// Tensor data of big-endian files: every type with a rule gives the bytes of the little-endian
-// file.
+// Tensor data of big-endian files: every type
+// with a rule gives the bytes of the little-endian file.
 #include <gtest/gtest.h>
 
 #include <map>

@@ -127,8 +127,8 @@ TEST(HostileHeader, NamesInMessagesAreEscapedAndShort) {
 }
 
 TEST(HostileHeader, SizeNearTheEndOfTheAddressSpace) {
-  // The size fits in 63 bits, the padding to an alignment of 2^31 or the place in the file does not
-  // matter: it is outside.
+  // The size fits in 63 bits, the padding to an alignment of 2^31 or the place
+  // in the file does not matter: it is outside.
   Builder b;
   b.header(1, 1)
       .key("general.alignment", kU32)

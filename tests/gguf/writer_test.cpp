@@ -35,8 +35,8 @@ TEST(Writer, MinimalFileByteForByte) {
   w.set_array("t.s", std::vector<std::string>{"a", "bc"});
   w.add_tensor("a.weight", DType::f32, Extents{3, 2}, std::as_bytes(std::span(a)));
   w.add_tensor("b.weight", DType::q8_0, Extents{32, 1}, std::as_bytes(std::span(b)));
-  // The writer of the example also stores extents of one that follow the last larger one; ours does
-  // not.
+  // The writer of the example also stores extents of one
+  // that follow the last larger one; ours does not.
   std::string expected =
       from_hex(kMinimalKeys) + from_hex(kMinimalInfoA) +
       from_hex(

@@ -1,5 +1,5 @@
-// Access to the golden data beside the checkout, and to the engine as a function from tokens to
-// logits.
+// Access to the golden data beside the checkout, and to the engine
+// as a function from tokens to logits.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -12,8 +12,8 @@ namespace {
 
 struct Case {
   const char *file, *folder;
-  double kl_llama, same_top;  // KL divergence of llama.cpp from exact over the same tokens;
-                              // same-top rate to reach
+  // KL divergence of llama.cpp from exact over the same tokens; same-top rate to reach
+  double kl_llama, same_top;
 };
 
 class QualityTest : public testing::TestWithParam<Case> {

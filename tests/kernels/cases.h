@@ -1,5 +1,5 @@
-// The shapes that every kernel of an operator is run with. A kernel that no line fits fails its
-// test.
+// The shapes that every kernel of an operator is run with.
+// A kernel that no line fits fails its test.
 #pragma once
 
 #include <cstdint>
@@ -72,8 +72,8 @@ constexpr ExpertCase kExperts[] = {
 struct RowCase {
   int64_t width;
   int n;
-  int groups;  // norms: vectors per row; rope: heads; combine: experts used; glu: rows per row of
-               // the step
+  // norms: vectors per row; rope: heads; combine: experts used; glu: rows per row of the step
+  int groups;
   uint32_t with;
 };
 constexpr RowCase kNorms[] = {

@@ -9,8 +9,8 @@ namespace engine::test {
 
 struct Weights {
   void make(DType type, int64_t k, int64_t out, int64_t experts, Data data, Rng& rng);
-  Tensor laid_out(const CpuKernel& kernel,
-                  Rng& rng);             // as the kernel reads it; packed in two calls
+  // as the kernel reads it; packed in two calls
+  Tensor laid_out(const CpuKernel& kernel, Rng& rng);
   Matrix decoded(int64_t expert) const;  // [out, k]
 
   Guarded memory, packed;

@@ -38,8 +38,8 @@ class Matmul : public testing::TestWithParam<const CpuKernel*> {
   }
 };
 
-// Codes all ones or all zeros and activations of +-127: the largest sums there are, for few columns
-// and for many.
+// Codes all ones or all zeros and activations of +-127: the largest sums there are,
+// for few columns and for many.
 TEST_P(Matmul, SurvivesTheLargestSums) {
   for (Data data : {Data::high, Data::low, Data::mixed}) {
     for (int n : {1, 4, 17}) {

@@ -27,8 +27,8 @@ class Problem {
   virtual ~Problem() = default;
 
   virtual std::string name() const = 0;
-  // Lays the arguments out for this kernel. Requires: same op and types as the kernel the problem
-  // was made for.
+  // Lays the arguments out for this kernel.
+  // Requires: same op and types as the kernel the problem was made for.
   virtual void bind(const CpuKernel&) {}
   virtual const void* args() const = 0;
   virtual int rows() const = 0;                 // that can be asked for alone

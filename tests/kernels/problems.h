@@ -1,5 +1,5 @@
-// The makers of problems, one per group of operators; problem lists are put together in
-// problems.cpp.
+// The makers of problems, one per group of operators;
+// problem lists are put together in problems.cpp.
 #pragma once
 
 #include "tests/kernels/cases.h"
@@ -11,8 +11,8 @@ using Problems = std::vector<std::unique_ptr<Problem>>;
 
 void add_matmul(const CpuKernel& kernel, Data data, Problems& out);  // matmul
 void add_expert_matmul(const CpuKernel& kernel, Data data, Problems& out);
-void add_rows(const CpuKernel& kernel, Data data,
-              Problems& out);  // norms, glu, add, softcap, scale, combine, rope
+// norms, glu, add, softcap, scale, combine, rope
+void add_rows(const CpuKernel& kernel, Data data, Problems& out);
 void add_lookup(const CpuKernel& kernel, Data data, Problems& out);  // embed, take_rows, rope_table
 void add_quantize(const CpuKernel& kernel, Data data, Problems& out);   // quantize_act
 void add_attention(const CpuKernel& kernel, Data data, Problems& out);  // attend, kv_store

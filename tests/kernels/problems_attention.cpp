@@ -197,9 +197,8 @@ class KvStoreProblem : public RowProblem<KvStoreArgs> {
     const Vector rotated = rotate(v);
     for (int i = 0; i < d; ++i) {
       const double scale = rotated.segment(i / 32 * 32, 32).cwiseAbs().maxCoeff() / 127;
-      out.push_back(
-          {rotated[i], std::fabs(rotated[i]),
-           scale * 0.56});  // half a code, and the rounding of the scale to half at code 127
+      // half a code, and the rounding of the scale to half at code 127
+      out.push_back({rotated[i], std::fabs(rotated[i]), scale * 0.56});
     }
   }
 
@@ -350,8 +349,8 @@ class AttendProblem : public RowProblem<AttendArgs> {
 }  // namespace
 
 void add_attention(const CpuKernel& kernel, Data data, Problems& out) {
-  if (data == Data::high || data == Data::low || data == Data::mixed)
-    return;  // extremes of code fields: no codes here
+  // extremes of code fields: no codes here
+  if (data == Data::high || data == Data::low || data == Data::mixed) return;
   for (const AttendCase& c : kAttends) {
     if (kernel.op == Op::kv_store) out.push_back(std::make_unique<KvStoreProblem>(kernel, c, data));
     if (kernel.op == Op::attend) out.push_back(std::make_unique<AttendProblem>(kernel, c, data));

@@ -104,8 +104,8 @@ class RopeTableProblem : public RowProblem<RopeTableArgs> {
     freq_ = Guarded(static_cast<size_t>(c.n_rot / 2) * sizeof(double));
     for (int i = 0; i < c.n_rot / 2; ++i)
       freq_.as<double>()[i] = std::pow(10000.0, -2.0 * i / c.n_rot);
-    for (int r = 0; r < c.n; ++r)
-      positions_.push_back(r * r * 40009);  // beyond what float angles can tell apart
+    // beyond what float angles can tell apart
+    for (int r = 0; r < c.n; ++r) positions_.push_back(r * r * 40009);
     add(a_.y, FloatRows(c.n_rot, c.n), Role::output);
     a_.freq = freq_.as<double>();
     a_.mscale = 1.25f;

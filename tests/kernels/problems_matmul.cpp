@@ -1,5 +1,5 @@
-// matmul and expert_matmul: weights of any type, in the file's layout or packed, against Eigen in
-// double.
+// matmul and expert_matmul: weights of any type, in the file's layout
+// or packed, against Eigen in double.
 #include <gtest/gtest.h>
 
 #include "tests/kernels/matmul_problem.h"
@@ -8,8 +8,8 @@
 
 namespace engine::test {
 
-// A weight matrix of out rows per expert, ending at a guard page, and its packed copy for the
-// kernel in use.
+// A weight matrix of out rows per expert, ending at a guard page,
+// and its packed copy for the kernel in use.
 void Weights::make(DType type, int64_t k, int64_t out, int64_t experts, Data data, Rng& rng) {
   memory = Guarded(static_cast<size_t>(row_bytes(type, k) * out * experts));
   fill_weights(type, memory.data(), static_cast<int64_t>(memory.size()), data, rng);
@@ -76,8 +76,8 @@ MatmulProblem::MatmulProblem(const CpuKernel& kernel, const ExpertCase& c, Data 
   a_.x_per_entry = c.x_per_entry;
   a_.n_rows = &n_rows_;
   if (experts) {
-    for (int i = 0; i < entries;
-         ++i) {  // n_used different experts per row; the last expert stays empty where it can
+    // n_used different experts per row; the last expert stays empty where it can
+    for (int i = 0; i < entries; ++i) {
       const int most = c.n_expert > c.n_used ? c.n_expert - 1 : c.n_expert;
       expert_of_.push_back(static_cast<int>((i / c.n_used * 7 + i % c.n_used) % most));
     }
@@ -189,8 +189,8 @@ Vector MatmulProblem::column(int64_t row) const {
   return v;
 }
 
-// One row of y: values, and what an error of one unit (sqrt(k) rms(w) rms(x)) becomes on its way
-// through the epilogue.
+// One row of y: values, and what an error of one unit (sqrt(k) rms(w) rms(x))
+// becomes on its way through the epilogue.
 void MatmulProblem::expect_row(const Matrix& w, const Matrix& up, int64_t y_row, const Vector& x,
                                std::vector<Expected>& out) const {
   const Epilogue& e = a_.epilogue;
@@ -232,8 +232,8 @@ std::vector<Expected> MatmulProblem::expected() {
 void add_matmul(const CpuKernel& kernel, Data data, Problems& out) {
   if (kernel.op != Op::matmul) return;
   for (const MatmulCase& c : kMatmul) {
-    if (c.k % traits(kernel.w).block_elems != 0 || (c.k > 2048 && data != Data::uniform))
-      continue;  // the largest is slow
+    // the largest is slow
+    if (c.k % traits(kernel.w).block_elems != 0 || (c.k > 2048 && data != Data::uniform)) continue;
     out.push_back(std::make_unique<MatmulProblem>(kernel, c, data, 1));
   }
 }

@@ -1,5 +1,5 @@
-// That ENGINE_ISA and ENGINE_KERNELS select what they name, and that the list of kernels is
-// complete and in order.
+// That ENGINE_ISA and ENGINE_KERNELS select what they name, and that the list
+// of kernels is complete and in order.
 #include "kernels/cpu/registry.h"
 
 #include <gtest/gtest.h>

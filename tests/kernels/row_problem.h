@@ -1,5 +1,5 @@
-// RowProblem: what operators over rows have in common: tensors that move to another row together,
-// and float outputs.
+// RowProblem: what operators over rows have in common: tensors that move
+// to another row together, and float outputs.
 #pragma once
 
 #include <deque>

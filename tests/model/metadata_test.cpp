@@ -81,8 +81,8 @@ TEST(Rope, yarn_keeps_high_frequencies_and_scales_low_ones) {
   ModelSpec s;
   ASSERT_TRUE(static_cast<bool>(f.read(s)));
   const RopeSpec& r = s.blocks[0].rope;
-  // dim(32) = 16 ln(1024 / 64 pi) / (2 ln 10000) = 1.41, dim(1) = 4.42: pairs 0, 1 untouched, from
-  // 5 on divided by 4
+  // dim(32) = 16 ln(1024 / 64 pi) / (2 ln 10000) = 1.41, dim(1) = 4.42:
+  // pairs 0, 1 untouched, from 5 on divided by 4
   EXPECT_NEAR(r.freq[0], 1.0, 1e-12);
   EXPECT_NEAR(r.freq[1], std::pow(10000.0, -2.0 / 16), 1e-12);
   EXPECT_NEAR(r.freq[5], std::pow(10000.0, -10.0 / 16) / 4, 1e-12);

@@ -19,8 +19,8 @@ namespace engine {
 constexpr int kTinyVocab = 96;
 
 // window > 0: gemma3, every second layer with this window. spread: of the weights of the layers;
-// with little of it the next token depends on the last one alone, and a greedy answer goes in
-// circles.
+// with little of it the next token depends on the last one alone,
+// and a greedy answer goes in circles.
 inline std::vector<std::byte> random_model_bytes(uint32_t window = 0, float spread = 0.2f) {
   gguf::Writer w;
   const uint32_t embd = 64, ff = 128, heads = 4, kv = 2, layers = 2;

@@ -1,5 +1,5 @@
-// Speculation changes the time of an answer and nothing else: the same requests with and without
-// it.
+// Speculation changes the time of an answer
+// and nothing else: the same requests with and without it.
 #include "engine/run/speculate.h"
 
 #include <unistd.h>

@@ -148,8 +148,8 @@ TEST(Sampler, MinPIsRelativeToTheBestAndInclusive) {
 }
 
 TEST(Sampler, TypicalKeepsWhatIsNearestToTheEntropy) {
-  // H = 1.3925 nats; -ln p = 0.916, 1.204, 1.897, 2.303, 2.996: nearest are tokens 1 (0.188), 0
-  // (0.476), 2 (0.505).
+  // H = 1.3925 nats; -ln p = 0.916, 1.204, 1.897, 2.303, 2.996:
+  // nearest are tokens 1 (0.188), 0 (0.476), 2 (0.505).
   SamplerParams p = plain();
   p.typical_p = 0.25f;
   EXPECT_EQ(support(p, logits_of(kFive)), (std::set<Token>{1}));
@@ -160,8 +160,8 @@ TEST(Sampler, TypicalKeepsWhatIsNearestToTheEntropy) {
 }
 
 TEST(Sampler, StagesRunInTheirOrder) {
-  // top_k before top_p: of {0.4, 0.3} renormalised, 0.5 is reached by the first; the other way
-  // round two would stay.
+  // top_k before top_p: of {0.4, 0.3} renormalised, 0.5 is reached by the first;
+  // the other way round two would stay.
   SamplerParams p = plain();
   p.top_k = 2;
   p.top_p = 0.55f;
@@ -293,8 +293,8 @@ TEST(Sampler, CandidatesGiveWhatTheWholeVocabularyGives) {
     p.top_k = 1 + static_cast<int>(seed % 50);
     p.typical_p = seed % 3 == 0 ? 0.9f : 1.0f;
     std::vector<float> logits(3000);
-    for (float& l : logits)
-      l = seed % 2 ? normal(random) : std::round(normal(random));  // ties in every second row
+    // ties in every second row
+    for (float& l : logits) l = seed % 2 ? normal(random) : std::round(normal(random));
     Sampler few(p), all(p);
     for (Token t = 0; t < 100; t += 3) few.accept(t % 40), all.accept(t % 40);
     all.need();

@@ -1,5 +1,5 @@
-// What stands in front of the routes: addresses, origins, hosts; and the small parsers of the
-// server.
+// What stands in front of the routes: addresses, origins, hosts;
+// and the small parsers of the server.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>

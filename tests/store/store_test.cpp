@@ -199,8 +199,8 @@ TEST_F(StoreTest, BrokenManifestsAreSkippedAndNamed) {
 }
 
 TEST_F(StoreTest, ManifestsOfOtherProgramsAreRead) {
-  // A manifest with the old template type, a layer type nobody knows and a blob name written by
-  // another program.
+  // A manifest with the old template type, a layer type nobody knows
+  // and a blob name written by another program.
   const auto weights = *store_->put_blob("", source_of(tiny_gguf()));
   const auto prompt = *store_->put_blob("", source_of("old prompt"));
   write("models/manifests/registry.ollama.ai/library/theirs/7b",

@@ -36,14 +36,8 @@ inline void set_scales(DType type, const std::vector<int>& fields, std::byte* bl
   for (int o : fields) std::memcpy(block + o, &h, 2);
 }
 
-enum class Data : uint8_t {
-  uniform,
-  outliers,
-  zeros,
-  high,
-  low,
-  mixed
-};  // high, low, mixed: all bits set, none, by turns; scales 1
+// high, low, mixed: all bits set, none, by turns; scales 1
+enum class Data : uint8_t { uniform, outliers, zeros, high, low, mixed };
 
 // n bytes of blocks.
 inline void fill_weights(DType type, std::byte* out, int64_t bytes, Data data, Rng& rng) {

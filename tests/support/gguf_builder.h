@@ -1,5 +1,5 @@
-// Builder: GGUF bytes made field by field, so that tests can break any of them, in every form that
-// the reader accepts.
+// Builder: GGUF bytes made field by field, so that tests can break any of them,
+// in every form that the reader accepts.
 #pragma once
 
 #include <algorithm>
@@ -39,8 +39,8 @@ class Builder {
   }
   Builder& u32(uint32_t v) { return num(v); }
   Builder& u64(uint64_t v) { return num(v); }
-  // A length or count: 32 bits in version 1, where the largest number stands for numbers that do
-  // not fit.
+  // A length or count: 32 bits in version 1,
+  // where the largest number stands for numbers that do not fit.
   Builder& len(uint64_t v) {
     return form_.v1() ? u32(v > UINT32_MAX ? UINT32_MAX : static_cast<uint32_t>(v)) : u64(v);
   }

@@ -1,5 +1,5 @@
-// Guarded: memory between two pages that may not be touched, so that a read or write outside of a
-// tensor ends the test.
+// Guarded: memory between two pages that may not be touched, so that a read
+// or write outside of a tensor ends the test.
 #pragma once
 
 #include <sys/mman.h>

@@ -34,8 +34,8 @@ std::string utf8(uint32_t c) {
   return {static_cast<char>(0xc0 | c >> 6), static_cast<char>(0x80 | (c & 0x3f))};
 }
 
-// Byte-level BPE writes every byte as a printable character: itself where it is one, else U+0100
-// and up.
+// Byte-level BPE writes every byte as a printable character: itself
+// where it is one, else U+0100 and up.
 std::array<std::string, 256> byte_texts() {
   std::array<std::string, 256> out;
   uint32_t next = 0x100;

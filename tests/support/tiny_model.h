@@ -1,6 +1,6 @@
-// A complete model small enough to be written, loaded and run in every test: random weights, a
-// byte-level BPE vocabulary of some 300 tokens, a chat template. The same options give the same
-// bytes.
+// A complete model small enough to be written, loaded and run in every test: random weights,
+// a byte-level BPE vocabulary of some 300 tokens, a chat template.
+// The same options give the same bytes.
 #pragma once
 
 #include <cstdint>
@@ -17,14 +17,14 @@ extern const char* const kTinyTemplate;
 extern const char* const kTinyThinkingTemplate;
 
 struct TinyModel {
-  std::string arch =
-      "llama";  // llama or qwen2: the first also tests the permuted rope, the second biases
+  // llama or qwen2: the first also tests the permuted rope, the second biases
+  std::string arch = "llama";
   DType type = DType::f16;  // of the matrices: f32, f16, q8_0 or q4_1
   uint32_t seed = 1;
   uint32_t n_ctx_train = 2048;
   std::string chat_template = kTinyTemplate;  // "": none
-  bool endless =
-      true;           // never ends an answer by itself: lengths are then those that were asked for
+  // never ends an answer by itself: lengths are then those that were asked for
+  bool endless = true;
   bool zero = false;  // all matrices 0: every token is equally likely, greedy repeats the first
   bool other_vocabulary = false;  // two tokens have each other's text
   bool embedding = false;         // has a pooling type: an embedding model

@@ -1,5 +1,5 @@
-// Renderings of published chat templates, recorded with the reference implementation of the
-// language.
+// Renderings of published chat templates, recorded
+// with the reference implementation of the language.
 #include <gtest/gtest.h>
 
 #include <cstdlib>

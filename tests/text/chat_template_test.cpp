@@ -1,5 +1,5 @@
-// ChatTemplate: capabilities found by probing, messages shaped to them, continued answers, marked
-// input.
+// ChatTemplate: capabilities found by probing, messages shaped to them,
+// continued answers, marked input.
 #include "engine/text/chat_template.h"
 
 #include <gtest/gtest.h>

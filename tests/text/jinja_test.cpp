@@ -1,5 +1,5 @@
-// The template language: whitespace control, statements, expressions, scopes, built-ins, errors,
-// limits, origin of text.
+// The template language: whitespace control, statements, expressions, scopes,
+// built-ins, errors, limits, origin of text.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>

@@ -82,8 +82,8 @@ TEST(Pretokenize, llama3) {
 }
 
 TEST(Pretokenize, contractions_fold_ascii_only) {
-  EXPECT_EQ(split("qwen2", "a'\xc5\xbf"),
-            (Words{"a", "'\xc5\xbf"}));  // long s: a letter with a prefix, as any other
+  // long s: a letter with a prefix, as any other
+  EXPECT_EQ(split("qwen2", "a'\xc5\xbf"), (Words{"a", "'\xc5\xbf"}));
   EXPECT_EQ(split("qwen2",
                   "a'\xc5\xbf"
                   "b"),
@@ -159,9 +159,9 @@ TEST(Pretokenize, white_space_and_special_shapes) {
       << "each pattern cuts what the ones before it left";
 }
 
-// "!" takes a following character into its word unless that is white space, a letter or a number:
-// the classes of PCRE2 against our own. They may differ only where one of the two knows a newer
-// Unicode.
+// "!" takes a following character into its word unless that is white space,
+// a letter or a number: the classes of PCRE2 against our own.
+// They may differ only where one of the two knows a newer Unicode.
 TEST(Pretokenize, classes_agree_with_the_property_table) {
   std::string text;
   std::vector<std::pair<int32_t, uint32_t>> places;  // code point, its place

@@ -112,8 +112,8 @@ TEST(Bpe, gemma4_has_plain_texts_and_newline_words) {
   EXPECT_EQ(spelled(*t, "a", {true, true}), (Texts{"<bos>", "a"})) << "whatever the key says";
 }
 
-// Long words go through a heap, short ones through a scan: both must do what the rule says,
-// literally.
+// Long words go through a heap, short ones through a scan: both must
+// do what the rule says, literally.
 TEST(Bpe, long_words_merge_by_the_same_rule) {
   TinyVocab v = tiny_bpe();
   v.merges.clear();

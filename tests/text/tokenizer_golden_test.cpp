@@ -1,5 +1,5 @@
-// Every recorded text against the published vocabularies: ids with and without special tokens, and
-// the way back.
+// Every recorded text against the published vocabularies: ids
+// with and without special tokens, and the way back.
 #include <gtest/gtest.h>
 
 #include <cstdlib>

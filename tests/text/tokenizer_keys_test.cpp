@@ -80,8 +80,8 @@ TEST(VocabKeys, everything) {
   keys.str("tokenizer.ggml.pre", "qwen2");
   keys.strs("tokenizer.ggml.tokens", {"a", "b", "ab", ""});
   keys.strs("tokenizer.ggml.merges", {"a b"});
-  keys.numbers<int32_t>("tokenizer.ggml.scores", gguf::Type::i32,
-                        {1, -2, 3, 4});  // some files store integers
+  // some files store integers
+  keys.numbers<int32_t>("tokenizer.ggml.scores", gguf::Type::i32, {1, -2, 3, 4});
   keys.numbers<int32_t>("tokenizer.ggml.token_type", gguf::Type::i32, {1, 3, 6, 5});
   keys.u32("tokenizer.ggml.bos_token_id", 2);
   keys.u32("tokenizer.ggml.eos_token_id", 0xffffffff);

@@ -1,5 +1,5 @@
-// What a vocabulary asks for: defaults, keys over defaults, damaged data, whole-text decoding,
-// models without words.
+// What a vocabulary asks for: defaults, keys over defaults, damaged data,
+// whole-text decoding, models without words.
 #include "tests/text/tiny_vocab.h"
 
 namespace engine {

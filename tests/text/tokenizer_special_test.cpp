@@ -65,8 +65,8 @@ TEST(SpecialTokens, swallowed_white_space_matches_nothing) {
   EXPECT_EQ(spelled(*v.tokenizer(), "<|user|>\n1"), (Texts{"<|user|>", "1"}));
 }
 
-// The rule taken literally: for each token, longest first, cut every piece of plain text at its
-// occurrences.
+// The rule taken literally: for each token, longest first, cut every piece
+// of plain text at its occurrences.
 Texts cut_literally(const Tokenizer& t, std::vector<std::string> specials,
                     const std::string& text) {
   std::stable_sort(specials.begin(), specials.end(),

@@ -74,8 +74,8 @@ TEST(Spm, pieces) {
 }
 
 // Word by word, whole text at once, short lists and long ones: all must do what the rule says,
-// literally. The second vocabulary has a token with a space inside, so that words cannot be merged
-// on their own.
+// literally. The second vocabulary has a token with a space inside,
+// so that words cannot be merged on their own.
 TEST(Spm, any_text_merges_by_the_same_rule) {
   for (const bool space_inside : {false, true}) {
     TinyVocab v = tiny_spm();

@@ -20,8 +20,8 @@ TEST(Unicode, decodes_each_length) {
 }
 
 TEST(Unicode, refuses_what_is_not_utf8) {
-  // A lone tail, a lead without tail, overlong, a surrogate, above U+10FFFF, a lead that does not
-  // exist.
+  // A lone tail, a lead without tail, overlong, a surrogate,
+  // above U+10FFFF, a lead that does not exist.
   for (const char* bad : {"\x80", "\xc3", "\xe4\xbd", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80",
                           "\xf4\x90\x80\x80", "\xff"}) {
     const CodePoint c = decode_utf8(bad, 0);

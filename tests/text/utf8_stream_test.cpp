@@ -27,8 +27,8 @@ TEST(Utf8Stream, holds_a_character_until_it_is_whole) {
 }
 
 TEST(Utf8Stream, hopeless_bytes_are_not_held) {
-  // A lone tail, leads that do not exist, and second bytes that make overlong forms, surrogates and
-  // too large values.
+  // A lone tail, leads that do not exist, and second bytes that make overlong forms,
+  // surrogates and too large values.
   for (const char* bad : {"\x80", "\xc0", "\xff", "\xe0\x80", "\xed\xa0", "\xf0\x80", "\xf4\x90"}) {
     Utf8Stream stream;
     std::string out;

@@ -1,5 +1,5 @@
-// llama: Llama 1-3, Mistral, SmolLM, TinyLlama, and Mixtral when the file has experts
-// (architectures.md 4.1).
+// llama: Llama 1-3, Mistral, SmolLM, TinyLlama, and Mixtral
+// when the file has experts (architectures.md 4.1).
 #include <fmt/format.h>
 
 #include "engine/model/metadata.h"

@@ -1,5 +1,5 @@
-// Attention with grouped heads: projections with optional biases, norms of Q and K, RoPE, cache,
-// output, residual.
+// Attention with grouped heads: projections with optional biases,
+// norms of Q and K, RoPE, cache, output, residual.
 #include "engine/model/blocks.h"
 
 namespace engine {

@@ -318,8 +318,8 @@ Value filter_round(Interpreter& in, const Value& v, const Args& args) {
   const auto precision =
       static_cast<int>(std::clamp<int64_t>(int_or(args.get(0, "precision"), 0), -300, 300));
   const Value method = args.get(1, "method");
-  if (v.whole() && precision >= 0 && method.undefined())
-    return Value::integer(v.as_int());  // stays an integer
+  // stays an integer
+  if (v.whole() && precision >= 0 && method.undefined()) return Value::integer(v.as_int());
   const double d = v.as_real();
   const double scale = std::pow(10.0, precision);
   if (method.is(Kind::string) && method.str() == "ceil")
@@ -334,8 +334,8 @@ Value filter_round(Interpreter& in, const Value& v, const Args& args) {
     return v.whole() && std::fabs(rounded) < 9e18 ? Value::integer(static_cast<int64_t>(rounded))
                                                   : Value::real(rounded);
   }
-  return Value::real(std::strtod(fmt::format("{:.{}f}", d, precision).c_str(),
-                                 nullptr));  // rounds the exact binary value
+  // rounds the exact binary value
+  return Value::real(std::strtod(fmt::format("{:.{}f}", d, precision).c_str(), nullptr));
 }
 
 // ---- any value ----

@@ -1,5 +1,5 @@
-// Text forms of values: printing as Python does, tojson as Python's json.dumps, % and {}
-// formatting.
+// Text forms of values: printing as Python does,
+// tojson as Python's json.dumps, % and {} formatting.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,8 +14,8 @@ std::string format_real(double v) {
   if (std::isnan(v)) return "nan";
   if (std::isinf(v)) return v < 0 ? "-inf" : "inf";
   char buf[40];
-  const auto r = std::to_chars(buf, buf + sizeof buf, v,
-                               std::chars_format::scientific);  // shortest digits: d.ddde+xx
+  // shortest digits: d.ddde+xx
+  const auto r = std::to_chars(buf, buf + sizeof buf, v, std::chars_format::scientific);
   const std::string_view s(buf, static_cast<size_t>(r.ptr - buf));
   const size_t e = s.find('e');
   const std::string_view sign = s[0] == '-' ? "-" : "";
@@ -80,8 +80,8 @@ bool too_deep(Heap& heap, int depth) {
   return true;
 }
 
-// Every printed element counts, and so do the bytes: a small template can build a value with an
-// enormous text.
+// Every printed element counts, and so do the bytes: a small template can
+// build a value with an enormous text.
 bool may_grow(Heap& heap, const TextBuilder& out) {
   if (out.size() > heap.limits().output) heap.fail("the output of the chat template is too long");
   return heap.spend_steps(1);

@@ -517,8 +517,8 @@ bool Interpreter::compare_once(Op op, const Value& a, const Value& b) {
     default:
       break;
   }
-  if (a.number() && b.number() &&
-      (a.is(Kind::real) || b.is(Kind::real))) {  // NaN compares false with everything
+  // NaN compares false with everything
+  if (a.number() && b.number() && (a.is(Kind::real) || b.is(Kind::real))) {
     const double x = a.as_real(), y = b.as_real();
     return op == Op::lt ? x < y : op == Op::le ? x <= y : op == Op::gt ? x > y : x >= y;
   }

@@ -30,8 +30,8 @@ struct RunOptions {
   Limits limits;
   std::time_t now = 0;                    // what strftime_now shows
   std::vector<std::string_view> trusted;  // variables whose text belongs to the template side
-  std::vector<std::string_view>
-      tolerated;  // raise_exception with a message that begins so does nothing
+  // raise_exception with a message that begins so does nothing
+  std::vector<std::string_view> tolerated;
 };
 
 struct Rendered {

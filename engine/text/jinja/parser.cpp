@@ -1,6 +1,6 @@
 // Parser: tokens to a Program, by recursive descent. Precedence, tight to loose:
-// call/attribute/index, unary sign, filters and tests, **, * / // %, ~, + -, comparisons, not, and,
-// or, inline if.
+// call/attribute/index, unary sign, filters and tests, **, * / // %, ~, + -, comparisons,
+// not, and, or, inline if.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -99,8 +99,8 @@ class Parser {
     e->line = peek().line;
     return e;
   }
-  // Adds a child and keeps the height of the tree bounded: evaluation and destruction recurse over
-  // it.
+  // Adds a child and keeps the height of the tree bounded: evaluation
+  // and destruction recurse over it.
   void adopt(Expr& parent, ExprPtr child) {
     if (child) grow(parent, child->height);
     parent.kids.push_back(std::move(child));
@@ -123,8 +123,8 @@ class Parser {
     return std::find(names.begin(), names.end(), peek(1).text) != names.end();
   }
 
-  // Statements up to one of the tags in `until`, which is left for the caller; up to the end when
-  // there is none.
+  // Statements up to one of the tags in `until`, which is left for the caller;
+  // up to the end when there is none.
   std::vector<Node> parse_body(std::initializer_list<std::string_view> until) {
     const Deeper deeper(this);
     std::vector<Node> body;

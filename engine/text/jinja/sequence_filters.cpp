@@ -1,5 +1,5 @@
-// Filters over lists, dicts and strings as sequences. Results are lists; none and undefined count
-// as empty.
+// Filters over lists, dicts and strings as sequences.
+// Results are lists; none and undefined count as empty.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -135,8 +135,8 @@ Value filter_sort(Interpreter& in, const Value& v, const Args& args) {
   const bool case_sensitive = args.get(1, "case_sensitive").truthy();
   const Value path = args.get(2, "attribute");
   for (const Value& item : items) {
-    if (path.is(Kind::string) &&
-        path.str().find(',') != path.str().npos) {  // several attributes, in order
+    // several attributes, in order
+    if (path.is(Kind::string) && path.str().find(',') != path.str().npos) {
       std::vector<Value> parts;
       std::string_view rest = path.str();
       for (bool more = true; more && !in.heap().failed();) {
@@ -237,8 +237,8 @@ Value filter_map(Interpreter& in, const Value& v, const Args& args) {
   return in.heap().list(std::move(mapped));
 }
 
-// select, reject (test...) and selectattr, rejectattr (attribute, test...); without a test truth
-// decides.
+// select, reject (test...)
+// and selectattr, rejectattr (attribute, test...); without a test truth decides.
 template <bool Keep, bool ByAttribute>
 Value filter_select(Interpreter& in, const Value& v, const Args& args) {
   std::vector<Value> items, kept;

@@ -43,12 +43,13 @@ class TextBuilder {
 };
 
 // Code points. Invalid bytes count as one code point each.
-size_t utf8_size_at(std::string_view s,
-                    size_t i);  // bytes of the code point at i; Requires: i < s.size()
+
+// bytes of the code point at i; Requires: i < s.size()
+size_t utf8_size_at(std::string_view s, size_t i);
 uint32_t utf8_at(std::string_view s, size_t i);  // the code point at i
 size_t utf8_length(std::string_view s);          // code points in s
-size_t utf8_offset(std::string_view s,
-                   size_t n);  // byte offset of code point n, s.size() beyond the end
+// byte offset of code point n, s.size() beyond the end
+size_t utf8_offset(std::string_view s, size_t n);
 void append_utf8(std::string& out, uint32_t code_point);
 
 bool is_space(uint32_t code_point);  // Unicode whitespace, as Python's str.strip

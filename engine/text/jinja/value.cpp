@@ -278,8 +278,8 @@ int Heap::compare(const Value& a, const Value& b, int depth) {
     if (a.whole() && b.whole()) return a.as_int() < b.as_int() ? -1 : a.as_int() > b.as_int();
     return a.as_real() < b.as_real() ? -1 : a.as_real() > b.as_real();
   }
-  if (a.is(Kind::string) && b.is(Kind::string))
-    return a.str().compare(b.str());  // bytes order as code points do
+  // bytes order as code points do
+  if (a.is(Kind::string) && b.is(Kind::string)) return a.str().compare(b.str());
   if (a.is(Kind::list) && b.is(Kind::list) && depth <= kMaxNesting) {
     const auto &x = a.list->items, &y = b.list->items;
     for (size_t i = 0; i < std::min(x.size(), y.size()); ++i)

@@ -1,7 +1,7 @@
-// Values of the template language, and the heap of one rendering that owns them. A Value is a small
-// copyable handle; lists, dicts and strings live in the heap and go away with it, so cycles and
-// deep nests built by a template are harmless. The heap also holds the budget of the rendering and
-// its first error.
+// Values of the template language, and the heap of one rendering that owns them.
+// A Value is a small copyable handle; lists, dicts and strings live in the heap
+// and go away with it, so cycles and deep nests built by a template are harmless.
+// The heap also holds the budget of the rendering and its first error.
 #pragma once
 
 #include <cstdint>
@@ -103,9 +103,8 @@ struct Value {
   }
   bool whole() const { return kind == Kind::boolean || kind == Kind::integer; }
   int64_t as_int() const { return kind == Kind::boolean ? b : i; }  // Requires: whole()
-  double as_real() const {
-    return kind == Kind::real ? d : static_cast<double>(as_int());
-  }                                                     // Requires: number()
+  // Requires: number()
+  double as_real() const { return kind == Kind::real ? d : static_cast<double>(as_int()); }
   std::string_view str() const { return text->bytes; }  // Requires: a string
   bool truthy() const;
 
@@ -126,8 +125,8 @@ struct Args {
   Value get(size_t position, std::string_view name) const;
 };
 
-// Everything built in has this shape: globals (self undefined), methods, filters (self = input),
-// tests (result boolean).
+// Everything built in has this shape: globals (self undefined), methods,
+// filters (self = input), tests (result boolean).
 using Native = Value (*)(Interpreter&, const Value& self, const Args&);
 
 struct List {
@@ -196,8 +195,8 @@ class Heap {
     return &pool.emplace_back(std::forward<A>(a)...);
   }
 
-  static constexpr int kMaxNesting =
-      100;  // of lists and dicts when walked: printed, compared, converted
+  // of lists and dicts when walked: printed, compared, converted
+  static constexpr int kMaxNesting = 100;
 
  private:
   Limits limits_;

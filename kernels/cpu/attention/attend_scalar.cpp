@@ -1,8 +1,8 @@
 // attend: softmax(scale * q K) V of one row and one head over the pages of its sequence.
-// Keys in chunks of kKeyChunk at absolute multiples of it; each chunk from its own maximum; chunks
-// merged in ascending order (merge.h). Order of floats in a chunk: score = sum over d ascending
-// (q8_0: over blocks of 32, each block's sum times its scale); then exp, the sum l and the values o
-// over t ascending.
+// Keys in chunks of kKeyChunk at absolute multiples of it; each chunk from its own maximum;
+// chunks merged in ascending order (merge.h).
+// Order of floats in a chunk: score = sum over d ascending (q8_0: over blocks of 32, each block's
+// sum times its scale); then exp, the sum l and the values o over t ascending.
 
 #include "engine/core/half.h"
 #include "kernels/cpu/attention/hadamard.h"

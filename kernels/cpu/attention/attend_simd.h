@@ -1,17 +1,18 @@
-// What     causal attention over the paged cache, f16 or q8_0, written once for AVX2 and AVX-512 (V
-// = Avx2Vec, Avx512Vec) Formula  as attend_scalar.cpp. Keys in chunks of 256 at absolute multiples
-// of 256; a chunk gives (m, l, o) from its own maximum,
-//          chunks are merged in ascending order. Inside a chunk: scores by fma in ascending d, one
-//          key per lane; sum of the weights per lane over vectors in ascending order, then over the
-//          lanes; o by fma in ascending key.
+// What     causal attention over the paged cache, f16 or q8_0, written once for AVX2 and AVX-512
+//          (V = Avx2Vec, Avx512Vec)
+// Formula  as attend_scalar.cpp. Keys in chunks of 256 at absolute multiples of 256; a chunk gives
+//          (m, l, o) from its own maximum, chunks are merged in ascending order. Inside a chunk:
+//          scores by fma in ascending d, one key per lane; sum of the weights per lane over vectors
+//          in ascending order, then over the lanes; o by fma in ascending key.
 // Items    a tile of consecutive rows of one segment x some query heads of one KV head: all share
-// the conversion of K and V to float.
+//          the conversion of K and V to float.
 //          A key that a row does not see adds exactly 0 to it (its weight is 0, and weights are 0
 //          or above e^-88), so a row's bits do not depend on its tile. Keys that no row of the tile
 //          sees are not read as values: pages may be unwritten there.
-// Tiles    both products are one small GEMM, C[rows][lanes] += A[rows][k] (broadcast) *
-// B[k][lanes]: 6 rows x 2 vectors (AVX2) or x 4
-//          (AVX-512). S = Q * K page: B is the transposed page, k = d. O = P * V page: k = keys.
+// Tiles    both products are one small GEMM,
+//          C[rows][lanes] += A[rows][k] (broadcast) * B[k][lanes]:
+//          6 rows x 2 vectors (AVX2) or x 4 (AVX-512).
+//          S = Q * K page: B is the transposed page, k = d. O = P * V page: k = keys.
 // Bound    FMA for prompts; for decoding the conversion, at about 25 keys x dimensions per ns.
 #pragma once
 
@@ -107,8 +108,7 @@ void gemm(int rows, int vectors, const float* a, int64_t lda, const T* b, int64_
   }
 }
 
-// ---- how the rows of a step are cut
-// ---------------------------------------------------------------------------------------------
+// ---- how the rows of a step are cut ----
 
 // Query heads of an item: as many of one KV head as leave two items per row, at most 8.
 inline int item_heads(const AttendArgs& a) {
@@ -158,8 +158,7 @@ bool attend_accepts(const void* args) noexcept {
   return a.slot.dk % step == 0 && a.slot.dv % step == 0;
 }
 
-// ---- softmax of a chunk
-// ---------------------------------------------------------------------------------------------------------
+// ---- softmax of a chunk ----
 
 // Scores of one row in one chunk to weights, in place. s[begin, end) are computed, [lo, hi) are
 // visible; begin and end are multiples of the lanes. out.m: the maximum; out.l: the sum of the
@@ -179,16 +178,15 @@ void soften(float* s, int begin, int end, int lo, int hi, float scale, float cap
   const float base = out.m > -__builtin_inff() ? out.m : 0;
   typename V::Reg total = V::zero();
   for (int i = begin; i < end; i += V::kLanes) {
-    const typename V::Reg p =
-        V::exp(V::sub(V::load(s + i), V::set1(base)));  // what is not visible: exp(-inf) = 0
+    // what is not visible: exp(-inf) = 0
+    const typename V::Reg p = V::exp(V::sub(V::load(s + i), V::set1(base)));
     V::store(s + i, p);
     total = V::add(total, p);
   }
   out.l = V::sum(total);
 }
 
-// ---- one item
-// -------------------------------------------------------------------------------------------------------------------
+// ---- one item ----
 
 // The planes of a page as B of the GEMM. f16 is converted while it is loaded.
 struct HalfPages {
@@ -263,8 +261,8 @@ void attend_item(const AttendArgs& a, const Item& it, float* scratch) {
   float* o = s + kTileRows * kKeyChunk;                  // [n][dv] of the chunk
   const Pages pages{a, o + kTileRows * dv};
   const std::span<const int32_t> table = it.segment->pages[a.slot.group];
-  const int64_t pos0 =
-      it.segment->past + (it.row0 - it.segment->row0);  // position of the first row
+  // position of the first row
+  const int64_t pos0 = it.segment->past + (it.row0 - it.segment->row0);
 
   const int64_t last_key = pos0 + it.n_rows - 1;
   const auto ahead = [&](int64_t at, bool value) -> const typename Pages::Elem* {

@@ -1,10 +1,9 @@
 // What     rows of k and v into the pages of their sequences, f16 or rotated q8_0
 // Formula  as kv_store_scalar.cpp: the same bytes. The K of a token is a column of its page, so it
-// is converted into a line and then
-//          stored element by element: one store per dimension, about 1 % of what attention does
-//          with it.
-// Measured Zen 4, 1 thread: f16 0.28, q8_0 1.0 ns per element (scalar 1.2, 4.2); 512 bits gain
-// nothing
+//          is converted into a line and then stored element by element: one store per dimension,
+//          about 1 % of what attention does with it.
+// Measured Zen 4, 1 thread: f16 0.28, q8_0 1.0 ns per element (scalar 1.2, 4.2);
+//          512 bits gain nothing
 
 #include "engine/core/half.h"
 #include "kernels/cpu/attention/hadamard_simd.h"

@@ -23,8 +23,8 @@ void store_q8(float* x, int64_t d, int8_t* out, int64_t stride, uint16_t* scales
     scales[b * stride_scale] = half;
     for (int64_t i = 32 * b; i < 32 * b + 32; ++i) {
       const float q = scale != 0 ? __builtin_rintf(x[i] / scale) : 0.0f;
-      out[i * stride] =
-          static_cast<int8_t>(q > -127.0f ? (q < 127.0f ? q : 127.0f) : -127.0f);  // NaN: -127
+      // NaN: -127
+      out[i * stride] = static_cast<int8_t>(q > -127.0f ? (q < 127.0f ? q : 127.0f) : -127.0f);
     }
   }
 }

@@ -6,8 +6,8 @@
 namespace engine::cpu {
 namespace {
 
-// One KV head of one page. f16: K [d][64] and V [64][d] halves in codes. q8_0: int8 codes and half
-// scales.
+// One KV head of one page. f16: K [d][64] and V [64][d] halves in codes.
+// q8_0: int8 codes and half scales.
 struct HeadPage {
   std::byte *k, *v;             // codes
   uint16_t *k_scale, *v_scale;  // q8_0: K [d/32][64], V [64][d/32]

@@ -1,5 +1,5 @@
 // The vector operations of the attention kernels, one struct per ISA, so that attend_simd.h and
-// kv_store_simd.h are written once. Everything is in an anonymous namespace: no code is shared
+// kv_store_avx2.cpp are written once. Everything is in an anonymous namespace: no code is shared
 // between files of different ISAs.
 #pragma once
 
@@ -15,8 +15,8 @@ namespace {
 struct Avx2Vec {
   using Reg = __m256;
   static constexpr int kLanes = 8;
-  static constexpr int kTileVectors =
-      2;  // 6 rows x 2 vectors: 12 accumulators, 2 of B, 1 broadcast of 16 registers
+  // 6 rows x 2 vectors: 12 accumulators, 2 of B, 1 broadcast of 16 registers
+  static constexpr int kTileVectors = 2;
 
   static Reg zero() { return _mm256_setzero_ps(); }
   static Reg set1(float x) { return _mm256_set1_ps(x); }
@@ -85,8 +85,8 @@ struct Avx2Vec {
 struct Avx512Vec {
   using Reg = __m512;
   static constexpr int kLanes = 16;
-  static constexpr int kTileVectors =
-      4;  // 6 rows x 4 vectors: 24 accumulators, 4 of B, 1 broadcast of 32 registers
+  // 6 rows x 4 vectors: 24 accumulators, 4 of B, 1 broadcast of 32 registers
+  static constexpr int kTileVectors = 4;
 
   static Reg zero() { return _mm512_setzero_ps(); }
   static Reg set1(float x) { return _mm512_set1_ps(x); }

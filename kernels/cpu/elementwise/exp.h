@@ -1,11 +1,11 @@
-// exp and tanh of a vector register, for every x86 ISA file (the flags of the file decide which
-// overloads exist).
+// exp and tanh of a vector register, for every x86 ISA file
+// (the flags of the file decide which overloads exist).
 //   exp(x)   x = n ln2 + r, |r| <= ln2 / 2; 2^n * P(r), P the degree-6 polynomial of Cephes (expf).
-//   Relative error < 2e-7.
+//            Relative error < 2e-7.
 //            Below -87.33 the result is exactly 0: no denormals, and a weight that small adds
 //            nothing. NaN stays NaN. Above 88.37: AVX2 stays at e^88.37, AVX-512 goes to infinity.
 //   tanh(x)  |x| < 0.625: odd polynomial of Cephes (tanhf); else 1 - 2 / (exp(2|x|) + 1), with the
-//   sign of x.
+//            sign of x.
 #pragma once
 
 #include <immintrin.h>

@@ -1,6 +1,6 @@
 // rms_norm and layer_norm for every vector ISA.
-// Order of floats: vector i of a row is added to sum i % 4; the four sums as (0 + 1) + (2 + 3),
-// then the lanes.
+// Order of floats: vector i of a row is added to sum i % 4;
+// the four sums as (0 + 1) + (2 + 3), then the lanes.
 #pragma once
 
 #include "kernels/cpu/elementwise/batch.h"

@@ -1,5 +1,5 @@
-// softcap, glu: see pointwise_simd.h. add and scale are bound by memory and gain nothing from 512
-// bits.
+// softcap, glu: see pointwise_simd.h.
+// add and scale are bound by memory and gain nothing from 512 bits.
 #include "kernels/cpu/elementwise/pointwise_simd.h"
 
 namespace engine::cpu {

@@ -44,8 +44,8 @@ void softcap(const SoftcapArgs& a, Range rows, Ctx&) noexcept {
   }
 }
 
-// x / (1 + exp(-t)): silu with t = x; gelu_tanh with t = 2 u, since (1 + tanh u) / 2 = 1 / (1 +
-// exp(-2 u)).
+// x / (1 + exp(-t)): silu with t = x; gelu_tanh with t = 2 u,
+// since (1 + tanh u) / 2 = 1 / (1 + exp(-2 u)).
 template <class A>
 inline Batch<A> gated(Batch<A> x, Batch<A> t) {
   return x / (Batch<A>(1.0f) + exp_of<A>(-t));

@@ -1,5 +1,5 @@
-// rope_table: cos and sin of every row, angles in double. rope: rotation of the pairs of each head,
-// in place.
+// rope_table: cos and sin of every row, angles in double.
+// rope: rotation of the pairs of each head, in place.
 
 #include "kernels/cpu/context.h"
 #include "kernels/cpu/items.h"

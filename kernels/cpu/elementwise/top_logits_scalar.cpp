@@ -17,8 +17,8 @@ int64_t grain(const TopArgs&) {
   return 1;
 }
 
-// Candidates of words [begin, end) into best; how many. Ids ascend, so an equal logit never passes
-// one that is there.
+// Candidates of words [begin, end) into best; how many.
+// Ids ascend, so an equal logit never passes one that is there.
 int32_t select(const float* logits, int64_t begin, int64_t end, int32_t k, Candidate* best) {
   int32_t n = 0;
   for (int64_t i = begin; i < end; ++i) {

@@ -1,6 +1,6 @@
-// Codec: how a weight type turns its packed bits into what a tile multiplies. Written once per type
-// over a vector struct V (Vec512, Vec256) in codec_32.h and codec_k.h; instantiated by
-// TYPE_ISA.cpp.
+// Codec: how a weight type turns its packed bits into what a tile
+// multiplies. Written once per type over a vector struct V (Vec512,
+// Vec256) in codec_32.h and codec_k.h; instantiated by TYPE_ISA.cpp.
 //
 //   template <class V> struct Q4_K {
 //     static constexpr DType kType;
@@ -12,9 +12,9 @@
 //     static constexpr bool kInts;     // scales are integers times one float of the block
 //     static constexpr bool kNarrow;   // kInts: 16 products of code - kZero fit into 16 bits, and
 //                                      // scale * (code - kZero) + kStripZero is an unsigned byte
-//     struct Block {                  // one block of a panel
+//     struct Block {                   // one block of a panel
 //       explicit Block(const std::byte* p);
-//       void chunk(int s, Chunk<V>& out) const;   // the s-th 32 elements
+//       void chunk(int s, Chunk<V>& out) const;  // the s-th 32 elements
 //     };
 //   };
 #pragma once
@@ -25,9 +25,10 @@
 namespace engine::cpu {
 namespace {
 
-// 32 consecutive k of the rows of a panel. w[g]: lane r = codes 4 g .. 4 g + 3 of row r, a byte
-// each. The others: lane r = row r; [h] of each kSub or kMinSub. Without kInts scale[h], with it
-// scale[0] * ints[h].
+// 32 consecutive k of the rows of a panel.
+// w[g]: lane r = codes 4 g .. 4 g + 3 of row r, a byte each.
+// The others: lane r = row r; [h] of each kSub or kMinSub. Without kInts
+// scale[h], with it scale[0] * ints[h].
 template <class V>
 struct Chunk {
   typename V::I w[8], ints[2];
@@ -54,9 +55,9 @@ constexpr int kChunks = traits(C::kType).block_elems / 32;
 template <class V, class C>
 constexpr int kPanelBlock = traits(C::kType).block_bytes* V::kRows;
 
-// A panel in the order a tile wants: codes [k/32][8][rows][4], then by kSub float or (not
-// multiplied) integer scales [rows], with kInts the floats of the blocks [rows], minima float
-// [k/kMinSub][rows].
+// A panel in the order a tile wants: codes [k/32][8][rows][4], then
+// by kSub float or (not multiplied) integer scales [rows], with kInts
+// the floats of the blocks [rows], minima float [k/kMinSub][rows].
 template <class V, class C>
 struct Strip {
   static constexpr int kRows = V::kRows;

@@ -8,8 +8,8 @@
 namespace engine::cpu {
 namespace {
 
-// Words 0..2 of q4_k and q5_k: eight 6-bit scales and eight 6-bit minima, here as bytes, four to a
-// word.
+// Words 0..2 of q4_k and q5_k: eight 6-bit scales and eight 6-bit minima,
+// here as bytes, four to a word.
 template <class V>
 struct ScaleMin6 {
   typename V::F d, dmin;

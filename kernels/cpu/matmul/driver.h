@@ -5,8 +5,8 @@
 //
 //   for each pass of columns that fits into half of L2
 //     for each panel of the item range
-//       up to 8 columns: dot from the packed bits;  more: unpack a strip, then tiles over the
-//       columns, evenly sized
+//       up to 8 columns: dot from the packed bits
+//       more: unpack a strip, then tiles over the columns, evenly sized
 #pragma once
 
 #include "kernels/cpu/matmul/micro.h"

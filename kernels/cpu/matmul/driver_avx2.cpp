@@ -34,8 +34,8 @@ inline __m256 activate(Act act, __m256 v) {
 
 struct Avx2 {
   static constexpr int kRows = 8;
-  static constexpr int64_t kPassBytes =
-      256 << 10;  // Zen 3 and later have 512 KB of L2 per core or more
+  // Zen 3 and later have 512 KB of L2 per core or more.
+  static constexpr int64_t kPassBytes = 256 << 10;
 
   // out[i] = factor * sum of q[i * sub, +sub)
   static void shifts(const int8_t* q, int64_t k, int sub, int factor, int32_t* out) {

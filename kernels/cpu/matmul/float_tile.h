@@ -29,8 +29,8 @@ struct BF16 {
 };
 
 constexpr int kSegment = 32;
-constexpr int kAhead =
-    4096;  // bytes; prefetching lifts one column of f16 from 10 to 32 GB/s (Zen 4, one thread)
+// Bytes; prefetching lifts one column of f16 from 10 to 32 GB/s (Zen 4, one thread).
+constexpr int kAhead = 4096;
 constexpr int kAheadMaxCols = 8;  // with more the weights are in L2 already
 
 // `Segs` segments of len k each, side by side.

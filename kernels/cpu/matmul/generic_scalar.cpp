@@ -1,9 +1,9 @@
 // matmul and expert_matmul of every computable type, from Block<T> alone: the executable
-// specification of the others. A row of w is unpacked once and multiplied with all columns. Order
-// of floats per output:
-//   quantized  over sub-blocks ascending: acc += (scale * d) * float(integer sum of code * q);  acc
-//   += min * dsum float      element i is added to lane i % 8, ascending; the lanes are added
-//   pairwise
+// specification of the others. A row of w is unpacked once and multiplied with all columns.
+// Order of floats per output:
+//   quantized  over sub-blocks ascending: acc += (scale * d) * float(integer sum of code * q);
+//              acc += min * dsum
+//   float      element i is added to lane i % 8, ascending; the lanes are added pairwise
 
 #include "kernels/cpu/context.h"
 #include "kernels/cpu/elementwise/act_scalar.h"
@@ -19,8 +19,8 @@ constexpr int64_t line(int64_t bytes) {
   return (bytes + 63) / 64 * 64;
 }
 
-// A row of a quantized matrix in its canonical form, in scratch: codes [k], scales [k / kSub],
-// minima [k / kSub].
+// A row of a quantized matrix in its canonical form, in scratch:
+// codes [k], scales [k / kSub], minima [k / kSub].
 template <class B>
 struct CodeRow {
   static int64_t bytes(int64_t k) { return line(k) + 2 * line(k / B::kSub * 4); }
@@ -102,8 +102,8 @@ int64_t panels(const MatmulArgs& a) {
   return (a.w.ne[1] + kPanel - 1) / kPanel;
 }
 
-// Columns [begin, end) of the step, or of the list of an expert, times row `out` of an expert's
-// matrix.
+// Columns [begin, end) of the step, or of the list of an expert,
+// times row `out` of an expert's matrix.
 template <DType T>
 void run_row(const MatmulArgs& a, int64_t expert, int64_t out, int64_t begin, int64_t end,
              Ctx& ctx) {

@@ -13,13 +13,13 @@
 namespace engine::cpu {
 
 constexpr int kDotCols = 8;  // up to here columns are computed straight from the packed bits
-constexpr int kTileCols =
-    16;  // capacity of the tables below; a Micro says how many columns its tile holds
+// Capacity of the tables below; a Micro says how many columns its tile holds.
+constexpr int kTileCols = 16;
 
 struct Cols {
-  const std::byte* x[kTileCols];    // a8x32 columns (kernels/types/a8x32.h), or float [k]
-  const int32_t* shift[kTileCols];  // [k / sub]: -zero * sum of sub activations (Shift below); not
-                                    // read if zero is 0
+  const std::byte* x[kTileCols];  // a8x32 columns (kernels/types/a8x32.h), or float [k]
+  // [k / sub]: -zero * sum of sub activations (Shift below); not read if zero is 0
+  const int32_t* shift[kTileCols];
 };
 using ColsFn = void (*)(const std::byte* w, int64_t k, const Cols& x, float* y) noexcept;
 

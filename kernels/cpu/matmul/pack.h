@@ -2,8 +2,8 @@
 // stay as they are; only their order changes, so a packed tensor is as large as the file plus the
 // rows that pad the last panel of a matrix (zeros).
 //
-//   quantized   panel = blocks along k; a block = its 16-bit fields, each [R], then its 32-bit
-//   words, each [R]
+//   quantized   panel = blocks along k;
+//               a block = its 16-bit fields, each [R], then its 32-bit words, each [R].
 //               In every type four consecutive bytes of codes are four consecutive k, so word j of
 //               R rows is a vector register in which lane r belongs to row r: the unit that the
 //               dot-product instructions take.
@@ -84,8 +84,8 @@ struct Panels {
   static constexpr BlockFields kF = block_fields(T);
   static constexpr int kElems = traits(T).block_elems, kBytes = traits(T).block_bytes;
   static_assert(kF.halves * 2 + kF.words * 4 == kBytes);
-  static constexpr int kChunk =
-      kElems == 1 ? 32 : 1;  // blocks of a row before the next row: whole cache lines
+  // blocks of a row before the next row: whole cache lines
+  static constexpr int kChunk = kElems == 1 ? 32 : 1;
 
   static int64_t per_matrix(const Tensor& w) { return (w.ne[1] + R - 1) / R; }
 

@@ -1,7 +1,9 @@
-// What     y = W x, W q5_k, x a8x32, on AVX-512 VNNI; codec Q5_K in codec_k.h, formula and tiles in
-// tile_avx512vnni.h Layout   block of 16 rows: d dmin | scales and minima 3, fifth bits 8, nibbles
-// 32; rows side by side (pack.h) Measured 252 columns 159 GMAC/s, 8 columns 118 GMAC/s (weights
-// from DRAM), 1 column 26 GB/s (DRAM roof of the machine 42 GB/s);
+// What     y = W x, W q5_k, x a8x32, on AVX-512 VNNI;
+//          codec Q5_K in codec_k.h, formula and tiles in tile_avx512vnni.h
+// Layout   block of 16 rows: d dmin | scales and minima 3, fifth bits 8, nibbles 32;
+//          rows side by side (pack.h)
+// Measured 252 columns 159 GMAC/s, 8 columns 118 GMAC/s (weights from DRAM),
+//          1 column 26 GB/s (DRAM roof of the machine 42 GB/s);
 //          AMD Zen 4 (2 cores), 1 thread, k = 2048, best of 12 by thread time
 #include "kernels/cpu/matmul/tile_avx512vnni.h"
 

@@ -2,23 +2,21 @@
 // for strips (codec.h).
 //
 // What     y[8, N] = panel x columns; vpmaddubsw multiplies w[g] (4 codes of each row) with the
-// same four activations in every
-//          lane and adds pairs into 16 bits; kDepth such sums are added before vpmaddwd widens them
-//          to the integer sum of a row: no shuffles
+//          same four activations in every lane and adds pairs into 16 bits; kDepth such sums are
+//          added before vpmaddwd widens them to the integer sum of a row: no shuffles
 // Formula  as tile_avx512vnni.h. Integer scales are applied by vpmaddwd instead of ones where there
-// is
-//          no shift, or where the sums of 16 bits can start from it (kNarrow)
+//          is no shift, or where the sums of 16 bits can start from it (kNarrow)
 // Range    |sum of two products| <= 2 * code * 127: 16 bits hold 8 of them for 4-bit codes, 4 for 5
-// bits, 2 for 6 bits. Signed 8-bit
-//          codes (kDepth 1) go in as |w| and sign(q, w): 2 * 128 * 127 still fits, and q is never
-//          -128
+//          bits, 2 for 6 bits. Signed 8-bit codes (kDepth 1) go in as |w| and sign(q, w):
+//          2 * 128 * 127 still fits, and q is never -128
 // Tiles    8 rows x 8 columns: 8 sums of 16 bits, weight, broadcast and product in 16 registers;
-// float sums go through L1
-//          per 32 k and column 8 vpmaddubsw + 7 vpaddw + 1 vpmaddwd + 8 broadcast loads (4-bit
-//          codes)
-// Bound    the same chain with one vpmaddwd per product (kDepth 1) peaks at 99 GMAC/s per core on
-// Zen 4 Measured GMAC/s per core, 252 columns: 4 bits 111-117, 5 bits 107, 2-3 bits 94, 6 bits 81,
-// signed 8 bits 63
+//          float sums go through L1
+//          per 32 k and column 8 vpmaddubsw + 7 vpaddw + 1 vpmaddwd + 8 broadcast loads
+//          (4-bit codes)
+// Bound    the same chain with one vpmaddwd per product (kDepth 1) peaks at 99 GMAC/s per core
+//          on Zen 4
+// Measured GMAC/s per core, 252 columns: 4 bits 111-117, 5 bits 107, 2-3 bits 94, 6 bits 81,
+//          signed 8 bits 63
 #pragma once
 
 #include "kernels/cpu/matmul/codec_32.h"
@@ -43,8 +41,8 @@ inline __m256 float1(const std::byte* p) {
   return _mm256_set1_ps(v);
 }
 
-// Keeps the compiler from adding products as a tree: all of them would be live at once, and half of
-// them spilled.
+// Keeps the compiler from adding products as a tree:
+// all of them would be live at once, and half of them spilled.
 inline void in_order(__m256i& v) {
   asm("" : "+x"(v));
 }

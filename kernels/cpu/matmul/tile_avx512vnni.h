@@ -2,17 +2,18 @@
 // bits and for strips (codec.h).
 //
 // What     y[16, N] = panel x columns; vpdpbusd multiplies w[g] (4 codes of each row) with the same
-// four activations in every lane, so
-//          a lane ends up with the integer sum of its row: no shuffles, no horizontal sums
+//          four activations in every lane, so a lane ends up with the integer sum of its row: no
+//          shuffles, no horizontal sums
 // Formula  per output and sub-block, ascending, s = shift + sum code * q, shift = -zero * sum q:
 //          float scales:            acc = fma(scale * d, float(s), acc)
-//          integer scales (kInts):  inner = fma(d, float(scale * s), inner), and at the end of each
-//          block acc = fma(float of the block, inner, acc); types with a minimum: acc = fma(min, d
-//          * sum q, acc) kNarrow types add the two scaled sums of 32 as integers; in a strip their
-//          codes are multiplied already: the same integer
+//          integer scales (kInts):  inner = fma(d, float(scale * s), inner),
+//                                   and at the end of each block
+//                                   acc = fma(float of the block, inner, acc);
+//          types with a minimum:    acc = fma(min, d * sum q, acc)
+//          kNarrow types add the two scaled sums of 32 as integers; in a strip their codes are
+//          multiplied already: the same integer
 // Range    |s| <= 32 * 255 * 127 < 2^21, times a scale of 7 bits < 2^28. kNarrow: 16 * 3 * 127
-// (q2_k),
-//          16 * 4 * 127 (q3_k) < 2^15, so that vpmaddwd can multiply the sums
+//          (q2_k), 16 * 4 * 127 (q3_k) < 2^15, so that vpmaddwd can multiply the sums
 // Tiles    16 rows x 12 columns: 12 integer + 12 float sums, weight, scale, minimum and broadcasts
 //          in 32 registers; 9 columns where inner sums need registers too
 //          per 32 k and column 8 vpdpbusd + 1 fma (kInts; 2 without) + 1 per minimum on the two

@@ -1,5 +1,5 @@
-// Vectors of 8 rows for codecs and tiles (AVX2). Vec512 in vec_avx512.h has the same members for 16
-// rows.
+// Vectors of 8 rows for codecs and tiles (AVX2).
+// Vec512 in vec_avx512.h has the same members for 16 rows.
 #pragma once
 
 #include <immintrin.h>
@@ -11,8 +11,8 @@ namespace {
 
 struct Vec256 {
   static constexpr int kRows = 8;
-  static constexpr bool kSigned =
-      true;  // 8-bit codes stay signed: 255 * 127 * 2 does not fit the 16 bits of vpmaddubsw
+  // 8-bit codes stay signed: 255 * 127 * 2 does not fit the 16 bits of vpmaddubsw
+  static constexpr bool kSigned = true;
   using I = __m256i;
   using F = __m256;
 

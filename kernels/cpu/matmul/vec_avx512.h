@@ -1,5 +1,5 @@
-// Vectors of 16 rows for codecs and tiles (AVX-512). VecAvx2 in vec_avx2.h has the same members for
-// 8 rows.
+// Vectors of 16 rows for codecs and tiles (AVX-512).
+// Vec256 in vec_avx2.h has the same members for 8 rows.
 #pragma once
 
 #include <immintrin.h>
@@ -11,8 +11,8 @@ namespace {
 
 struct Vec512 {
   static constexpr int kRows = 16;
-  static constexpr bool kSigned =
-      false;  // 8-bit codes as unsigned bytes, q + 128: vpdpbusd takes all of them
+  // 8-bit codes as unsigned bytes, q + 128: vpdpbusd takes all of them
+  static constexpr bool kSigned = false;
   using I = __m512i;
   using F = __m512;
 

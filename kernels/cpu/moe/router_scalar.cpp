@@ -21,8 +21,8 @@ void gate(const RouterArgs& a, const float* logits, float* p) {
   for (int64_t e = 0; e < n; ++e) p[e] /= sum;
 }
 
-// The choice is among p + select_bias; chosen experts are struck out of `score`. A score that is no
-// number comes last.
+// The choice is among p + select_bias; chosen experts are struck out of `score`.
+// A score that is no number comes last.
 void choose(const RouterArgs& a, const float* p, float* score, int32_t* chosen) {
   const int64_t n = a.logits.ne[0];
   for (int64_t e = 0; e < n; ++e) {

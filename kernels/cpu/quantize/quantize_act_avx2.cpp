@@ -1,8 +1,11 @@
-// What     a8x32 = f32 (kernels/types/a8x32.h)     Formula  as quantize_act_scalar.cpp: the same
-// bytes Tiles    4 blocks of 32: their four maxima, scales and sums are lanes of one register, so
-// one division serves 4 blocks Layout   a block in four registers; packs works in 128-bit halves,
-// one vpermd puts the codes back in order Measured Zen 4, 1 thread: 0.18 ns per element (scalar 3);
-// 512-bit registers (vpmovsdb, two reductions) were slower
+// What     a8x32 = f32 (kernels/types/a8x32.h)
+// Formula  as quantize_act_scalar.cpp: the same bytes
+// Tiles    4 blocks of 32: their four maxima, scales and sums are lanes of one register, so one
+//          division serves 4 blocks
+// Layout   a block in four registers; packs works in 128-bit halves, one vpermd puts the codes back
+//          in order
+// Measured Zen 4, 1 thread: 0.18 ns per element (scalar 3); 512-bit registers (vpmovsdb, two
+//          reductions) were slower
 #include <immintrin.h>
 
 #include "kernels/cpu/context.h"
@@ -35,8 +38,8 @@ void quantize_blocks(const float* x, int8_t* q, float* d, float* dsum, float* ds
   }
   const __m128 largest = max_of_each(most);
   const __m128 inverse = _mm_div_ps(_mm_set1_ps(127), largest);
-  const __m128 some =
-      _mm_cmple_ps(inverse, _mm_set1_ps(__FLT_MAX__));  // else the block counts as zeros
+  // else the block counts as zeros
+  const __m128 some = _mm_cmple_ps(inverse, _mm_set1_ps(__FLT_MAX__));
   const __m128 scale = _mm_and_ps(_mm_div_ps(largest, _mm_set1_ps(127)), some);
   alignas(16) float inverses[4], keep[4];
   _mm_store_ps(inverses, inverse);

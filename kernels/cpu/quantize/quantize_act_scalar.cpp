@@ -23,8 +23,8 @@ void quantize_row(const float* x, int64_t k, std::byte* column) {
     int sums[2] = {0, 0};
     for (int i = 0; i < 32; ++i) {
       const float r = zero ? 0.0f : __builtin_rintf(x[i] * inverse);
-      q[i] = static_cast<int8_t>(r > -127.0f ? (r < 127.0f ? r : 127.0f)
-                                             : -127.0f);  // no number: -127
+      // no number: -127
+      q[i] = static_cast<int8_t>(r > -127.0f ? (r < 127.0f ? r : 127.0f) : -127.0f);
       sums[i / 16] += q[i];
     }
     d[b] = zero ? 0.0f : largest / 127.0f;
