@@ -139,13 +139,14 @@ TEST_F(SpeculateTest, answers_are_the_same_with_and_without) {
             const Answer got = answer(*model, o, requests[i]);
             expect_equal(got, want,
                          "window " + std::to_string(window) + ", request " + std::to_string(i));
+            if (o.adaptive) continue;  // how often it proposes depends on the time of steps
             proposed += got.stats.proposed_tokens, accepted += got.stats.accepted_tokens;
             rejected += got.stats.proposed_tokens - got.stats.accepted_tokens;
           }
         }
       }
-      EXPECT_GT(accepted, 200) << proposed;
-      EXPECT_GT(rejected, 200) << proposed;
+      EXPECT_GT(accepted, 100) << proposed;
+      EXPECT_GT(rejected, 100) << proposed;
     }
   }
 }
@@ -154,7 +155,7 @@ TEST_F(SpeculateTest, what_repeats_itself_is_mostly_accepted) {
   for (const uint32_t window : {0u, 70u}) {
     auto model = random_model(*pool_, {.n_ctx = 1024}, window, 0.02f);
     const Request r = greedy(repetitive(60, 1), 400);
-    const Answer got = answer(*model, {.lookup = true}, r);
+    const Answer got = answer(*model, kEager, r);
     expect_equal(got, answer(*model, {}, r), "window " + std::to_string(window));
     EXPECT_EQ(got.stats.output_tokens, 400);
     EXPECT_GT(got.stats.accepted_tokens, 200);
