@@ -67,6 +67,11 @@ constexpr size_t cache_plane_bytes(DType t, int64_t n_head_kv, int64_t d) {  // 
   return static_cast<size_t>(t == DType::q8_0 ? n + n / 32 * 2 : n * 2);
 }
 
+// K and V of one page, without what aligns them.
+constexpr size_t cache_page_bytes(DType t, int64_t n_head_kv, int64_t dk, int64_t dv) {
+  return cache_plane_bytes(t, n_head_kv, dk) + cache_plane_bytes(t, n_head_kv, dv);
+}
+
 // ---- arguments ----
 
 struct Pack;

@@ -12,6 +12,7 @@
 
 #include "engine/core/env.h"
 #include "engine/core/log.h"
+#include "engine/core/memory.h"
 #include "server/app.h"
 #include "server/duration.h"
 #include "server/host_url.h"
@@ -77,6 +78,7 @@ void run_handler(App& app, const HttpRequest& request, const std::shared_ptr<Rep
 
 Result<ServerOptions> ServerOptions::from_environment() {
   ServerOptions o;
+  if (const auto memory = available_memory(); !memory) return memory.error();  // ENGINE_MEMORY
   const HostUrl url = parse_host_url(env(Env::OLLAMA_HOST));
   if (url.bad_port)
     log_warn("OLLAMA_HOST=\"{}\" has no usable port; using {}", env(Env::OLLAMA_HOST), url.port);

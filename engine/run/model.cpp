@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <optional>
 
 #include "engine/cache/kv_cache.h"
+#include "engine/core/clock.h"
 #include "engine/core/cpu_info.h"
 #include "engine/core/env.h"
 #include "engine/core/log.h"
@@ -27,12 +27,6 @@ namespace {
 constexpr int kDefaultContext = 4096;
 // one RoPE scaling, KV type and adapter set per loaded model: their keys never mix
 constexpr RowKey kRootKey = 0;
-
-int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 // Pages of each cache group: room for n_sequences whole contexts,
 // or whole windows, and the rows of a step on top.
@@ -167,8 +161,7 @@ Status Model::Impl::check_memory(std::span<const WeightSource> sources,
   }
   for (const CacheSlot& s : graph.slots)
     cache_bytes += static_cast<size_t>(page_counts[static_cast<size_t>(s.group)]) *
-                   (cache_plane_bytes(options.kv_type, s.n_head_kv, s.dk) +
-                    cache_plane_bytes(options.kv_type, s.n_head_kv, s.dv));
+                   cache_page_bytes(options.kv_type, s.n_head_kv, s.dk, s.dv);
   ENGINE_TRY(available, available_memory());
   const size_t wanted = in_memory + cache_bytes;
   if (wanted <= available) return ok;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <list>
@@ -12,6 +11,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "engine/core/clock.h"
 #include "engine/core/log.h"
 #include "engine/sample/sampler.h"
 #include "engine/sample/stop.h"
@@ -25,12 +25,6 @@ namespace {
 constexpr int kRepeatGuard = 30;
 // most prompt rows of one step: others' next tokens wait no longer than this
 constexpr int kPromptSlice = 512;
-
-int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 // A request from admission to its end.
 struct Job {

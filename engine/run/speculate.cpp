@@ -1,8 +1,8 @@
 #include "engine/run/speculate.h"
 
 #include <algorithm>
-#include <chrono>
 
+#include "engine/core/clock.h"
 #include "engine/core/env.h"
 #include "engine/core/log.h"
 #include "engine/run/draft.h"
@@ -19,12 +19,6 @@ constexpr double kForget = 0.9;                   // what a record keeps at the 
 constexpr double kPriorWeight = 3;                // proposals that the prior counts as
 constexpr double kPrior[Proposer::kGrades] = {0.3, 0.4, 0.55, 0.7, 0.85};
 constexpr int kProbe = 2;  // proposals of a try that does not look profitable
-
-double now_ns() {
-  return static_cast<double>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                 std::chrono::steady_clock::now().time_since_epoch())
-                                 .count());
-}
 
 // What one token costs without proposals.
 double token_ns(StepLoad load, const Costs& costs) {
@@ -133,9 +127,9 @@ std::span<const Token> Speculator::propose(std::span<const Token> tokens, int mo
     Gate::Choice choice{std::min(most, s.proposer->most()), true};
     if (adaptive_) choice = s.gate.choose(grade, choice.n, load, costs);
     if (choice.n <= 0) continue;
-    const double begin = now_ns();
+    const int64_t begin = now_ns();
     s.proposer->propose(tokens, choice.n, proposals_);
-    const double ns = now_ns() - begin;
+    const double ns = static_cast<double>(now_ns() - begin);
     // What a promising proposer needs to get ready, as a draft model to read the prompt, is free.
     if (s.proposed || !proposals_.empty() || !choice.pays) s.gate.charge(ns, load, costs);
     if (proposals_.empty()) continue;

@@ -2,8 +2,7 @@
 // where a barrier is due.
 #include "kernels/cpu/executor.h"
 
-#include <chrono>
-
+#include "engine/core/clock.h"
 #include "kernels/cpu/verify.h"
 #include "kernels/top.h"
 
@@ -34,12 +33,6 @@ void run_stolen(const Step& step, const std::byte* args, int64_t items, Ctx& ctx
       step.kernel->run(args, {at, std::min(own.end, at + chunk)}, ctx);
     }
   }
-}
-
-int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
 }
 
 struct StepTimes {
@@ -144,9 +137,7 @@ class CpuExecutable final : public Executable {
     if (n.op == Op::attend) {
       const CacheSlotView& c = plan_->binder.slots[static_cast<size_t>(n.slot)];
       s.key_macs = int64_t{n.n_head} * (c.dk + c.dv);
-      s.key_bytes = (cache_plane_bytes(c.dtype, c.n_head_kv, c.dk) +
-                     cache_plane_bytes(c.dtype, c.n_head_kv, c.dv)) /
-                    kPageTokens;
+      s.key_bytes = cache_page_bytes(c.dtype, c.n_head_kv, c.dk, c.dv) / kPageTokens;
       s.window = n.window;
     }
   }
