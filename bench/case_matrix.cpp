@@ -54,12 +54,11 @@ Tensor make_weights(Case& c, DType type, const Pack* pack, int64_t k, int64_t ou
 
 Tensor make_x(Case& c, DType type, int64_t k, int n) {
   const Tensor x = make_tensor(reinterpret_cast<std::byte*>(c.floats(k * n, 2)), DType::f32, k, n);
-  if (type != DType::a8x32) return x;
-  const Tensor q = make_tensor(c.memory(static_cast<size_t>(row_bytes(DType::a8x32, k) * n)),
-                               DType::a8x32, k, n);
+  if (type == DType::f32) return x;
+  const Tensor q = make_tensor(c.memory(static_cast<size_t>(row_bytes(type, k) * n)), type, k, n);
   const int32_t rows = n;
   const QuantizeArgs args{x, q, &rows};
-  run_whole(*scalar_of(Op::quantize_act, DType::f32, DType::f32), &args);
+  run_whole(*scalar_of(Op::quantize_act, type, DType::f32), &args);
   return q;
 }
 
@@ -104,7 +103,7 @@ std::unique_ptr<Case> make_matmul(const CpuKernel& kernel, Matrix m, int experts
                             : 1;
   c->bytes = static_cast<double>(row_bytes(kernel.w, m.k) * m.out) * hit * passes;
   c->macs = static_cast<double>(m.k * m.out) * m.n * used;
-  c->int8 = kernel.x == DType::a8x32;
+  c->int8 = kernel.x != DType::f32;
   return c;
 }
 

@@ -78,11 +78,11 @@ std::unique_ptr<Case> make_combine(int width, int n) {
   return r.done(r.a.y, (4 * kUsed + 8) * width);
 }
 
-std::unique_ptr<Case> make_quantize(int width, int n) {
+std::unique_ptr<Case> make_quantize(DType type, int width, int n) {
   RowCase<QuantizeArgs> r(n);
   r.a.x = random_rows(*r.c, width, n, 1);
-  const int64_t bytes = row_bytes(DType::a8x32, width);
-  r.a.y = make_tensor(r.c->memory(static_cast<size_t>(bytes * n)), DType::a8x32, width, n);
+  const int64_t bytes = row_bytes(type, width);
+  r.a.y = make_tensor(r.c->memory(static_cast<size_t>(bytes * n)), type, width, n);
   auto c = r.done(r.a.y, 4 * width + bytes);
   c->result = [y = r.a.y, bytes](int rows) {
     const uint8_t* p = y.as<const uint8_t>();
@@ -170,8 +170,12 @@ std::vector<NamedCase> row_cases(const CpuKernel& kernel, const ModelShape& s) {
         add(s.n_embd, n, make_combine);
         break;
       case Op::quantize_act:
-        add(s.n_embd, n, make_quantize);
-        add(s.n_ff, n, make_quantize);
+        for (const int width : {s.n_embd, s.n_ff})
+          if (width % traits(kernel.w).block_elems == 0)
+            out.push_back({fmt::format("width:{}/n:{}", width, n),
+                           [type = kernel.w, width, n](const CpuKernel&, bool) {
+                             return make_quantize(type, width, n);
+                           }});
         break;
       case Op::rope_table:
         add(s.head_dim, n, make_rope_table);

@@ -92,7 +92,7 @@ struct TakeRowsArgs {
   const StepState* step;
 };
 
-// y (a8x32) = x (f32), see kernels/types/a8x32.h.  items: rows * row_factor
+// y (a8x32 or a8x256, see kernels/types) = x (f32).  items: rows * row_factor
 struct QuantizeArgs {
   Tensor x, y;
   const int32_t* n_rows;
@@ -153,7 +153,7 @@ struct Epilogue {
 struct MatmulArgs {
   Tensor w;     // [k, out] or [k, out, n_expert], packed for the picked kernel, or see pack
   Tensor up;    // second matrix of a gated pair, same dtype, shape and pack as w; or empty
-  Tensor x, y;  // x: f32 or a8x32 [k, n]
+  Tensor x, y;  // x: f32, a8x32 or a8x256 [k, n]
   Epilogue epilogue;
   // nullptr: all rows. Else the column of entry e is row e (x_per_entry)
   // or e / n_used, and y's row is e

@@ -127,7 +127,7 @@ class CpuExecutable final : public Executable {
     if (n.op == Op::matmul || n.op == Op::expert_matmul) {
       const MatmulArgs& a = *reinterpret_cast<const MatmulArgs*>(step.args);
       s.row_macs = a.w.ne[0] * a.w.ne[1] * (a.up ? 2 : 1);
-      s.int8 = a.x.dtype == DType::a8x32;
+      s.int8 = a.x.dtype != DType::f32;
       if (step.kernel->pass_rows != nullptr) s.pass_rows = step.kernel->pass_rows(&a);
       if (n.op == Op::expert_matmul) {
         s.n_expert = static_cast<int32_t>(a.w.ne[2]);

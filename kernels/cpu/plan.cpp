@@ -41,6 +41,7 @@ const Kernel<Ctx>* pick(const Plan& plan, const Node& n, std::span<const Tensor>
   }
   DType type = DType::f32;
   if (n.op == Op::embed) type = weights[static_cast<size_t>(n.w[0])].dtype;
+  if (n.op == Op::quantize_act) type = n.dtype;
   if (n.op == Op::kv_store || n.op == Op::attend)
     type = plan.binder.slots[static_cast<size_t>(n.slot)].dtype;
   return registry.pick(n.op, type, DType::f32, args, features);

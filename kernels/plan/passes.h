@@ -16,7 +16,8 @@ void fuse(Graph& graph, std::span<const Tensor> weights);
 // Everything after the last attention runs only for the rows that want an output.
 void take_outputs(Graph& graph);
 
-// One quantize_act per distinct input of the matmuls whose weights want int8 activations.
+// One quantize_act per distinct input of the matmuls whose weights want int8 activations, and per
+// activation type that they want.
 void quantize_inputs(Graph& graph, std::span<const Tensor> weights);
 
 // Appends the selection of candidates after the logits.

@@ -4,8 +4,9 @@
 //   float d[k/32]       scale of each 32: max|x| / 127 (0, with q = 0, where 127 / max|x| is
 //                       infinite: zeros and what counts as zero)
 //   float dsum[k/32]    d * sum of the 32 codes
-//   float dsum16[k/16]  d * sum of each 16 codes, for types whose offset changes every 16
-// so a column has k * 48 / 32 bytes, as dtype.inc says.
+//   int32 shift[k/32]   -128 * sum of the 32 codes: what sums of products with codes that are shifted
+//                       by 128 start from
+// so a column has k * 44 / 32 bytes, as dtype.inc says.
 // Column stride = Tensor::nb[1], a multiple of 64.
 #pragma once
 
@@ -18,12 +19,13 @@ struct ActColumn {
   const int8_t* q;
   const float* d;
   const float* dsum;
-  const float* dsum16;
+  const int32_t* shift;
 };
 
 inline ActColumn act_column(const std::byte* column, int64_t k) {
   const float* d = reinterpret_cast<const float*>(column + k);
-  return {reinterpret_cast<const int8_t*>(column), d, d + k / 32, d + k / 32 * 2};
+  return {reinterpret_cast<const int8_t*>(column), d, d + k / 32,
+          reinterpret_cast<const int32_t*>(d + k / 16)};
 }
 
 }  // namespace engine

@@ -9,7 +9,7 @@
 
 #include "engine/core/cpu_info.h"
 #include "kernels/cpu/registry.h"
-#include "kernels/types/a8x32.h"
+#include "kernels/types/a8x256.h"
 #include "kernels/types/codec.h"
 
 namespace engine {
@@ -57,8 +57,7 @@ Shape choose_shape(Bytes& in) {
 }
 
 int64_t column_stride(const Shape& s) {
-  const int64_t bytes = traits(s.type).act == DType::f32 ? s.k * 4 : row_bytes(DType::a8x32, s.k);
-  return (bytes + 63) / 64 * 64;
+  return (row_bytes(traits(s.type).act, s.k) + 63) / 64 * 64;
 }
 
 // A column with the promises of its type: codes in [-127, 127] and sums that fit;
@@ -70,21 +69,47 @@ void fill_column(const Shape& s, Bytes& in, std::byte* column) {
       x[i] = std::ldexp(static_cast<float>(static_cast<int8_t>(in.next())), in.next() % 16 - 8);
     return;
   }
+  const int64_t block = traits(traits(s.type).act).block_elems;
   int8_t* q = reinterpret_cast<int8_t*>(column);
   float* d = reinterpret_cast<float*>(column + s.k);
-  float* dsum = d + s.k / 32;
-  float* dsum16 = dsum + s.k / 32;
-  for (int64_t b = 0; b < s.k / 32; ++b) {
-    d[b] = std::ldexp(1.0f, in.next() % 16 - 12);
-    int sum[2] = {0, 0};
-    for (int64_t i = 0; i < 32; ++i) {
-      const int v = static_cast<int8_t>(in.next());
-      q[32 * b + i] = static_cast<int8_t>(v < -127 ? -127 : v);
-      sum[i / 16] += q[32 * b + i];
+  for (int64_t i = 0; i < s.k; ++i) {
+    const int v = static_cast<int8_t>(in.next());
+    q[i] = static_cast<int8_t>(v < -127 ? -127 : v);
+  }
+  const auto sum = [q](int64_t from, int n) {
+    int total = 0;
+    for (int64_t i = from; i < from + n; ++i) total += q[i];
+    return total;
+  };
+  for (int64_t b = 0; b < s.k / block; ++b) d[b] = std::ldexp(1.0f, in.next() % 16 - 12);
+  if (block == 32) {
+    int32_t* shift = reinterpret_cast<int32_t*>(d + s.k / 16);
+    for (int64_t b = 0; b < s.k / 32; ++b) {
+      d[s.k / 32 + b] = d[b] * static_cast<float>(sum(32 * b, 32));
+      shift[b] = -128 * sum(32 * b, 32);
     }
-    dsum[b] = d[b] * static_cast<float>(sum[0] + sum[1]);
-    dsum16[2 * b] = d[b] * static_cast<float>(sum[0]);
-    dsum16[2 * b + 1] = d[b] * static_cast<float>(sum[1]);
+    return;
+  }
+  int32_t* total = reinterpret_cast<int32_t*>(d + s.k / 256);
+  int32_t* lift = total + s.k / 256;
+  BlockSums* sums = reinterpret_cast<BlockSums*>(lift + s.k / 32);
+  int32_t* shift = reinterpret_cast<int32_t*>(sums + s.k / 256);
+  const auto split = [](int sum, int8_t* high, int8_t* low) {
+    *high = static_cast<int8_t>((sum + 128) >> 8);
+    *low = static_cast<int8_t>(sum - 256 * *high);
+  };
+  for (int64_t b = 0; b < s.k / 32; ++b) lift[b] = in.next() % 4;
+  for (int64_t b = 0; b < s.k / 256; ++b) {
+    total[b] = 0;
+    for (int i = 0; i < 16; ++i) {
+      const int raw = sum(256 * b + 16 * i, 16), up = raw * (1 << lift[8 * b + i / 2]);
+      split(up, &sums[b].high16[i], &sums[b].low16[i]);
+      shift[16 * b + i] = -32 * raw;
+      total[b] += up;
+    }
+    for (int i = 0; i < 8; ++i)
+      split(sum(256 * b + 32 * i, 32) * (1 << lift[8 * b + i]), &sums[b].high32[i],
+            &sums[b].low32[i]);
   }
 }
 
@@ -103,9 +128,13 @@ double magnitude(const Shape& s, const std::byte* row, const std::byte* column) 
     uint8_t code[256];
     float scale[16], min[16];
     c.codes_block(row, code, scale, min);
-    const ActColumn x = act_column(column, s.k);
+    const int8_t* q = reinterpret_cast<const int8_t*>(column);
+    const float* d = reinterpret_cast<const float*>(column + s.k);
     for (int64_t e = 0; e < t.block_elems; ++e) {
-      const double v = std::fabs(static_cast<double>(x.q[i + e])) * x.d[(i + e) / 32];
+      double v = std::fabs(static_cast<double>(q[i + e])) *
+                 d[(i + e) / traits(traits(s.type).act).block_elems];
+      if (traits(s.type).act == DType::a8x256)
+        v *= 1 << block_column(column, s.k).lift[(i + e) / 32];
       total += v * (std::fabs(static_cast<double>(scale[e / c.sub])) * code[e] +
                     std::fabs(static_cast<double>(min[e / c.sub])));
     }

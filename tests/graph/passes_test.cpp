@@ -116,6 +116,26 @@ TEST(Passes, an_input_is_quantized_once_for_all_its_readers) {
   EXPECT_EQ(count(f, Op::quantize_act), 0);
 }
 
+TEST(Passes, readers_of_both_formats_get_one_node_each) {
+  Graph g = model(DType::q4_0);
+  auto w = tensors(g);
+  // the first projection of the first layer alone is of a type with blocks of 256
+  const Node* first = nullptr;
+  for (const Node& n : g.nodes)
+    if (n.op == Op::matmul && first == nullptr) first = &n;
+  w[static_cast<size_t>(first->w[0])].dtype = DType::q4_k;
+  quantize_inputs(g, w);
+  expect_ordered(g);
+  int of_blocks = 0;
+  for (const Node& n : g.nodes) {
+    if (n.op == Op::quantize_act && n.dtype == DType::a8x256) ++of_blocks;
+    if (n.op != Op::matmul) continue;
+    EXPECT_EQ(g.nodes[static_cast<size_t>(n.in[0])].dtype,
+              traits(w[static_cast<size_t>(n.w[0])].dtype).act);
+  }
+  EXPECT_EQ(of_blocks, 1);
+}
+
 TEST(Lifetime, live_values_never_overlap) {
   Graph g = model(DType::q4_0);
   const auto w = tensors(g);

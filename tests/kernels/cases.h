@@ -100,8 +100,8 @@ constexpr RowCase kCombines[] = {{1, 1, 1, kPlain},
                                  {64, 2, 4, kResidualIsY},
                                  {576, 5, 8, kPlain},
                                  {2049, 2, 2, kResidual}};
-constexpr RowCase kQuantizes[] = {{32, 1, 1, 0},  {64, 3, 1, 0},  {96, 2, 1, 0},
-                                  {576, 5, 1, 0}, {640, 1, 1, 0}, {2048, 3, 1, 0}};
+constexpr RowCase kQuantizes[] = {{32, 1, 1, 0},  {64, 3, 1, 0},   {96, 2, 1, 0},  {576, 5, 1, 0},
+                                  {640, 1, 1, 0}, {2048, 3, 1, 0}, {256, 2, 1, 0}, {768, 3, 1, 0}};
 
 struct RopeCase {
   RopeStyle style;

@@ -1,7 +1,6 @@
 // embed, take_rows, rope_table and quantize_act.
 #include <gtest/gtest.h>
 
-#include "kernels/types/a8x32.h"
 #include "tests/kernels/problems.h"
 #include "tests/kernels/row_problem.h"
 
@@ -143,13 +142,13 @@ class RopeTableProblem : public RowProblem<RopeTableArgs> {
 // The definition is checked by quantize_test.cpp.
 class QuantizeProblem : public Problem {
  public:
-  QuantizeProblem(const RowCase& c, Data data) : c_(c), n_rows_(c.n) {
+  QuantizeProblem(DType type, const RowCase& c, Data data) : c_(c), n_rows_(c.n) {
     Rng rng(10);
     x_ = FloatRows::random(c.width, c.n, data, rng);
-    bytes_ = row_bytes(DType::a8x32, c.width), stride_ = (bytes_ + 63) / 64 * 64;
+    bytes_ = row_bytes(type, c.width), stride_ = (bytes_ + 63) / 64 * 64;
     y_ = Guarded(static_cast<size_t>((c.n - 1) * stride_ + bytes_), 64);
     a_.x = x_.tensor;
-    a_.y = make_tensor(y_.data(), DType::a8x32, c.width, c.n);
+    a_.y = make_tensor(y_.data(), type, c.width, c.n);
     a_.y.nb[1] = stride_;
     a_.n_rows = &n_rows_;
   }
@@ -211,7 +210,10 @@ void add_lookup(const CpuKernel& kernel, Data data, Problems& out) {
 
 void add_quantize(const CpuKernel& kernel, Data data, Problems& out) {
   if (kernel.op != Op::quantize_act) return;
-  for (const RowCase& c : kQuantizes) out.push_back(std::make_unique<QuantizeProblem>(c, data));
+  for (const RowCase& c : kQuantizes) {
+    if (c.width % traits(kernel.w).block_elems == 0)
+      out.push_back(std::make_unique<QuantizeProblem>(kernel.w, c, data));
+  }
 }
 
 }  // namespace engine::test

@@ -2,6 +2,7 @@
 // or packed, against Eigen in double.
 #include <gtest/gtest.h>
 
+#include "kernels/types/a8x256.h"
 #include "tests/kernels/matmul_problem.h"
 #include "tests/kernels/problems.h"
 #include "tests/support/oracle.h"
@@ -93,16 +94,16 @@ void MatmulProblem::make_x(DType type, int64_t n, Data data) {
     x_ = x_float_.tensor;
     return;
   }
-  const int64_t bytes = row_bytes(DType::a8x32, c_.k), stride = (bytes + 63) / 64 * 64;
+  const int64_t bytes = row_bytes(type, c_.k), stride = (bytes + 63) / 64 * 64;
   x_codes_ = Guarded(static_cast<size_t>((n - 1) * stride + bytes), 64);
-  x_ = make_tensor(x_codes_.data(), DType::a8x32, c_.k, n);
+  x_ = make_tensor(x_codes_.data(), type, c_.k, n);
   x_.nb[1] = stride;
   x_.nb[2] = x_.nb[3] = stride * n;
   int32_t rows = static_cast<int32_t>(n);
   const QuantizeArgs q{x.tensor, x_, &rows};
   cpu::Ctx ctx;
   const Registry<cpu::Ctx> registry(cpu::all_kernels());
-  registry.scalar(Op::quantize_act, DType::f32, DType::f32)->run(&q, {0, n}, ctx);
+  registry.scalar(Op::quantize_act, type, DType::f32)->run(&q, {0, n}, ctx);
 }
 
 void MatmulProblem::bind(const CpuKernel& kernel) {
@@ -182,8 +183,13 @@ Vector MatmulProblem::column(int64_t row) const {
     if (x_.dtype == DType::f32) {
       v[i] = reinterpret_cast<const float*>(p)[i];
     } else {
-      v[i] = static_cast<double>(reinterpret_cast<const int8_t*>(p)[i]) *
-             reinterpret_cast<const float*>(p + c_.k)[i / 32];
+      v[i] = reinterpret_cast<const int8_t*>(p)[i];
+      if (x_.dtype == DType::a8x256) {
+        const BlockColumn b = block_column(p, c_.k);
+        v[i] *= static_cast<double>(b.d[i / 256]) * (1 << b.lift[i / 32]);
+      } else {
+        v[i] *= reinterpret_cast<const float*>(p + c_.k)[i / 32];
+      }
     }
   }
   return v;

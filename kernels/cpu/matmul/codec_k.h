@@ -1,6 +1,14 @@
-// Codecs of the types with blocks of 256: eight chunks of 32, each with its own scale (and
-// minimum), or two of them. Four consecutive sub-block scales of a row are one 32-bit word, so the
-// 6-bit scales of all rows are unpacked side by side.
+// Codecs of the types with blocks of 256: eight chunks of 32, each with its own integer scale (and
+// minimum), or two of them; and where their tiles take blocks from: packed bits, or a strip.
+// Four consecutive sub-block scales of a row are one 32-bit word, so the scales of all rows are
+// unpacked side by side.
+//
+// A codec has, beside what codec.h says:
+//   kSub        elements that share a scale: 32 or 16
+//   kMins       it has a minimum per kSub: value = d * scale * code + dmin * minimum
+//   kNarrow     16 products of code - kZero fit into 16 bits, and scale * (code - kZero) +
+//               kStripZero is an unsigned byte
+//   Block       head and chunk()
 #pragma once
 
 #include "kernels/cpu/matmul/codec.h"
@@ -8,27 +16,64 @@
 namespace engine::cpu {
 namespace {
 
-// Words 0..2 of q4_k and q5_k: eight 6-bit scales and eight 6-bit minima,
-// here as bytes, four to a word.
+// Of a block. Minima are unsigned bytes: byte b of lane r of mins[i] = sub-block 4 i + b of row r.
+template <class V>
+struct Head {
+  typename V::F d, dmin;  // dmin is negative
+  typename V::I mins[4];
+};
+
+// Lane r of ints = row r: the integer scale of each kSub.
+template <class V>
+struct Chunk {
+  typename V::I w[8], ints[2];
+};
+
+template <class C>
+constexpr int kMinWords = C::kMins ? 64 / C::kSub : 0;
+
+// -32 * sum >> kShiftDown = -kZero * sum.
+template <class C>
+constexpr int kShiftDown = C::kZero == 4 ? 3 : 0;
+
+// How integer scales are applied. kMultiplied: a strip holds scale * code, where products are
+// summed in 32 bits. kTwice: a scale lies in both 16-bit halves of its lane, to multiply 16-bit
+// sums; else it multiplies sums of 32 bits.
+template <class V, class C>
+constexpr bool kMultiplied = C::kNarrow && !V::kSigned;
+template <class V, class C>
+constexpr bool kTwice = C::kNarrow || (V::kSigned && C::kZero == 0);
+
+template <class C, class V>
+inline void set_int(Chunk<V>& c, int h, typename V::I v) {
+  c.ints[h] = kTwice<V, C> ? V::or_(V::and_(v, V::set32(0xffff)), V::sll(v, 16)) : v;
+}
+
+template <class V>
+inline typename V::F negative_half(const std::byte* p) {
+  return V::mul(V::set1(-1), V::load_half(p));
+}
+
+// Words 0..2 of q4_k and q5_k: eight 6-bit scales and eight 6-bit minima, here as bytes, four to a
+// word.
 template <class V>
 struct ScaleMin6 {
-  typename V::F d, dmin;
-  typename V::I scale[2], min[2];
+  Head<V> head;
+  typename V::I scale[2];
 
-  ScaleMin6(const std::byte* p, const std::byte* words) : d(V::load_half(p)) {
-    dmin = V::mul(V::set1(-1), V::load_half(half_field<V>(p, 1)));
+  ScaleMin6() = default;
+  ScaleMin6(const std::byte* p, const std::byte* words) {
+    head.d = V::load_half(p), head.dmin = negative_half<V>(half_field<V>(p, 1));
     const typename V::I s0 = word<V>(words, 0), s1 = word<V>(words, 1), s2 = word<V>(words, 2);
     const typename V::I six = V::set8(0x3f), four = V::set8(0x0f), top = V::set8(0x30);
     scale[0] = V::and_(s0, six);
-    min[0] = V::and_(s1, six);
+    head.mins[0] = V::and_(s1, six);
     scale[1] = V::or_(V::and_(s2, four), V::and_(V::srl(s0, 2), top));
-    min[1] = V::or_(V::and_(V::srl(s2, 4), four), V::and_(V::srl(s1, 2), top));
+    head.mins[1] = V::or_(V::and_(V::srl(s2, 4), four), V::and_(V::srl(s1, 2), top));
   }
   template <class C>
   void chunk(int s, Chunk<V>& c) const {
-    c.scale[0] = d;
     set_int<C>(c, 0, V::and_(V::srl(scale[s / 4], 8 * (s % 4)), V::set32(255)));
-    c.min[0] = V::mul(dmin, byte_float<V>(min[s / 4], s % 4));
   }
 };
 
@@ -36,12 +81,13 @@ template <class V>
 struct Q4_K {
   static constexpr DType kType = DType::q4_k;
   static constexpr int kSub = 32, kZero = 0, kDepth = 8;
-  static constexpr int kMinSub = kSub;
-  static constexpr bool kInts = true, kNarrow = false;
+  static constexpr bool kMins = true, kNarrow = false;
   struct Block {
     const std::byte* words;
     ScaleMin6<V> scales;
+    Block() = default;
     explicit Block(const std::byte* p) : words(word_fields<V, kType>(p)), scales(p, words) {}
+    const Head<V>& head() const { return scales.head; }
     void chunk(int s, Chunk<V>& c) const {
       take_field<V>(words + 4 * V::kRows * (3 + s / 2 * 8), s % 2 * 4, 15, c.w);
       scales.template chunk<Q4_K>(s, c);
@@ -53,12 +99,13 @@ template <class V>
 struct Q5_K {
   static constexpr DType kType = DType::q5_k;
   static constexpr int kSub = 32, kZero = 0, kDepth = 4;
-  static constexpr int kMinSub = kSub;
-  static constexpr bool kInts = true, kNarrow = false;
+  static constexpr bool kMins = true, kNarrow = false;
   struct Block {
     const std::byte* words;
     ScaleMin6<V> scales;
+    Block() = default;
     explicit Block(const std::byte* p) : words(word_fields<V, kType>(p)), scales(p, words) {}
+    const Head<V>& head() const { return scales.head; }
     void chunk(int s, Chunk<V>& c) const {
       take_field<V>(words + 4 * V::kRows * (11 + s / 2 * 8), s % 2 * 4, 15, c.w);
       or_field<V>(words + 4 * V::kRows * 3, s, 1, 4, c.w);
@@ -71,18 +118,20 @@ template <class V>
 struct Q6_K {
   static constexpr DType kType = DType::q6_k;
   static constexpr int kSub = 16, kZero = 32, kDepth = 2;
-  static constexpr int kMinSub = 0;
-  static constexpr bool kInts = true, kNarrow = false;
+  static constexpr bool kMins = false, kNarrow = false;
   struct Block {
-    const std::byte* words;  // low 4 bits: 32 words, high 2 bits: 16, scales: 4
-    typename V::F d;
-    explicit Block(const std::byte* p) : words(word_fields<V, kType>(p)), d(V::load_half(p)) {}
+    const std::byte* words;  // scales: 4, and of each half high 2 bits: 8, low 4 bits: 16
+    Head<V> ends;
+    Block() = default;
+    explicit Block(const std::byte* p) : words(word_fields<V, kType>(p)) {
+      ends.d = V::load_half(p);
+    }
+    const Head<V>& head() const { return ends; }
     void chunk(int s, Chunk<V>& c) const {
       const int n = s / 4, t = s % 4;  // half of the block, 32 of its 128
-      take_field<V>(words + 4 * V::kRows * (n * 16 + t % 2 * 8), t / 2 * 4, 15, c.w);
-      or_field<V>(words + 4 * V::kRows * (32 + n * 8), t * 2, 3, 4, c.w);
-      const typename V::I scales = word<V>(words, 48 + s / 2);
-      c.scale[0] = d;
+      take_field<V>(words + 4 * V::kRows * (4 + n * 24 + 8 + t % 2 * 8), t / 2 * 4, 15, c.w);
+      or_field<V>(words + 4 * V::kRows * (4 + n * 24), t * 2, 3, 4, c.w);
+      const typename V::I scales = word<V>(words, s / 2);
       for (int h = 0; h < 2; ++h)
         set_int<Q6_K>(c, h, V::sra24(V::sll(scales, 24 - 8 * (s % 2 * 2 + h))));
     }
@@ -92,24 +141,22 @@ struct Q6_K {
 template <class V>
 struct Q2_K {
   static constexpr DType kType = DType::q2_k;
-  static constexpr int kSub = 16, kMinSub = 16, kZero = 0, kDepth = 4;
-  static constexpr bool kInts = true, kNarrow = true;
+  static constexpr int kSub = 16, kZero = 0, kDepth = 4;
+  static constexpr bool kMins = true, kNarrow = true;
   static constexpr int kStripZero = 0;  // 15 * 3 at most
   struct Block {
     const std::byte* words;  // scale and minimum nibbles: 4 words, codes: 16
-    typename V::F d, dmin;
-    explicit Block(const std::byte* p)
-        : words(word_fields<V, kType>(p)),
-          d(V::load_half(p)),
-          dmin(V::mul(V::set1(-1), V::load_half(half_field<V>(p, 1)))) {}
+    Head<V> ends;
+    Block() = default;
+    explicit Block(const std::byte* p) : words(word_fields<V, kType>(p)) {
+      ends.d = V::load_half(p), ends.dmin = negative_half<V>(half_field<V>(p, 1));
+      for (int i = 0; i < 4; ++i) ends.mins[i] = V::and_(V::srl(word<V>(words, i), 4), V::set8(15));
+    }
+    const Head<V>& head() const { return ends; }
     void chunk(int s, Chunk<V>& c) const {
       take_field<V>(words + 4 * V::kRows * (4 + s / 4 * 8), s % 4 * 2, 3, c.w);
       const typename V::I pair = V::srl(word<V>(words, s / 2), s % 2 * 16), low = V::set32(15);
-      c.scale[0] = d;
-      for (int h = 0; h < 2; ++h) {
-        set_int<Q2_K>(c, h, V::and_(V::srl(pair, 8 * h), low));
-        c.min[h] = V::mul(dmin, V::to_float(V::and_(V::srl(pair, 8 * h + 4), low)));
-      }
+      for (int h = 0; h < 2; ++h) set_int<Q2_K>(c, h, V::and_(V::srl(pair, 8 * h), low));
     }
   };
 };
@@ -117,25 +164,27 @@ struct Q2_K {
 template <class V>
 struct Q3_K {
   static constexpr DType kType = DType::q3_k;
-  static constexpr int kSub = 16, kMinSub = 0, kZero = 4, kDepth = 4;
-  static constexpr bool kInts = true, kNarrow = true;
+  static constexpr int kSub = 16, kZero = 4, kDepth = 4;
+  static constexpr bool kMins = false, kNarrow = true;
   static constexpr int kStripZero = 127;  // -32..31 times -4..3 is -124..128
   struct Block {
-    const std::byte* words;  // bit 2: 8 words, low 2 bits: 16, scales: 3
-    typename V::F d;
+    const std::byte* words;  // scales: 3 words, bit 2: 8, low 2 bits: 16
+    Head<V> ends;
     typename V::I scale[4];  // + 32, as bytes
-    explicit Block(const std::byte* p) : words(word_fields<V, kType>(p)), d(V::load_half(p)) {
-      const typename V::I high = word<V>(words, 26), four = V::set8(0x0f), top = V::set8(0x30);
+    Block() = default;
+    explicit Block(const std::byte* p) : words(word_fields<V, kType>(p)) {
+      ends.d = V::load_half(p);
+      const typename V::I high = word<V>(words, 2), four = V::set8(0x0f), top = V::set8(0x30);
       for (int i = 0; i < 2; ++i) {
-        const typename V::I low = word<V>(words, 24 + i);
+        const typename V::I low = word<V>(words, i);
         scale[i] = V::or_(V::and_(low, four), V::and_(V::sll(high, 4 - 2 * i), top));
         scale[i + 2] = V::or_(V::and_(V::srl(low, 4), four), V::and_(V::srl(high, 2 * i), top));
       }
     }
+    const Head<V>& head() const { return ends; }
     void chunk(int s, Chunk<V>& c) const {
-      take_field<V>(words + 4 * V::kRows * (8 + s / 4 * 8), s % 4 * 2, 3, c.w);
-      or_field<V>(words, s, 1, 2, c.w);
-      c.scale[0] = d;
+      take_field<V>(words + 4 * V::kRows * (11 + s / 4 * 8), s % 4 * 2, 3, c.w);
+      or_field<V>(words + 4 * V::kRows * 3, s, 1, 2, c.w);
       for (int h = 0; h < 2; ++h) {
         const typename V::I sc = V::and_(V::srl(scale[s / 2], s % 2 * 16 + 8 * h), V::set32(255));
         set_int<Q3_K>(c, h, V::sub32(sc, V::set32(32)));
@@ -148,24 +197,104 @@ template <class V>
 struct Iq4Xs {
   static constexpr DType kType = DType::iq4_xs;
   static constexpr int kSub = 32, kZero = V::kSigned ? 0 : 128, kDepth = 1;
-  static constexpr int kMinSub = 0;
-  static constexpr bool kInts = true, kNarrow = false;
+  static constexpr bool kMins = false, kNarrow = false;
   struct Block {
     const std::byte* words;  // low 4 bits of eight scales: 1 word, codes: 32
-    typename V::F d;
+    Head<V> ends;
     typename V::I high;  // high 2 bits of the scales
+    Block() = default;
     explicit Block(const std::byte* p)
-        : words(word_fields<V, kType>(p)),
-          d(V::load_half(p)),
-          high(V::words16(half_field<V>(p, 1))) {}
+        : words(word_fields<V, kType>(p)), high(V::words16(half_field<V>(p, 1))) {
+      ends.d = V::load_half(p);
+    }
+    const Head<V>& head() const { return ends; }
     void chunk(int s, Chunk<V>& c) const {
       iq4_codes<V>(words + 4 * V::kRows * (1 + s * 4), c.w);
       const typename V::I low = V::and_(V::srl(word<V>(words, 0), 4 * s), V::set32(15));
       const typename V::I top = V::sll(V::and_(V::srl(high, 2 * s), V::set32(3)), 4);
-      c.scale[0] = d;
       set_int<Iq4Xs>(c, 0, V::sub32(V::or_(low, top), V::set32(32)));
     }
   };
+};
+
+// ---- sources ----
+
+// A panel in the order a tile wants: codes [k/32][8][rows][4], then by block d [rows], dmin [rows],
+// words of minima [rows], and (not multiplied) the integer scales by kSub [rows].
+template <class V, class C>
+struct Strip {
+  static constexpr int kLine = 4 * V::kRows;  // bytes of a number per row
+  static constexpr int kHead = C::kMins ? 2 + kMinWords<C> : 1;
+  static constexpr int kInts = kMultiplied<V, C> ? 0 : 32 / C::kSub;  // lines of a chunk
+  static constexpr int kLines = kHead + 8 * kInts;
+
+  static size_t bytes(int64_t k) noexcept {
+    return static_cast<size_t>(k * V::kRows + k / 256 * kLines * kLine);
+  }
+
+  static void unpack(const std::byte* panel, int64_t k, std::byte* strip) noexcept {
+    std::byte* line = strip + k * V::kRows;
+    for (int64_t at = 0; at < k; at += 256, panel += kPanelBlock<V, C>) {
+      const typename C::Block block(panel);
+      const Head<V>& head = block.head();
+      V::storef(line, head.d);
+      if (C::kMins) V::storef(line + kLine, head.dmin);
+      for (int i = 0; i < kMinWords<C>; ++i) V::store(line + (2 + i) * kLine, head.mins[i]);
+      line += kHead * kLine;
+      for (int s = 0; s < 8; ++s) {
+        Chunk<V> c;
+        block.chunk(s, c);
+        if constexpr (kMultiplied<V, C>)
+          for (int g = 0; g < 8; ++g)
+            c.w[g] = V::scale_codes(c.w[g], c.ints[g / 4], C::kZero, C::kStripZero);
+        for (int g = 0; g < 8; ++g, strip += kLine) V::store(strip, c.w[g]);
+        for (int h = 0; h < kInts; ++h, line += kLine) V::store(line, c.ints[h]);
+      }
+    }
+  }
+};
+
+template <class V, class C>
+struct PackedSource {
+  static constexpr bool kPacked = true;
+  using Block = typename C::Block;
+  PackedSource() = default;
+  PackedSource(const std::byte* panel, int64_t) : panel_(panel) {}
+  Block block(int64_t b) const { return Block(at(b)); }
+  const std::byte* at(int64_t b) const { return panel_ + b * kPanelBlock<V, C>; }
+
+ private:
+  const std::byte* panel_;
+};
+
+template <class V, class C>
+struct StripSource {
+  static constexpr bool kPacked = false;
+  using S = Strip<V, C>;
+  struct Block {
+    const std::byte *codes, *lines;
+    Head<V> ends;
+    Block() = default;
+    Block(const std::byte* c, const std::byte* l) : codes(c), lines(l + S::kHead * S::kLine) {
+      ends.d = V::loadf(l);
+      if (C::kMins) ends.dmin = V::loadf(l + S::kLine);
+      for (int i = 0; i < kMinWords<C>; ++i) ends.mins[i] = V::load(l + (2 + i) * S::kLine);
+    }
+    const Head<V>& head() const { return ends; }
+    void chunk(int s, Chunk<V>& c) const {
+      for (int g = 0; g < 8; ++g) c.w[g] = V::load(codes + S::kLine * (8 * s + g));
+      for (int h = 0; h < S::kInts; ++h) c.ints[h] = V::load(lines + S::kLine * (S::kInts * s + h));
+    }
+  };
+  StripSource() = default;
+  StripSource(const std::byte* strip, int64_t k) : strip_(strip), lines_(strip + k * V::kRows) {}
+  Block block(int64_t b) const {
+    return Block(strip_ + b * 64 * S::kLine, lines_ + b * S::kLines * S::kLine);
+  }
+  const std::byte* at(int64_t) const { return nullptr; }
+
+ private:
+  const std::byte *strip_, *lines_;
 };
 
 }  // namespace

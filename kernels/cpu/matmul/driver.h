@@ -1,12 +1,12 @@
 // The walk of a matmul, the same for every ISA: items -> panels, columns -> passes -> tiles,
 // finished tiles -> epilogue. Isa brings kRows, kPassBytes (of activations in a pass: half of L2;
-// the strip and the output take the rest) and the vector code: shifts (sums of activation codes)
-// and finish (the epilogue of a tile).
+// the strip and the output take the rest) and finish, the epilogue of a tile.
 //
 //   for each pass of columns that fits into half of L2
 //     for each panel of the item range
 //       up to 8 columns: dot from the packed bits
-//       more: unpack a strip, then tiles over the columns, evenly sized
+//       more: unpack strips of two panels (of one matrix, or of a gated pair), then tiles over the
+//       columns, evenly sized
 #pragma once
 
 #include "kernels/cpu/matmul/micro.h"
@@ -14,14 +14,18 @@
 namespace engine::cpu {
 namespace {
 
+static_assert(kTilePanels == 2);
+
 template <class Isa>
 struct Walk {
   static int64_t panels(const MatmulArgs& a) { return (a.w.ne[1] + Isa::kRows - 1) / Isa::kRows; }
 
+  // Fewer columns would not pay for unpacking; a pass of them may then exceed L2.
+  static constexpr int64_t kLeastPass = 192;
   static int64_t pass_cols(const MatmulArgs& a) {
     const int64_t col = a.x.nb[1] > 0 ? a.x.nb[1] : 1;
-    const int64_t fit = Isa::kPassBytes / col / kTileCols * kTileCols;
-    return fit < 4 * kTileCols ? 4 * kTileCols : fit;
+    const int64_t fit = Isa::kPassBytes / col;
+    return fit < kLeastPass ? kLeastPass : fit;
   }
 
   static int64_t columns(const MatmulArgs& a, int64_t matrix) {
@@ -33,11 +37,11 @@ struct Walk {
     return panels(a) * (a.experts ? a.experts->n_expert : 1);
   }
 
-  // At least 16 KB of weights at a time when they are read once; four panels when many columns
-  // share the sums of the activations.
+  // At least 16 KB of weights at a time when they are read once; two panels when many columns share
+  // the list of where they lie.
   static int64_t grain(const void* args) {
     const MatmulArgs& a = *static_cast<const MatmulArgs*>(args);
-    if (*a.n_rows > kDotCols) return 4;
+    if (*a.n_rows > kDotCols) return 2;
     const int64_t bytes = row_bytes(a.w.dtype, a.w.ne[0]) * Isa::kRows;
     return bytes >= 16384 ? 1 : 16384 / bytes;
   }
@@ -46,19 +50,15 @@ struct Walk {
   static size_t strip_bytes(const MatmulArgs& a) {
     return a.micro->strip_bytes ? round64(a.micro->strip_bytes(a.w.ne[0])) : 0;
   }
-  static size_t shift_stride(const MatmulArgs& a) {  // bytes per column
-    const Shift &d = a.micro->dot_shift, &t = a.micro->tile_shift;
-    const int64_t d_sums = d.zero ? a.w.ne[0] / d.sub : 0, t_sums = t.zero ? a.w.ne[0] / t.sub : 0;
-    return round64(static_cast<size_t>(d_sums > t_sums ? d_sums : t_sums) * sizeof(int32_t));
-  }
-  // Scratch: strips, a panel of each matrix that is not packed, shifts of the columns of a pass.
+  // Scratch: strips, as many panels of a matrix that is not packed, where the columns of a pass and
+  // their results lie.
   static size_t loose_bytes(const MatmulArgs& a) {
     return a.pack ? round64(static_cast<size_t>(row_bytes(a.w.dtype, a.w.ne[0]) * Isa::kRows)) : 0;
   }
   static size_t scratch(const void* args) {
     const MatmulArgs& a = *static_cast<const MatmulArgs*>(args);
     const int64_t pass = pass_cols(a), most = a.y.ne[1] < pass ? a.y.ne[1] : pass;
-    return (strip_bytes(a) + loose_bytes(a)) * (a.up ? 2 : 1) + shift_stride(a) * most;
+    return (strip_bytes(a) + loose_bytes(a)) * 2 + static_cast<size_t>(most) * 3 * sizeof(void*);
   }
 
   // Panel p of a matrix, in its packing: where it lies, or made in `loose`.
@@ -75,17 +75,26 @@ struct Walk {
     return loose;
   }
 
-  // The columns of one pass over one matrix, and where their results go.
+  // The columns of one pass over one matrix: rows of x, of the result and of the residual.
   struct Pass {
-    const MatmulArgs& a;
-    const int32_t* entries;  // nullptr: column i is row i
-    int64_t first;
-    const std::byte* x(int64_t i) const {
-      if (!entries) return a.x.row(first + i);
-      const int64_t e = entries[first + i];
-      return a.x.row(a.x_per_entry ? e : e / a.experts->n_used);
+    int64_t cols;
+    const std::byte** x;
+    float **y, **residual;
+
+    Pass(const MatmulArgs& a, int64_t matrix, int64_t first, int64_t n, std::byte* scratch)
+        : cols(n),
+          x(reinterpret_cast<const std::byte**>(scratch)),
+          y(reinterpret_cast<float**>(scratch + n * int64_t{sizeof(void*)})),
+          residual(y + n) {
+      const int32_t* entries =
+          a.experts ? a.experts->entries + a.experts->offsets[matrix] + first : nullptr;
+      for (int64_t i = 0; i < n; ++i) {
+        const int64_t row = entries ? entries[i] : first + i;
+        x[i] = a.x.row(entries && !a.x_per_entry ? row / a.experts->n_used : row);
+        y[i] = reinterpret_cast<float*>(a.y.row(row));
+        residual[i] = reinterpret_cast<float*>(a.epilogue.residual.row(row));
+      }
     }
-    int64_t y_row(int64_t i) const { return entries ? entries[first + i] : first + i; }
   };
 
   static void run(const void* args, Range range, Ctx& ctx) {
@@ -99,69 +108,95 @@ struct Walk {
     }
   }
 
-  static void matrix_panels(const MatmulArgs& a, int64_t matrix, Range panel_range, Ctx& ctx) {
-    const Micro& m = *a.micro;
-    const int64_t k = a.w.ne[0], n = columns(a, matrix), pass_max = pass_cols(a);
-    std::byte* strip_w = ctx.scratch;
-    std::byte* strip_up = strip_w + strip_bytes(a);
-    std::byte* loose_w = strip_w + strip_bytes(a) * (a.up ? 2 : 1);
-    std::byte* loose_up = loose_w + loose_bytes(a);
-    std::byte* shifts = loose_w + loose_bytes(a) * (a.up ? 2 : 1);
-    const size_t stride = shift_stride(a);
+  // Two panels: of one matrix, or the same of a gated pair.
+  struct Pair {
+    const Tensor* matrix[2];
+    int64_t panel[2];
+  };
 
+  static void matrix_panels(const MatmulArgs& a, int64_t matrix, Range range, Ctx& ctx) {
+    const int64_t n = columns(a, matrix), pass_max = pass_cols(a);
+    std::byte* const pass_scratch = ctx.scratch + (strip_bytes(a) + loose_bytes(a)) * 2;
     const int64_t passes = (n + pass_max - 1) / pass_max;
     for (int64_t i = 0; i < passes; ++i) {
-      const int64_t first = n * i / passes, cols = n * (i + 1) / passes - first;
-      const Pass pass{a, a.experts ? a.experts->entries + a.experts->offsets[matrix] : nullptr,
-                      first};
-      const bool strip = m.unpack != nullptr && cols > kDotCols;
-      const Shift& shift = strip ? m.tile_shift : m.dot_shift;
-      if (shift.zero)
-        for (int64_t c = 0; c < cols; ++c)
-          Isa::shifts(reinterpret_cast<const int8_t*>(pass.x(c)), k, shift.sub, -shift.zero,
-                      reinterpret_cast<int32_t*>(shifts + c * stride));
-
-      const ColsFn* fns = strip ? m.tile : m.dot;
-      const int64_t most = strip || m.unpack == nullptr ? m.tile_cols : kDotCols;
-      const int64_t tiles = (cols + most - 1) / most;
-      for (int64_t p = panel_range.begin; p < panel_range.end; ++p) {
-        const std::byte* w = panel(a, a.w, matrix, p, loose_w);
-        const std::byte* up = a.up ? panel(a, a.up, matrix, p, loose_up) : nullptr;
-        if (strip) {
-          m.unpack(w, k, strip_w), w = strip_w;
-          if (up) m.unpack(up, k, strip_up), up = strip_up;
-        }
-        for (int64_t t = 0, c = 0; t < tiles; ++t) {
-          const int count = static_cast<int>(cols * (t + 1) / tiles - c);
-          run_tile(pass, fns[count - 1], w, up, p * Isa::kRows, c, count, shifts + c * stride,
-                   stride);
-          c += count;
-        }
+      const int64_t first = n * i / passes;
+      const Pass pass(a, matrix, first, n * (i + 1) / passes - first, pass_scratch);
+      for (int64_t p = range.begin; p < range.end; p += a.up ? 1 : 2) {
+        // of an odd number the last goes in twice
+        const Pair pair = a.up ? Pair{{&a.w, &a.up}, {p, p}}
+                               : Pair{{&a.w, &a.w}, {p, p + 1 < range.end ? p + 1 : p}};
+        if (pass.cols <= kDotCols)
+          dot_panels(a, pass, matrix, pair, ctx);
+        else
+          tile_panels(a, pass, matrix, pair, ctx);
       }
     }
   }
 
-  static void run_tile(const Pass& pass, ColsFn fn, const std::byte* w, const std::byte* up,
-                       int64_t row0, int64_t c0, int count, const std::byte* shifts,
-                       size_t shift_stride) {
-    const MatmulArgs& a = pass.a;
-    alignas(64) float v[kTileCols * Isa::kRows], u[kTileCols * Isa::kRows];
-    Cols cols{};  // only the first count are read
-    for (int c = 0; c < count; ++c) {
-      cols.x[c] = pass.x(c0 + c);
-      cols.shift[c] = reinterpret_cast<const int32_t*>(shifts + c * shift_stride);
+  static void dot_panels(const MatmulArgs& a, const Pass& pass, int64_t matrix, const Pair& pair,
+                         Ctx& ctx) {
+    alignas(64) float v[2 * kDotCols * Isa::kRows];
+    const int count = static_cast<int>(pass.cols);
+    const std::byte* w[2];
+    for (int i = 0; i < 2; ++i)
+      w[i] = panel(a, *pair.matrix[i], matrix, pair.panel[i],
+                   ctx.scratch + static_cast<size_t>(i) * loose_bytes(a));
+    for (int i = 0; i < (a.up || pair.panel[1] != pair.panel[0] ? 2 : 1); ++i)
+      a.micro->dot[count - 1](w + i, a.w.ne[0], pass.x, v + i * count * Isa::kRows);
+    finish_pair(a, pass, v, pair, 0, count);
+  }
+
+  static void tile_panels(const MatmulArgs& a, const Pass& pass, int64_t matrix, const Pair& pair,
+                          Ctx& ctx) {
+    const Micro& m = *a.micro;
+    const int64_t k = a.w.ne[0];
+    const std::byte* w[2];
+    for (int i = 0; i < 2; ++i) {
+      std::byte* const strip = ctx.scratch + static_cast<size_t>(i) * strip_bytes(a);
+      std::byte* const loose =
+          ctx.scratch + 2 * strip_bytes(a) + static_cast<size_t>(i) * loose_bytes(a);
+      w[i] = panel(a, *pair.matrix[i], matrix, pair.panel[i], loose);
+      if (m.unpack != nullptr) m.unpack(w[i], k, strip), w[i] = strip;
     }
-    fn(w, a.w.ne[0], cols, v);
-    if (up) fn(up, a.w.ne[0], cols, u);
-    const int64_t left = a.w.ne[1] - row0;
+    const int64_t tiles = (pass.cols + m.tile_cols - 1) / m.tile_cols;
+    for (int64_t t = 0, c = 0; t < tiles; ++t) {
+      alignas(64) float v[2 * kTileCols * Isa::kRows];
+      const int count = static_cast<int>(pass.cols * (t + 1) / tiles - c);
+      fetch_next(a, matrix, pair.panel[1] + 1, t, tiles);
+      for (int i = 0; i < count; ++i)  // stored long after this: their lines are on the way
+        for (const int64_t p : pair.panel) __builtin_prefetch(pass.y[c + i] + p * Isa::kRows, 1);
+      m.tile[count - 1](w, k, pass.x + c, v);
+      finish_pair(a, pass, v, pair, c, count);
+      c += count;
+    }
+  }
+
+  static void finish_pair(const MatmulArgs& a, const Pass& pass, const float* v, const Pair& pair,
+                          int64_t c, int count) {
+    const float* second = v + count * Isa::kRows;
+    finish(a, pass, v, a.up ? second : nullptr, pair.panel[0], c, count);
+    if (pair.panel[1] != pair.panel[0]) finish(a, pass, second, nullptr, pair.panel[1], c, count);
+  }
+
+  static void finish(const MatmulArgs& a, const Pass& pass, const float* v, const float* up,
+                     int64_t p, int64_t c, int count) {
+    const int64_t row0 = p * Isa::kRows, left = a.w.ne[1] - row0;
     const int rows = left < Isa::kRows ? static_cast<int>(left) : Isa::kRows;
-    for (int c = 0; c < count; ++c) {
-      const int64_t row = pass.y_row(c0 + c);
-      const float* residual =
-          a.epilogue.residual ? reinterpret_cast<const float*>(a.epilogue.residual.row(row)) + row0
-                              : nullptr;
-      Isa::finish(a.epilogue, v + c * Isa::kRows, up ? u + c * Isa::kRows : nullptr, row0, rows,
-                  residual, reinterpret_cast<float*>(a.y.row(row)) + row0);
+    Isa::finish(a.epilogue, v, up, row0, rows, count,
+                a.epilogue.residual ? pass.residual + c : nullptr, pass.y + c);
+  }
+
+  // Asks for part t of the bits of the two panels from p on, which are unpacked next: a tile takes
+  // longer than they need from memory.
+  static void fetch_next(const MatmulArgs& a, int64_t matrix, int64_t p, int64_t t, int64_t tiles) {
+    const int64_t left = panels(a) - p, n = a.up || left < 2 ? 1 : 2;
+    if (a.pack != nullptr || a.micro->unpack == nullptr || left <= 0) return;
+    const int64_t panel_bytes = row_bytes(a.w.dtype, a.w.ne[0]) * Isa::kRows,
+                  bytes = panel_bytes * n;
+    const int64_t at = (matrix * panels(a) + p) * panel_bytes;
+    for (int64_t i = bytes * t / tiles & ~int64_t{63}; i < bytes * (t + 1) / tiles; i += 64) {
+      __builtin_prefetch(a.w.data + at + i, 0, 2);
+      if (a.up) __builtin_prefetch(a.up.data + at + i, 0, 2);
     }
   }
 };

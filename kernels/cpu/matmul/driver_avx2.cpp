@@ -1,5 +1,4 @@
-// Matmul driver for AVX2: panels of 8 rows. The walk is in driver.h; here are the epilogue and the
-// sums of activation codes.
+// Matmul driver for AVX2: panels of 8 rows. The walk is in driver.h; here is the epilogue.
 #include <immintrin.h>
 
 #include "kernels/cpu/elementwise/exp.h"
@@ -37,37 +36,32 @@ struct Avx2 {
   // Zen 3 and later have 512 KB of L2 per core or more.
   static constexpr int64_t kPassBytes = 256 << 10;
 
-  // out[i] = factor * sum of q[i * sub, +sub)
-  static void shifts(const int8_t* q, int64_t k, int sub, int factor, int32_t* out) {
-    const __m256i ones8 = _mm256_set1_epi8(1), ones16 = _mm256_set1_epi16(1);
-    for (int64_t i = 0; i < k; i += 32) {
-      const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(q + i));
-      const __m256i s = _mm256_madd_epi16(_mm256_maddubs_epi16(ones8, v), ones16);  // of 4
-      __m128i a = _mm_hadd_epi32(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
-      a = _mm_hadd_epi32(a, a);  // of 16: lanes 0 and 1
-      const int32_t first = _mm_cvtsi128_si32(a), second = _mm_extract_epi32(a, 1);
-      if (sub == 16) {
-        out[i / 16] = factor * first, out[i / 16 + 1] = factor * second;
-      } else {
-        out[i / 32] = factor * (first + second);
-      }
+  // v8, up8: [count][8]
+  static void finish(const Epilogue& e, const float* v8, const float* up8, int64_t row0, int rows,
+                     int count, const float* const* residual, float* const* y) {
+    const __m256i m =
+        _mm256_cmpgt_epi32(_mm256_set1_epi32(rows), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    const bool as_is =
+        !e.bias && e.scale == 1 && e.softcap == 0 && e.act == Act::none && up8 == nullptr;
+    for (int c = 0; c < count; ++c) {
+      __m256 v = _mm256_load_ps(v8 + 8 * c);
+      if (!as_is) v = change(e, v, up8 ? up8 + 8 * c : nullptr, row0, m);
+      if (residual) v = _mm256_add_ps(_mm256_maskload_ps(residual[c] + row0, m), v);
+      if (rows == 8)  // a masked store is several times slower
+        _mm256_storeu_ps(y[c] + row0, v);
+      else
+        _mm256_maskstore_ps(y[c] + row0, m, v);
     }
   }
 
-  static void finish(const Epilogue& e, const float* v8, const float* up8, int64_t row0, int rows,
-                     const float* residual, float* y) {
-    const __m256i m =
-        _mm256_cmpgt_epi32(_mm256_set1_epi32(rows), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-    __m256 v = _mm256_load_ps(v8);
+  static __m256 change(const Epilogue& e, __m256 v, const float* up, int64_t row0, __m256i m) {
     if (e.bias) v = _mm256_add_ps(v, _mm256_maskload_ps(e.bias + row0, m));
     if (e.scale != 1) v = _mm256_mul_ps(v, _mm256_set1_ps(e.scale));
     if (e.softcap != 0)
       v = _mm256_mul_ps(_mm256_set1_ps(e.softcap),
                         vec_tanh(_mm256_div_ps(v, _mm256_set1_ps(e.softcap))));
     v = activate(e.act, v);
-    if (up8) v = _mm256_mul_ps(v, _mm256_load_ps(up8));
-    if (residual) v = _mm256_add_ps(_mm256_maskload_ps(residual, m), v);
-    _mm256_maskstore_ps(y, m, v);
+    return up ? _mm256_mul_ps(v, _mm256_load_ps(up)) : v;
   }
 };
 

@@ -1,5 +1,4 @@
-// Matmul driver for AVX-512: panels of 16 rows. The walk is in driver.h; here are the epilogue and
-// the sums of activation codes.
+// Matmul driver for AVX-512: panels of 16 rows. The walk is in driver.h; here is the epilogue.
 #include <immintrin.h>
 
 #include "kernels/cpu/elementwise/exp.h"
@@ -34,40 +33,33 @@ inline __m512 activate(Act act, __m512 v) {
 
 struct Avx512 {
   static constexpr int kRows = 16;
-  static constexpr int64_t kPassBytes = 512 << 10;  // Zen 4 has 1 MB of L2 per core
+  static constexpr int64_t kPassBytes = 640 << 10;  // Zen 4 has 1 MB of L2 per core
 
-  // out[i] = factor * sum of q[i * sub, +sub)
-  static void shifts(const int8_t* q, int64_t k, int sub, int factor, int32_t* out) {
-    const __m512i ones = _mm512_set1_epi8(1), f = _mm512_set1_epi32(factor);
-    const int per = sub == 32 ? 0x0101 : 0x1111;  // lanes that hold a result
-    for (int64_t i = 0; i < k; i += 64) {
-      const int64_t left = k - i;
-      const __m512i v =
-          left >= 64 ? _mm512_loadu_si512(q + i) : _mm512_maskz_loadu_epi8(0xffffffffu, q + i);
-      __m512i s = _mm512_dpbusd_epi32(_mm512_setzero_si512(), ones, v);
-      s = _mm512_add_epi32(s, _mm512_shuffle_epi32(s, _MM_PERM_CDAB));
-      s = _mm512_add_epi32(s, _mm512_shuffle_epi32(s, _MM_PERM_BADC));
-      if (sub == 32) s = _mm512_add_epi32(s, _mm512_shuffle_i64x2(s, s, 0xb1));
-      const __m512i r =
-          _mm512_maskz_compress_epi32(static_cast<__mmask16>(per), _mm512_mullo_epi32(s, f));
-      const int n = static_cast<int>((left < 64 ? left : 64) / sub);
-      _mm512_mask_storeu_epi32(out + i / sub, static_cast<__mmask16>((1u << n) - 1), r);
+  // v16, up16: [count][16]
+  static void finish(const Epilogue& e, const float* v16, const float* up16, int64_t row0, int rows,
+                     int count, const float* const* residual, float* const* y) {
+    const __mmask16 m = static_cast<__mmask16>((1u << rows) - 1);
+    const bool as_is =
+        !e.bias && e.scale == 1 && e.softcap == 0 && e.act == Act::none && up16 == nullptr;
+    for (int c = 0; c < count; ++c) {
+      __m512 v = _mm512_load_ps(v16 + 16 * c);
+      if (!as_is) v = change(e, v, up16 ? up16 + 16 * c : nullptr, row0, m);
+      if (residual) v = _mm512_add_ps(_mm512_maskz_loadu_ps(m, residual[c] + row0), v);
+      if (rows == 16)  // a masked store is several times slower
+        _mm512_storeu_ps(y[c] + row0, v);
+      else
+        _mm512_mask_storeu_ps(y[c] + row0, m, v);
     }
   }
 
-  static void finish(const Epilogue& e, const float* v16, const float* up16, int64_t row0, int rows,
-                     const float* residual, float* y) {
-    const __mmask16 m = static_cast<__mmask16>((1u << rows) - 1);
-    __m512 v = _mm512_load_ps(v16);
+  static __m512 change(const Epilogue& e, __m512 v, const float* up, int64_t row0, __mmask16 m) {
     if (e.bias) v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(m, e.bias + row0));
     if (e.scale != 1) v = _mm512_mul_ps(v, _mm512_set1_ps(e.scale));
     if (e.softcap != 0)
       v = _mm512_mul_ps(_mm512_set1_ps(e.softcap),
                         vec_tanh(_mm512_div_ps(v, _mm512_set1_ps(e.softcap))));
     v = activate(e.act, v);
-    if (up16) v = _mm512_mul_ps(v, _mm512_load_ps(up16));
-    if (residual) v = _mm512_add_ps(_mm512_maskz_loadu_ps(m, residual), v);
-    _mm512_mask_storeu_ps(y, m, v);
+    return up ? _mm512_mul_ps(v, _mm512_load_ps(up)) : v;
   }
 };
 

@@ -1,9 +1,8 @@
 // What     y = W x, W f16, x f32, on AVX2;
 //          codec F16 in float_tile.h, formula and tiles in float_tile.h
 // Layout   panel of 8 rows: [k] rows of f16; rows side by side (pack.h)
-// Measured 252 columns 40 GMAC/s, 8 columns 39 GMAC/s (weights from DRAM),
-//          1 column 28 GB/s (DRAM roof of the machine 42 GB/s);
-//          AMD Zen 4 (2 cores), 1 thread, k = 2048, best of 12 by thread time
+// Measured 512 columns 50 GMAC/s, 1 column 22 GB/s (read bandwidth of one core 33 GB/s);
+//          AMD Zen 4 (2 cores), 1 thread, k = 1536, weights from DRAM, bench_kernels
 #include "kernels/cpu/matmul/tile_avx2.h"
 
 namespace engine::cpu {

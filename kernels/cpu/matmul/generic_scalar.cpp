@@ -2,11 +2,12 @@
 // specification of the others. A row of w is unpacked once and multiplied with all columns.
 // Order of floats per output:
 //   quantized  over sub-blocks ascending: acc += (scale * d) * float(integer sum of code * q);
-//              acc += min * dsum
+//              acc += min * (d * sum of q)
 //   float      element i is added to lane i % 8, ascending; the lanes are added pairwise
 
 #include "kernels/cpu/context.h"
 #include "kernels/cpu/elementwise/act_scalar.h"
+#include "kernels/types/a8x256.h"
 #include "kernels/types/a8x32.h"
 #include "kernels/types/all.h"
 
@@ -21,8 +22,9 @@ constexpr int64_t line(int64_t bytes) {
 
 // A row of a quantized matrix in its canonical form, in scratch:
 // codes [k], scales [k / kSub], minima [k / kSub].
-template <class B>
+template <DType T>
 struct CodeRow {
+  using B = Block<T>;
   static int64_t bytes(int64_t k) { return line(k) + 2 * line(k / B::kSub * 4); }
 
   CodeRow(const std::byte* row, int64_t k, std::byte* scratch)
@@ -35,16 +37,35 @@ struct CodeRow {
   }
 
   float dot(const std::byte* column) const {
-    const ActColumn x = act_column(column, k);
-    const float* sums = B::kSub == 16 ? x.dsum16 : x.dsum;
+    const int8_t* q = reinterpret_cast<const int8_t*>(column);
     float acc = 0;
     for (int64_t s = 0; s < k / B::kSub; ++s) {
       int sum = 0;
-      for (int64_t i = s * B::kSub; i < (s + 1) * B::kSub; ++i) sum += code[i] * x.q[i];
-      acc += (scale[s] * x.d[s * B::kSub / 32]) * static_cast<float>(sum);
-      acc += min[s] * sums[s];
+      for (int64_t i = s * B::kSub; i < (s + 1) * B::kSub; ++i) sum += code[i] * q[i];
+      const Sub x = sub(column, s);
+      acc += (scale[s] * x.d) * static_cast<float>(sum);
+      acc += min[s] * x.dsum;
     }
     return acc;
+  }
+
+  // Scale of the activations of sub-block s, and that times their sum.
+  struct Sub {
+    float d, dsum;
+  };
+  Sub sub(const std::byte* column, int64_t s) const {
+    if (traits(T).act == DType::a8x256) {
+      constexpr int64_t kSubs = 256 / B::kSub;
+      const BlockColumn x = block_column(column, k);
+      const BlockSums& sums = x.sums[s / kSubs];
+      const int i = static_cast<int>(s % kSubs);
+      const float d = x.d[s / kSubs];
+      return {d * static_cast<float>(1 << x.lift[s * B::kSub / 32]),
+              d * static_cast<float>(B::kSub == 16 ? sums.sum16(i) : sums.sum32(i))};
+    }
+    static_assert(traits(T).act == DType::a8x256 || B::kSub == 32);
+    const ActColumn x = act_column(column, k);
+    return {x.d[s], x.dsum[s]};
   }
 
   int64_t k;
@@ -78,16 +99,16 @@ struct FloatRow {
   float* w;
 };
 
-template <bool quantized, class B>
+template <bool quantized, DType T>
 struct RowOf {
-  using type = FloatRow<B>;
-};
-template <class B>
-struct RowOf<true, B> {
-  using type = CodeRow<B>;
+  using type = FloatRow<Block<T>>;
 };
 template <DType T>
-using WeightRow = typename RowOf<(Block<T>::kSub > 1), Block<T>>::type;
+struct RowOf<true, T> {
+  using type = CodeRow<T>;
+};
+template <DType T>
+using WeightRow = typename RowOf<(Block<T>::kSub > 1), T>::type;
 
 float epilogue(const Epilogue& e, int64_t out, float v, const float* up, const float* residual) {
   if (e.bias != nullptr) v += e.bias[out];

@@ -1,10 +1,11 @@
 // Micro: what a weight type contributes to the matmul of an ISA. The driver of the ISA (driver.h)
 // owns everything else: the walk over panels, column dispatch, expert lists, the epilogue.
 //
-// A panel is `rows` consecutive rows of the matrix. A ColsFn multiplies one panel with N columns
-// and writes y [rows, N]. `dot` reads the packed bits of the type; `tile` reads a strip: the same
-// panel in the canonical form (a byte per code, float scales), unpacked once for all columns of a
-// pass. Both compute the same integers and the same chain of floats per output.
+// A panel is `rows` consecutive rows of the matrix. `dot` multiplies one panel with a few columns,
+// straight from the packed bits of the type: one stream from memory. `tile` multiplies kTilePanels
+// panels at once, so that an activation that is loaded serves all of them; it reads strips: panels in
+// the canonical form (a byte per code), unpacked once for all columns of a pass. Both compute the
+// same integers and the same chain of floats per output.
 #pragma once
 
 #include "engine/core/cpu_features.h"
@@ -13,32 +14,24 @@
 namespace engine::cpu {
 
 constexpr int kDotCols = 8;  // up to here columns are computed straight from the packed bits
-// Capacity of the tables below; a Micro says how many columns its tile holds.
-constexpr int kTileCols = 16;
+constexpr int kTilePanels = 2;
+constexpr int kTileCols = 8;  // capacity of the table; a Micro says how many columns its tile holds
 
-struct Cols {
-  const std::byte* x[kTileCols];  // a8x32 columns (kernels/types/a8x32.h), or float [k]
-  // [k / sub]: -zero * sum of sub activations (Shift below); not read if zero is 0
-  const int32_t* shift[kTileCols];
-};
-using ColsFn = void (*)(const std::byte* w, int64_t k, const Cols& x, float* y) noexcept;
+// w: the panels; x: the columns: a8x32 or a8x256 (kernels/types), or float [k];
+// y: [panels][columns][rows].
+using ColsFn = void (*)(const std::byte* const* w, int64_t k, const std::byte* const* x,
+                        float* y) noexcept;
 
 }  // namespace engine::cpu
 
 namespace engine {
 
-struct Shift {
-  int sub = 0;   // activations that are summed, 32 or 16
-  int zero = 0;  // what to subtract from a code; 0: nothing, there are no shifts
-};
-
 struct Micro {
   int rows;                                   // of a panel
   int tile_cols;                              // most columns of a tile
-  Shift dot_shift, tile_shift;                // of the codes that dot and tile read
-  size_t (*strip_bytes)(int64_t k) noexcept;  // nullptr: no strip, `dot` has tile_cols columns
+  size_t (*strip_bytes)(int64_t k) noexcept;  // nullptr: no strip, `tile` reads packed bits
   void (*unpack)(const std::byte* panel, int64_t k, std::byte* strip) noexcept;
-  cpu::ColsFn dot[cpu::kTileCols];  // [i]: i + 1 columns
+  cpu::ColsFn dot[cpu::kDotCols];  // [i]: i + 1 columns
   cpu::ColsFn tile[cpu::kTileCols];
 };
 

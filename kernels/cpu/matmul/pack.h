@@ -9,6 +9,9 @@
 //               dot-product instructions take.
 //   floats      [k][R]
 //
+// Words of q3_k and q6_k change places, scales first and bits of the same codes together, so that a
+// panel is read from front to back.
+//
 // q5_0 and q5_1 keep their fifth bits in one word, bit i for element i; it is stored spread: bit g
 // of byte b = element 4 g + b, so that the bits of vector g are one shift away from their place.
 #pragma once
@@ -43,13 +46,13 @@ constexpr BlockFields block_fields(DType t) {
     case DType::q2_k:
       return {2, {80, 82}, 20, 0, -1};  // d dmin | scales 4, codes 16
     case DType::q3_k:
-      return {1, {108}, 27, 0, -1};  // d | bit 2: 8, codes 16, scales 3
+      return {1, {108}, 27, 0, -1};  // d | bit 2: 8, codes 16, scales 3 (word_place)
     case DType::q4_k:
       return {2, {0, 2}, 35, 4, -1};  // d dmin | scales 3, codes 32
     case DType::q5_k:
       return {2, {0, 2}, 43, 4, -1};  // d dmin | scales 3, bit 4: 8, codes 32
     case DType::q6_k:
-      return {1, {208}, 52, 0, -1};  // d | low 32, high 16, scales 4
+      return {1, {208}, 52, 0, -1};  // d | low 32, high 16, scales 4 (word_place)
     case DType::iq4_xs:
       return {2, {0, 2}, 33, 4, -1};  // d, high bits of scales | low bits 1, codes 32
     case DType::f32:
@@ -57,6 +60,17 @@ constexpr BlockFields block_fields(DType t) {
     default:
       return {1, {0}, 0, 0, -1};  // f16, bf16
   }
+}
+
+// Where word j of the file lies in a packed block.
+constexpr int word_place(DType t, int j) {
+  if (t == DType::q3_k)  // bit 2: 8, codes 16, scales 3
+    return j < 24 ? 3 + j : j - 24;
+  if (t == DType::q6_k) {  // low 32, high 16, scales 4: scales, then high 8 and low 16 of each half
+    if (j >= 48) return j - 48;
+    return j < 32 ? 4 + j / 16 * 24 + 8 + j % 16 : 4 + (j - 32) / 8 * 24 + j % 8;
+  }
+  return j;
 }
 
 inline uint32_t spread_bits(uint32_t x) {
@@ -103,7 +117,7 @@ struct Panels {
         uint32_t v;
         std::memcpy(&v, src + kF.word_at + 4 * j, 4);
         if (j == kF.spread) v = spread_bits(v);
-        std::memcpy(words + j * R * 4, &v, 4);
+        std::memcpy(words + word_place(T, j) * R * 4, &v, 4);
       }
     }
   }
@@ -136,7 +150,7 @@ struct Panels {
       const std::byte* words = src + kF.halves * R * 2 + r * 4;
       for (int j = 0; j < kF.words; ++j) {
         uint32_t v;
-        std::memcpy(&v, words + j * R * 4, 4);
+        std::memcpy(&v, words + word_place(T, j) * R * 4, 4);
         if (j == kF.spread) v = gather_bits(v);
         std::memcpy(out + kF.word_at + 4 * j, &v, 4);
       }

@@ -1,9 +1,8 @@
 // What     y = W x, W q4_0, x a8x32, on AVX2;
 //          codec Q4_0 in codec_32.h, formula and tiles in tile_avx2.h
 // Layout   block of 8 rows: d | 4 words of nibbles; rows side by side (pack.h)
-// Measured 252 columns 117 GMAC/s, 8 columns 110 GMAC/s (weights from DRAM),
-//          1 column 34 GB/s (DRAM roof of the machine 42 GB/s);
-//          AMD Zen 4 (2 cores), 1 thread, k = 2048, best of 12 by thread time
+// Measured 512 columns 126 GMAC/s, 1 column 29 GB/s (read bandwidth of one core 33 GB/s);
+//          AMD Zen 4 (2 cores), 1 thread, k = 1536, weights from DRAM, bench_kernels
 #include "kernels/cpu/matmul/tile_avx2.h"
 
 namespace engine::cpu {

@@ -1,9 +1,8 @@
 // What     y = W x, W q5_1, x a8x32, on AVX-512 VNNI;
 //          codec Q5_1 in codec_32.h, formula and tiles in tile_avx512vnni.h
 // Layout   block of 16 rows: d m | fifth bits, 4 words of nibbles; rows side by side (pack.h)
-// Measured 252 columns 160 GMAC/s, 8 columns 108 GMAC/s (weights from DRAM),
-//          1 column 37 GB/s (DRAM roof of the machine 42 GB/s);
-//          AMD Zen 4 (2 cores), 1 thread, k = 2048, best of 12 by thread time
+// Measured 512 columns 155 GMAC/s, 1 column 27 GB/s (read bandwidth of one core 33 GB/s);
+//          AMD Zen 4 (2 cores), 1 thread, k = 1536, weights from DRAM, bench_kernels
 #include "kernels/cpu/matmul/tile_avx512vnni.h"
 
 namespace engine::cpu {

@@ -1,17 +1,16 @@
 // What     y = W x, W q5_k, x a8x32, on AVX-512 VNNI;
-//          codec Q5_K in codec_k.h, formula and tiles in tile_avx512vnni.h
+//          codec Q5_K in codec_k.h, formula and tiles in tile_k_avx512vnni.h
 // Layout   block of 16 rows: d dmin | scales and minima 3, fifth bits 8, nibbles 32;
 //          rows side by side (pack.h)
-// Measured 252 columns 159 GMAC/s, 8 columns 118 GMAC/s (weights from DRAM),
-//          1 column 26 GB/s (DRAM roof of the machine 42 GB/s);
-//          AMD Zen 4 (2 cores), 1 thread, k = 2048, best of 12 by thread time
-#include "kernels/cpu/matmul/tile_avx512vnni.h"
+// Measured 512 columns 176 GMAC/s, 1 column 29 GB/s (read bandwidth of one core 33 GB/s);
+//          AMD Zen 4 (2 cores), 1 thread, k = 1536, weights from DRAM, bench_kernels
+#include "kernels/cpu/matmul/tile_k_avx512vnni.h"
 
 namespace engine::cpu {
 
 extern constinit const Kernel<Ctx> matmul_q5_k_avx512vnni =
-    vnni_kernel<Q5_K>("matmul/q5_k/avx512vnni", Op::matmul);
+    vnni_block_kernel<Q5_K>("matmul/q5_k/avx512vnni", Op::matmul);
 extern constinit const Kernel<Ctx> expert_matmul_q5_k_avx512vnni =
-    vnni_kernel<Q5_K>("expert_matmul/q5_k/avx512vnni", Op::expert_matmul);
+    vnni_block_kernel<Q5_K>("expert_matmul/q5_k/avx512vnni", Op::expert_matmul);
 
 }  // namespace engine::cpu

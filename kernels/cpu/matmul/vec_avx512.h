@@ -31,6 +31,7 @@ struct Vec512 {
   static I and_(I a, I b) { return _mm512_and_si512(a, b); }
   static I or_(I a, I b) { return _mm512_or_si512(a, b); }
   static I xor_(I a, I b) { return _mm512_xor_si512(a, b); }
+  static I add8(I a, I b) { return _mm512_add_epi8(a, b); }
   static I sub32(I a, I b) { return _mm512_sub_epi32(a, b); }
   // Each byte b of a becomes scale * (b - zero) + strip_zero, which fits into a byte without sign.
   static I scale_codes(I a, I scale, int zero, int strip_zero) {

@@ -1,5 +1,5 @@
 // What     a8x32 = f32 (kernels/types/a8x32.h)
-// Formula  as quantize_act_scalar.cpp: the same bytes
+// Formula  as a8x32_scalar.cpp: the same bytes
 // Tiles    4 blocks of 32: their four maxima, scales and sums are lanes of one register, so one
 //          division serves 4 blocks
 // Layout   a block in four registers; packs works in 128-bit halves, one vpermd puts the codes back
@@ -25,9 +25,9 @@ inline __m128 max_of_each(const __m256* m) {
   return _mm_max_ps(_mm256_castps256_ps128(c), _mm256_extractf128_ps(c, 1));
 }
 
-// kBlocks blocks of x to codes q, scales d and sums dsum, dsum16.
+// kBlocks blocks of x to codes q, scales d and their sums dsum and shift.
 template <int kBlocks>
-void quantize_blocks(const float* x, int8_t* q, float* d, float* dsum, float* dsum16) {
+void quantize_blocks(const float* x, int8_t* q, float* d, float* dsum, int32_t* shift) {
   const __m256 magnitude = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));
   __m256 most[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(),
                     _mm256_setzero_ps()};
@@ -59,41 +59,40 @@ void quantize_blocks(const float* x, int8_t* q, float* d, float* dsum, float* ds
     codes = _mm256_permutevar8x32_epi32(codes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
     codes = _mm256_and_si256(codes, _mm256_castps_si256(_mm256_broadcast_ss(keep + b)));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(q + 32 * b), codes);
-    // sums of 4 per lane: lanes 0-3 are the first 16 codes, lanes 4-7 the second
+    // sums of 4 per lane
     sum[b] =
         _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), codes), _mm256_set1_epi16(1));
   }
   const __m256i sums =
       _mm256_hadd_epi32(_mm256_hadd_epi32(sum[0], sum[1]), _mm256_hadd_epi32(sum[2], sum[3]));
-  const __m128i first = _mm256_castsi256_si128(sums), second = _mm256_extracti128_si256(sums, 1);
-  const __m128 d_first = _mm_mul_ps(scale, _mm_cvtepi32_ps(first)),
-               d_second = _mm_mul_ps(scale, _mm_cvtepi32_ps(second));
-  const __m128 d_both = _mm_mul_ps(scale, _mm_cvtepi32_ps(_mm_add_epi32(first, second)));
+  const __m128i total =
+      _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+  const __m128 scaled = _mm_mul_ps(scale, _mm_cvtepi32_ps(total));
+  const __m128i start = _mm_slli_epi32(_mm_sub_epi32(_mm_setzero_si128(), total), 7);
   if (kBlocks == 4) {
     _mm_storeu_ps(d, scale);
-    _mm_storeu_ps(dsum, d_both);
-    _mm_storeu_ps(dsum16, _mm_unpacklo_ps(d_first, d_second));
-    _mm_storeu_ps(dsum16 + 4, _mm_unpackhi_ps(d_first, d_second));
+    _mm_storeu_ps(dsum, scaled);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(shift), start);
     return;
   }
-  alignas(16) float lane[4][4];
-  _mm_store_ps(lane[0], scale), _mm_store_ps(lane[1], d_both), _mm_store_ps(lane[2], d_first),
-      _mm_store_ps(lane[3], d_second);
-  for (int b = 0; b < kBlocks; b++)
-    d[b] = lane[0][b], dsum[b] = lane[1][b], dsum16[2 * b] = lane[2][b],
-    dsum16[2 * b + 1] = lane[3][b];
+  alignas(16) float d4[4], dsum4[4];
+  alignas(16) int32_t shift4[4];
+  _mm_store_ps(d4, scale), _mm_store_ps(dsum4, scaled);
+  _mm_store_si128(reinterpret_cast<__m128i*>(shift4), start);
+  for (int b = 0; b < kBlocks; b++) d[b] = d4[b], dsum[b] = dsum4[b], shift[b] = shift4[b];
 }
 
 void quantize_row(const float* x, int64_t k, std::byte* column) {
   int8_t* q = reinterpret_cast<int8_t*>(column);
   float* d = reinterpret_cast<float*>(column + k);
-  float *dsum = d + k / 32, *dsum16 = dsum + k / 32;
+  float* dsum = d + k / 32;
+  int32_t* shift = reinterpret_cast<int32_t*>(dsum + k / 32);
   int64_t left = k / 32;
-  for (; left >= 4; left -= 4, x += 128, q += 128, d += 4, dsum += 4, dsum16 += 8)
-    quantize_blocks<4>(x, q, d, dsum, dsum16);
-  if (left == 3) quantize_blocks<3>(x, q, d, dsum, dsum16);
-  if (left == 2) quantize_blocks<2>(x, q, d, dsum, dsum16);
-  if (left == 1) quantize_blocks<1>(x, q, d, dsum, dsum16);
+  for (; left >= 4; left -= 4, x += 128, q += 128, d += 4, dsum += 4, shift += 4)
+    quantize_blocks<4>(x, q, d, dsum, shift);
+  if (left == 3) quantize_blocks<3>(x, q, d, dsum, shift);
+  if (left == 2) quantize_blocks<2>(x, q, d, dsum, shift);
+  if (left == 1) quantize_blocks<1>(x, q, d, dsum, shift);
 }
 
 void run(const QuantizeArgs& a, Range items, Ctx&) noexcept {
@@ -103,8 +102,8 @@ void run(const QuantizeArgs& a, Range items, Ctx&) noexcept {
 
 }  // namespace
 
-extern constinit const Kernel<Ctx> quantize_act_avx2 =
+extern constinit const Kernel<Ctx> quantize_act_a8x32_avx2 =
     kernel<Op::quantize_act, run, row_items<QuantizeArgs>, single_item<QuantizeArgs>>(
-        "quantize/quantize_act/avx2", DType::f32, DType::f32, isa::avx2 | isa::fma | isa::f16c, 20);
+        "quantize/a8x32/avx2", DType::a8x32, DType::f32, isa::avx2 | isa::fma | isa::f16c, 20);
 
 }  // namespace engine::cpu
