@@ -3,6 +3,7 @@
 #include "kernels/cpu/executor.h"
 
 #include "engine/core/clock.h"
+#include "kernels/cpu/team_size.h"
 #include "kernels/cpu/verify.h"
 #include "kernels/top.h"
 
@@ -47,6 +48,7 @@ class CpuExecutable final : public Executable {
         pool_(pool),
         registry_(registry),
         verify_(verify),
+        few_(plan_->workers),
         counters_(plan_->steps.size() * static_cast<size_t>(plan_->workers)) {}
 
   void submit(const Batch& batch) override {
@@ -148,11 +150,14 @@ class CpuExecutable final : public Executable {
 
   void run() {
     for (Counter& c : counters_) c.next.store(0, std::memory_order_relaxed);
+    const int64_t begin = now_ns();
     if (profiling_) {
-      const int64_t begin = now_ns();
       fork_join(pool_, plan_->workers, [this](const Team& team) { work<true>(team); });
       profiled_ns_ += now_ns() - begin;
       ++profiled_;
+    } else if (plan_->state.n_rows <= kFewRows) {
+      fork_join(pool_, few_.workers(), [this](const Team& team) { work<false>(team); });
+      few_.took(plan_->state.n_rows, now_ns() - begin);
     } else {
       fork_join(pool_, plan_->workers, [this](const Team& team) { work<false>(team); });
     }
@@ -224,6 +229,7 @@ class CpuExecutable final : public Executable {
   ThreadPool& pool_;
   const Registry<Ctx>& registry_;
   const bool verify_;
+  TeamSize few_;
   bool profiling_ = false;
   int64_t profiled_ = 0, profiled_ns_ = 0;
   std::vector<StepTimes> times_;  // [worker][step]
