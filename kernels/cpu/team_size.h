@@ -46,10 +46,10 @@ class TeamSize {
   void end_window(int64_t mean) {
     // grows slowly: so do passes, with the context
     best_ = best_ == INT64_MAX ? lowest_ : std::min(best_ + best_ / 50, lowest_);
-    --patience_;
-    if (size_ > 1 && mean > best_ + best_ / 2 && (size_ == full_ ? patience_ <= 0 : true))
+    if (--patience_ > 0) return;
+    if (size_ > 1 && mean > best_ + best_ / 2)
       begin_trial(-1, mean);
-    else if (size_ < full_ && patience_ <= 0)
+    else if (size_ < full_)
       begin_trial(1, mean);
   }
 

@@ -69,6 +69,17 @@ TEST(TeamSize, what_is_not_faster_is_not_kept) {
   EXPECT_LT(with_one, 60);
 }
 
+TEST(TeamSize, a_large_team_that_stays_unsteady_tries_seldom) {
+  TeamSize team(8);
+  int changes = 0, last = 8;
+  for (int i = 0; i < 8000; ++i) {  // one worker less is a little faster, two are not
+    const int workers = team.workers();
+    changes += workers != last, last = workers;
+    team.took(1, (workers == 8 ? 60 : workers == 7 ? 50 : 55) * (i % 8 == 0 ? 1 : 3));
+  }
+  EXPECT_LT(changes, 60);
+}
+
 TEST(TeamSize, a_trial_ends_when_the_work_changes) {
   Machine m;
   m.busy = true;

@@ -1,8 +1,8 @@
 // The walk of a matmul, the same for every ISA: items -> panels, columns -> passes -> tiles,
-// finished tiles -> epilogue. Isa brings kRows, kPassBytes (of activations in a pass: half of L2;
-// the strip and the output take the rest) and finish, the epilogue of a tile.
+// finished tiles -> epilogue. Isa brings kRows, kPassBytes (of activations in a pass: part of L2;
+// strips and results take the rest) and finish, the epilogue of a tile.
 //
-//   for each pass of columns that fits into half of L2
+//   for each pass of columns that fits into kPassBytes
 //     for each panel of the item range
 //       up to 8 columns: dot from the packed bits
 //       more: unpack strips of two panels (of one matrix, or of a gated pair), then tiles over the

@@ -8,9 +8,8 @@
 
 #include <cstring>
 
-#include "kernels/cpu/context.h"
 #include "kernels/cpu/items.h"
-#include "kernels/types/a8x256.h"
+#include "kernels/cpu/quantize/a8x256_rows.h"
 
 namespace engine::cpu {
 namespace {
@@ -128,25 +127,11 @@ void quantize_block(const float* x, int8_t* q, float* d, int32_t* total, int32_t
   *total = _mm_cvtsi128_si32(t) + _mm_extract_epi32(t, 1);
 }
 
-void run(const QuantizeArgs& a, Range items, Ctx&) noexcept {
-  const int64_t k = a.x.ne[0], blocks = k / 256;
-  for (int64_t r = items.begin; r < items.end; ++r) {
-    const float* x = reinterpret_cast<const float*>(a.x.row(r));
-    int8_t* q = reinterpret_cast<int8_t*>(a.y.row(r));
-    float* d = reinterpret_cast<float*>(q + k);
-    int32_t *total = reinterpret_cast<int32_t*>(d + blocks), *lift = total + blocks;
-    BlockSums* sums = reinterpret_cast<BlockSums*>(lift + 8 * blocks);
-    int32_t* shift = reinterpret_cast<int32_t*>(sums + blocks);
-    for (int64_t b = 0; b < blocks; ++b)
-      quantize_block(x + 256 * b, q + 256 * b, d + b, total + b, lift + 8 * b, sums + b,
-                     shift + 16 * b);
-  }
-}
-
 }  // namespace
 
 extern constinit const Kernel<Ctx> quantize_act_a8x256_avx2 =
-    kernel<Op::quantize_act, run, row_items<QuantizeArgs>, single_item<QuantizeArgs>>(
-        "quantize/a8x256/avx2", DType::a8x256, DType::f32, isa::avx2 | isa::fma | isa::f16c, 20);
+    kernel<Op::quantize_act, quantize_rows<quantize_block>, row_items<QuantizeArgs>,
+           single_item<QuantizeArgs>>("quantize/a8x256/avx2", DType::a8x256, DType::f32,
+                                      isa::avx2 | isa::fma | isa::f16c, 20);
 
 }  // namespace engine::cpu
