@@ -53,8 +53,8 @@ struct StepState {
 // of one dimension with one stream and needs no horizontal sums; V by token:
 //   f16   K [h][d][64 tokens] half
 //         V [h][64 tokens][d] half
-//   q8_0  K codes [h][d][64] int8, then scales [h][d/32][64] half
-//         V codes [h][64][d] int8, then scales [h][64][d/32] half
+//   q8_0  K codes [h][d][64] int8, then scales [h][64] half: one for a token of a head
+//         V codes [h][64][d] int8, then scales [h][64] half
 struct CacheSlotView {
   std::byte* base = nullptr;
   size_t page_bytes = 0, v_offset = 0;  // from page to page of this slot; where V starts in one
@@ -63,8 +63,8 @@ struct CacheSlotView {
   int32_t n_head_kv = 0, dk = 0, dv = 0;
 };
 constexpr size_t cache_plane_bytes(DType t, int64_t n_head_kv, int64_t d) {  // K or V of one page
-  const int64_t n = n_head_kv * d * kPageTokens;
-  return static_cast<size_t>(t == DType::q8_0 ? n + n / 32 * 2 : n * 2);
+  const int64_t tokens = n_head_kv * kPageTokens;
+  return static_cast<size_t>(tokens * (t == DType::q8_0 ? d + 2 : d * 2));
 }
 
 // K and V of one page, without what aligns them.
@@ -223,6 +223,14 @@ struct KvStoreArgs {
   const StepState* step;
 };
 
+// Memory of a plan for keys that are split between workers; used by one attend step at a time.
+struct AttendSplit {
+  int32_t* done;  // [kSplitItems], 0 between steps
+  float* cells;   // [kSplitFloats]
+};
+constexpr int64_t kSplitItems = 32;           // a step with fewer items is split into so many
+constexpr int64_t kSplitFloats = 512 * 1024;  // 2 MiB; a step that needs more is not split
+
 // Causal attention of every row over the keys of its sequence, itself included.
 // items: see attend_items
 struct AttendArgs {
@@ -233,6 +241,7 @@ struct AttendArgs {
   float scale, softcap;  // score = softcap(scale * q k); softcap 0: off
   const float* sinks;    // [n_head] extra logit without a value, or nullptr
   const StepState* step;
+  const AttendSplit* split;  // or nullptr: not split. Unused by the scalar kernel.
 };
 
 // Candidates of each row of logits.  items: outputs * groups; merged by merge_top

@@ -13,6 +13,7 @@
 #include "engine/core/env.h"
 #include "engine/core/log.h"
 #include "engine/core/memory.h"
+#include "engine/run/cache_type.h"
 #include "server/app.h"
 #include "server/duration.h"
 #include "server/host_url.h"
@@ -92,11 +93,13 @@ Result<ServerOptions> ServerOptions::from_environment() {
   const int parallel = env_number(Env::OLLAMA_NUM_PARALLEL, 0);
   o.load.n_sequences = parallel > 0 ? parallel : kAutomaticSequences;
   o.load.threads = env_number(Env::ENGINE_THREADS, 0);
-  const std::string kv = env(Env::OLLAMA_KV_CACHE_TYPE);
-  if (equal_no_case(kv, "q8_0"))
-    o.load.kv_type = DType::q8_0;
-  else if (!kv.empty() && !equal_no_case(kv, "f16"))
-    log_warn("OLLAMA_KV_CACHE_TYPE=\"{}\" is not supported; using f16", kv);
+  if (const std::string kv = env(Env::OLLAMA_KV_CACHE_TYPE); !kv.empty()) {
+    const std::optional<DType> type = cache_type(kv);
+    o.load.kv_type = type.value_or(DType::f16);
+    if (!type)
+      log_warn("OLLAMA_KV_CACHE_TYPE=\"{}\" is not available (known: {}); using f16", kv,
+               kCacheTypeNames);
+  }
   if (const int loaded = env_number(Env::OLLAMA_MAX_LOADED_MODELS, 0); loaded > 0)
     o.pool.max_loaded = loaded;
   o.pool.max_queue = env_number(Env::OLLAMA_MAX_QUEUE, 512);

@@ -10,6 +10,7 @@
 
 #include "engine/core/cpu_info.h"
 #include "engine/core/env.h"
+#include "engine/run/cache_type.h"
 #include "engine/run/model.h"
 #include "engine/store/describe.h"
 #include "engine/text/tokenizer.h"
@@ -298,7 +299,7 @@ Status run_bench(const BenchGrid& grid, ThreadPool& pool,
       options.max_outputs = std::max(options.max_outputs, parallel);
       options.threads = test.n_threads;
       options.map = grid.map, options.repack = grid.repack;
-      options.kv_type = test.kv_type == "q8_0" ? DType::q8_0 : DType::f16;
+      options.kv_type = cache_type(test.kv_type).value_or(DType::f16);
       auto loaded = test.model.synth.empty() ? Model::load(test.model.path, options, pool)
                                              : load_synth(test.model.synth, options, pool);
       if (!loaded) return loaded.error();

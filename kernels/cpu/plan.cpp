@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "kernels/cpu/lookup.h"
 #include "kernels/plan/passes.h"
 
@@ -66,8 +68,8 @@ Result<std::unique_ptr<Plan>> compile_plan(const Graph& graph, std::span<const T
   const size_t n = p.graph.nodes.size();
   p.expert_lists.resize(n);
 
-  // One allocation: [arguments: n * workers][shared arena][worker arenas][candidates]; scratch
-  // follows when the kernels are known.
+  // One allocation: [arguments: n * workers][shared arena][worker arenas][candidates][cells of
+  // split attention]; scratch follows when the kernels are known.
   const size_t args_bytes = kMaxArgsBytes * n * static_cast<size_t>(workers);
   const size_t shared = align_up(p.layout.shared_bytes, 4096),
                worker = align_up(p.layout.worker_bytes, 4096);
@@ -75,13 +77,22 @@ Result<std::unique_ptr<Plan>> compile_plan(const Graph& graph, std::span<const T
   const size_t cells = static_cast<size_t>(groups * p.max_outputs);
   const size_t top_bytes = align_up(
       cells * (static_cast<size_t>(p.max_top) * sizeof(Candidate) + 3 * sizeof(float)), 4096);
+  const bool splits = workers > 1 && std::ranges::any_of(p.graph.nodes, [](const Node& node) {
+                        return node.op == Op::attend;
+                      });
+  const size_t split_bytes =
+      splits ? kSplitFloats * sizeof(float) + kSplitItems * sizeof(int32_t) : 0;
   ENGINE_TRY(memory, Buffer::allocate(args_bytes + shared + worker * static_cast<size_t>(workers) +
-                                      top_bytes));
+                                      top_bytes + split_bytes));
   p.memory = std::move(memory);
   std::byte* const arena = p.memory.data() + args_bytes;
   std::byte* const top = arena + shared + worker * static_cast<size_t>(workers);
-  p.binder = {&p.graph,   weights,       &p.layout, pages.views,    arena, arena + shared,
-              p.max_rows, p.max_outputs, &p.state,  p.expert_lists, {},    find_pack};
+  p.split.cells = reinterpret_cast<float*>(top + top_bytes);
+  p.split.done = reinterpret_cast<int32_t*>(p.split.cells + kSplitFloats);
+  p.binder = {&p.graph, weights,        &p.layout,  pages.views,
+              arena,    arena + shared, p.max_rows, p.max_outputs,
+              &p.state, p.expert_lists, {},         splits ? &p.split : nullptr,
+              find_pack};
   p.binder.top.best = reinterpret_cast<Candidate*>(top);
   p.binder.top.counts =
       reinterpret_cast<int32_t*>(top + cells * static_cast<size_t>(p.max_top) * sizeof(Candidate));

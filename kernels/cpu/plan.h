@@ -41,6 +41,7 @@ struct Plan {
   Buffer memory, scratch_memory;    // arguments, arenas, candidates; scratch
   std::vector<std::byte*> scratch;  // per worker
   StepState state;
+  AttendSplit split;
   Binder binder;  // of worker 0
   int workers = 1, max_rows = 0, max_outputs = 0, max_top = 0;
 };

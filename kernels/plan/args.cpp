@@ -90,7 +90,8 @@ void fill(KvStoreArgs& a, const Binder& b, const Node& n, Value) {
 void fill(AttendArgs& a, const Binder& b, const Node& n, Value v) {
   a = {b.value(n.in[0]), b.value(v),       b.slots[static_cast<size_t>(n.slot)],
        n.n_head,         n.window,         n.scale,
-       n.softcap,        b.vector(n.w[0]), b.step};
+       n.softcap,        b.vector(n.w[0]), b.step,
+       b.split};
 }
 
 void fill(TopArgs& a, const Binder& b, const Node& n, Value) {

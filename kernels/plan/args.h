@@ -22,6 +22,7 @@ struct Binder {
   const StepState* step;
   std::span<ExpertList> expert_lists;  // one per node; used by router nodes
   TopArgs top;                         // buffers of top_logits
+  const AttendSplit* split;            // of all attend nodes; or nullptr
   const Pack* (*find_pack)(uint16_t id);
 
   Tensor value(Value v) const;  // all rows

@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "engine/core/cpu_info.h"
+#include "engine/run/cache_type.h"
 #include "engine/store/model_store.h"
 #include "engine/tools/bench_output.h"
 #include "engine/tools/synth.h"
@@ -76,8 +77,9 @@ Status read_cache_types(const Args& args, BenchGrid& grid) {
     return wrong("keys and values of the cache have one type: give the same list to -ctk and -ctv");
   grid.kv_types = k.empty() ? v : k;
   for (const std::string& type : grid.kv_types) {
-    if (type != "f16" && type != "q8_0")
-      return wrong(fmt::format("cache type {} is not available (known: f16, q8_0)", type));
+    if (!cache_type(type))
+      return wrong(
+          fmt::format("cache type {} is not available (known: {})", type, kCacheTypeNames));
   }
   return ok;
 }

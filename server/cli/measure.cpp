@@ -3,6 +3,7 @@
 
 #include <cstdio>
 
+#include "engine/run/cache_type.h"
 #include "engine/run/model.h"
 #include "engine/store/blobs.h"
 #include "engine/store/model_store.h"
@@ -78,6 +79,12 @@ Status perplexity(const Args& args) {
   load.n_ctx = n_ctx;
   load.threads = threads;
   load.reference = args.has("--reference");
+  const std::string cache = args.text("--cache-type-k", args.text("--cache-type-v", "f16"));
+  const std::optional<DType> kv_type = cache_type(cache);
+  if (!kv_type || args.text("--cache-type-v", cache) != cache)
+    return wrong(
+        fmt::format("keys and values of the cache have one type, of: {}", kCacheTypeNames));
+  load.kv_type = *kv_type;
   load.max_outputs = 64;
   ENGINE_TRY(model, Model::load(located.path, load, *pool));
   const Tokenizer* tokenizer = model->tokenizer();
@@ -125,6 +132,8 @@ constexpr Flag kPerplexityFlags[] = {
      "compare with the logits in FILE; write them if there is none"},
     {"--save-logits,--save-all-logits", "FILE", "write the logits"},
     {"--reference", "", "weights as float32, no quantized activations"},
+    {"--ctk,--cache-type-k", "TYPE", "type of the cache: f16, q8_0"},
+    {"--ctv,--cache-type-v", "TYPE", "the same"},
     {"--kl-divergence", "", nullptr},
     {"-t,--threads", "N", "threads"}};
 constexpr Env kCompute[] = {Env::OLLAMA_MODELS, Env::ENGINE_THREADS, Env::ENGINE_ISA,

@@ -16,6 +16,9 @@ void add_rows(const CpuKernel& kernel, Data data, Problems& out);
 void add_lookup(const CpuKernel& kernel, Data data, Problems& out);  // embed, take_rows, rope_table
 void add_quantize(const CpuKernel& kernel, Data data, Problems& out);   // quantize_act
 void add_attention(const CpuKernel& kernel, Data data, Problems& out);  // attend, kv_store
-void add_choice(const CpuKernel& kernel, Data data, Problems& out);     // top_logits, router_topk
+// split: with memory for keys that are split between workers
+std::unique_ptr<Problem> attend_problem(const CpuKernel& kernel, const AttendCase& c, Data data,
+                                        bool split);
+void add_choice(const CpuKernel& kernel, Data data, Problems& out);  // top_logits, router_topk
 
 }  // namespace engine::test

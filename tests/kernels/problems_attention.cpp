@@ -35,10 +35,7 @@ struct Cache {
         static_cast<size_t>(t);
     if (view.dtype == DType::f16) return {at + element * 2, 0};
     const size_t codes = static_cast<size_t>(view.n_head_kv * view.dk) * 64;
-    return {
-        at + element,
-        at + codes +
-            (static_cast<size_t>(h * (view.dk / 32) + i / 32) * 64 + static_cast<size_t>(t)) * 2};
+    return {at + element, at + codes + (static_cast<size_t>(h) * 64 + static_cast<size_t>(t)) * 2};
   }
   Place v_place(int page, int h, int i, int t) const {
     const size_t at = static_cast<size_t>(page) * view.page_bytes + view.v_offset;
@@ -46,9 +43,7 @@ struct Cache {
     const size_t element = token * static_cast<size_t>(view.dv) + static_cast<size_t>(i);
     if (view.dtype == DType::f16) return {at + element * 2, 0};
     const size_t codes = static_cast<size_t>(view.n_head_kv * view.dv) * 64;
-    return {
-        at + element,
-        at + codes + (token * static_cast<size_t>(view.dv / 32) + static_cast<size_t>(i / 32)) * 2};
+    return {at + element, at + codes + token * 2};
   }
   float half_at(size_t at) const {
     uint16_t h;
@@ -196,7 +191,7 @@ class KvStoreProblem : public RowProblem<KvStoreArgs> {
     }
     const Vector rotated = rotate(v);
     for (int i = 0; i < d; ++i) {
-      const double scale = rotated.segment(i / 32 * 32, 32).cwiseAbs().maxCoeff() / 127;
+      const double scale = rotated.cwiseAbs().maxCoeff() / 127;
       // half a code, and the rounding of the scale to half at code 127
       out.push_back({rotated[i], std::fabs(rotated[i]), scale * 0.56});
     }
@@ -213,8 +208,8 @@ class KvStoreProblem : public RowProblem<KvStoreArgs> {
 
 class AttendProblem : public RowProblem<AttendArgs> {
  public:
-  AttendProblem(const CpuKernel& kernel, const AttendCase& c, Data data)
-      : RowProblem(describe(c), c.n[0] + c.n[1]),
+  AttendProblem(const CpuKernel& kernel, const AttendCase& c, Data data, bool split)
+      : RowProblem(describe(c) + (split ? ", keys split" : ""), c.n[0] + c.n[1]),
         c_(c),
         rng_(12),
         seq_(c, rng_),
@@ -237,11 +232,22 @@ class AttendProblem : public RowProblem<AttendArgs> {
     a_.softcap = c.cap;
     a_.sinks = c.sinks ? sinks_.as<float>() : nullptr;
     a_.step = &step_;
+    if (split) {
+      cells_ = Guarded(kSplitFloats * sizeof(float), 64);
+      done_.resize(kSplitItems);
+      split_ = {done_.data(), cells_.as<float>()};
+      a_.split = &split_;
+    }
     moved(0, total_);
     clear();
   }
 
   void moved(int first, int n) override { seq_.fill(step_, first, n); }
+
+  std::vector<std::byte> result() override {
+    EXPECT_EQ(std::ranges::count(done_, 0), std::ssize(done_)) << name_ << ": parts left counted";
+    return RowProblem::result();
+  }
 
   std::vector<Expected> expected() override {
     std::vector<Expected> out;
@@ -344,6 +350,9 @@ class AttendProblem : public RowProblem<AttendArgs> {
   Guarded sinks_;
   Matrix keys_[2], values_[2];
   StepState step_;
+  Guarded cells_;
+  std::vector<int32_t> done_;
+  AttendSplit split_{};
 };
 
 }  // namespace
@@ -353,8 +362,14 @@ void add_attention(const CpuKernel& kernel, Data data, Problems& out) {
   if (data == Data::high || data == Data::low || data == Data::mixed) return;
   for (const AttendCase& c : kAttends) {
     if (kernel.op == Op::kv_store) out.push_back(std::make_unique<KvStoreProblem>(kernel, c, data));
-    if (kernel.op == Op::attend) out.push_back(std::make_unique<AttendProblem>(kernel, c, data));
+    if (kernel.op == Op::attend)
+      for (const bool split : {false, true}) out.push_back(attend_problem(kernel, c, data, split));
   }
+}
+
+std::unique_ptr<Problem> attend_problem(const CpuKernel& kernel, const AttendCase& c, Data data,
+                                        bool split) {
+  return std::make_unique<AttendProblem>(kernel, c, data, split);
 }
 
 }  // namespace engine::test

@@ -1,8 +1,7 @@
 // attend: softmax(scale * q K) V of one row and one head over the pages of its sequence.
 // Keys in chunks of kKeyChunk at absolute multiples of it; each chunk from its own maximum;
 // chunks merged in ascending order (merge.h).
-// Order of floats in a chunk: score = sum over d ascending (q8_0: over blocks of 32, each block's
-// sum times its scale); then exp, the sum l and the values o over t ascending.
+// Order of floats in a chunk: score = sum over d ascending (q8_0: times the scale of the key); then exp, the sum l and the values o over t ascending.
 
 #include "engine/core/half.h"
 #include "kernels/cpu/attention/hadamard.h"
@@ -34,20 +33,13 @@ struct Q8Page {
   static float dot(const HeadPage& p, const float* q, int64_t t, int64_t dk) {
     const int8_t* k = reinterpret_cast<const int8_t*>(p.k) + t;
     float s = 0;
-    for (int64_t b = 0; b < dk / 32; ++b) {
-      float sum = 0;
-      for (int64_t i = 32 * b; i < 32 * b + 32; ++i)
-        sum += q[i] * static_cast<float>(k[i * kPageTokens]);
-      s += sum * half_to_float(p.k_scale[b * kPageTokens + t]);
-    }
-    return s;
+    for (int64_t i = 0; i < dk; ++i) s += q[i] * static_cast<float>(k[i * kPageTokens]);
+    return s * half_to_float(p.k_scale[t]);
   }
   static void add_value(const HeadPage& p, float weight, int64_t t, int64_t dv, float* o) {
     const int8_t* v = reinterpret_cast<const int8_t*>(p.v) + t * dv;
-    for (int64_t b = 0; b < dv / 32; ++b) {
-      const float w = weight * half_to_float(p.v_scale[t * (dv / 32) + b]);
-      for (int64_t i = 32 * b; i < 32 * b + 32; ++i) o[i] += w * static_cast<float>(v[i]);
-    }
+    const float w = weight * half_to_float(p.v_scale[t]);
+    for (int64_t i = 0; i < dv; ++i) o[i] += w * static_cast<float>(v[i]);
   }
 };
 

@@ -20,20 +20,18 @@ void to_half(const float* x, int64_t d, uint16_t* out) {
   for (int64_t i = 0; i < d; i += V::kLanes) V::store_half(out + i, V::load(x + i));
 }
 
-// x [d] rotated in place, then codes [d] and scales [d/32].
-void to_q8(float* x, int64_t d, int8_t* codes, uint16_t* scales) {
+// x [d] rotated in place, then codes [d] and their scale.
+void to_q8(float* x, int64_t d, int8_t* codes, uint16_t& half) {
   hadamard<V>(x, d);
-  for (int64_t b = 0; b < d / 32; b++, x += 32, codes += 32) {
-    V::Reg most = V::zero();
-    for (int i = 0; i < 32; i += V::kLanes)
-      most = V::max(V::abs(V::load(x + i)), most);  // the second where the first is NaN
-    const float wanted = V::largest(most) / 127.0f;
-    scales[b] = float_to_half(wanted < 65504.0f ? wanted : 65504.0f);
-    const float scale = half_to_float(scales[b]);
-    for (int i = 0; i < 32; i += V::kLanes) {
-      const V::Reg q = scale != 0 ? V::div(V::load(x + i), V::set1(scale)) : V::zero();
-      V::store_codes(codes + i, V::min(V::max(q, V::set1(-127)), V::set1(127)));  // NaN: -127
-    }
+  V::Reg most = V::zero();
+  for (int64_t i = 0; i < d; i += V::kLanes)
+    most = V::max(V::abs(V::load(x + i)), most);  // the second where the first is NaN
+  const float wanted = V::largest(most) / 127.0f;
+  half = float_to_half(wanted < 65504.0f ? wanted : 65504.0f);
+  const float scale = half_to_float(half);
+  for (int64_t i = 0; i < d; i += V::kLanes) {
+    const V::Reg q = scale != 0 ? V::div(V::load(x + i), V::set1(scale)) : V::zero();
+    V::store_codes(codes + i, V::min(V::max(q, V::set1(-127)), V::set1(127)));  // NaN: -127
   }
 }
 
@@ -44,10 +42,10 @@ int64_t grain(const KvStoreArgs& a) {
   return a.slot.n_head_kv;
 }
 
-// A line of floats, codes or halves, and scales.
+// A line of floats, and one of codes or halves.
 size_t scratch(const void* args) noexcept {
   const CacheSlotView& s = static_cast<const KvStoreArgs*>(args)->slot;
-  return static_cast<size_t>(s.dk > s.dv ? s.dk : s.dv) * (sizeof(float) + 2 * sizeof(uint16_t));
+  return static_cast<size_t>(s.dk > s.dv ? s.dk : s.dv) * (sizeof(float) + sizeof(uint16_t));
 }
 
 bool accepts(const void* args) noexcept {
@@ -80,13 +78,11 @@ void run(const KvStoreArgs& a, Range range, Ctx& ctx) noexcept {
       to_half(v, dv, reinterpret_cast<uint16_t*>(p.v) + t * dv);
     } else {
       int8_t *codes = reinterpret_cast<int8_t*>(line), *out = reinterpret_cast<int8_t*>(p.k) + t;
-      uint16_t* scales = reinterpret_cast<uint16_t*>(line + dk);
       __builtin_memcpy(x, k, static_cast<size_t>(dk) * sizeof(float));
-      to_q8(x, dk, codes, scales);
+      to_q8(x, dk, codes, p.k_scale[t]);
       for (int64_t i = 0; i < dk; i++) out[i * kPageTokens] = codes[i];
-      for (int64_t b = 0; b < dk / 32; b++) p.k_scale[b * kPageTokens + t] = scales[b];
       __builtin_memcpy(x, v, static_cast<size_t>(dv) * sizeof(float));
-      to_q8(x, dv, reinterpret_cast<int8_t*>(p.v) + t * dv, p.v_scale + t * (dv / 32));
+      to_q8(x, dv, reinterpret_cast<int8_t*>(p.v) + t * dv, p.v_scale[t]);
     }
   }
 }

@@ -10,7 +10,7 @@ namespace {
 // q8_0: int8 codes and half scales.
 struct HeadPage {
   std::byte *k, *v;             // codes
-  uint16_t *k_scale, *v_scale;  // q8_0: K [d/32][64], V [64][d/32]
+  uint16_t *k_scale, *v_scale;  // q8_0: [64]
 };
 
 inline HeadPage head_page(const CacheSlotView& s, int64_t page, int64_t h) {
@@ -20,8 +20,8 @@ inline HeadPage head_page(const CacheSlotView& s, int64_t page, int64_t h) {
                 nv = static_cast<int64_t>(s.dv) * kPageTokens;
   if (s.dtype == DType::f16) return {kbase + h * nk * 2, vbase + h * nv * 2, nullptr, nullptr};
   return {kbase + h * nk, vbase + h * nv,
-          reinterpret_cast<uint16_t*>(kbase + s.n_head_kv * nk) + h * (nk / 32),
-          reinterpret_cast<uint16_t*>(vbase + s.n_head_kv * nv) + h * (nv / 32)};
+          reinterpret_cast<uint16_t*>(kbase + s.n_head_kv * nk) + h * kPageTokens,
+          reinterpret_cast<uint16_t*>(vbase + s.n_head_kv * nv) + h * kPageTokens};
 }
 
 }  // namespace
