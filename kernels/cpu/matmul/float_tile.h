@@ -29,7 +29,8 @@ struct BF16 {
 };
 
 constexpr int kSegment = 32;
-// Bytes; prefetching lifts one column of f16 from 10 to 32 GB/s (Zen 4, one thread).
+// Bytes, into the second-level cache; prefetching lifts one column of f16 from 10 to 32 GB/s (Zen 4,
+// one thread), and the model with 2 threads by 15 % against fetching into the first.
 constexpr int kAhead = 4096;
 
 // `Segs` segments of len k each, side by side.
@@ -48,7 +49,7 @@ inline void segments(const std::byte* const* w, const float* const* x, int64_t a
     if (R == 1 && (Segs * kBytes >= 64 || i % 2 == 0))  // more columns: in L2 already
 #pragma GCC unroll 16
       for (int b = 0; b < Segs * kBytes; b += 64)
-        __builtin_prefetch(w[0] + at * kBytes + kAhead + i * Segs * kBytes + b);
+        __builtin_prefetch(w[0] + at * kBytes + kAhead + i * Segs * kBytes + b, 0, 2);
 #pragma GCC unroll 16
     for (int s = 0; s < Segs; ++s) {
       const int64_t j = at + s * kSegment + i;

@@ -70,7 +70,7 @@ void columns(const std::byte* const* w, int64_t k, const std::byte* const* from,
     __m512i sum[R][N];
 #pragma GCC unroll 2
     for (int r = 0; r < R; ++r) {
-      if (Source::kPacked && N >= kAheadMinCols) prefetch_chunk<Vec512, C>(source[r].at(), kAhead);
+      if (Source::kPacked && N >= kAheadMinCols<C>) prefetch_chunk<Vec512, C>(source[r].at());
       source[r].next(wc[r]);
     }
     static_assert(C::kZero == 0 || C::kZero == 128);

@@ -63,10 +63,10 @@ void block_columns(const std::byte* const* w, int64_t k, const std::byte* const*
     }
     const auto chunk = [&](int s) __attribute__((always_inline)) {
       const int64_t at = b * 8 + s;
-      if (Source::kPacked && N >= kAheadMinCols)
+      if (Source::kPacked && N >= kAheadMinCols<C>)
 #pragma GCC unroll 2
         for (int r = 0; r < R; ++r)
-          prefetch_chunk<Vec256, C>(source[r].at(b) + s * (kPanelBlock<Vec256, C> / 8), kAhead);
+          prefetch_chunk<Vec256, C>(source[r].at(b) + s * (kPanelBlock<Vec256, C> / 8));
       Chunk<Vec256> wc[R];
 #pragma GCC unroll 2
       for (int r = 0; r < R; ++r) block[r].chunk(s, wc[r]);

@@ -31,6 +31,7 @@ struct Vec256 {
   static I lookup(I table, I index) { return _mm256_shuffle_epi8(table, index); }
   static I and_(I a, I b) { return _mm256_and_si256(a, b); }
   static I or_(I a, I b) { return _mm256_or_si256(a, b); }
+  static I or_masked(I a, I b, I mask) { return or_(a, and_(b, mask)); }
   static I xor_(I a, I b) { return _mm256_xor_si256(a, b); }
   static I sub32(I a, I b) { return _mm256_sub_epi32(a, b); }
   static I sll(I a, int n) { return _mm256_sll_epi32(a, _mm_cvtsi32_si128(n)); }

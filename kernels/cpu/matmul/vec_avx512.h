@@ -30,6 +30,7 @@ struct Vec512 {
   static I lookup(I table, I index) { return _mm512_shuffle_epi8(table, index); }
   static I and_(I a, I b) { return _mm512_and_si512(a, b); }
   static I or_(I a, I b) { return _mm512_or_si512(a, b); }
+  static I or_masked(I a, I b, I mask) { return _mm512_ternarylogic_epi32(a, b, mask, 0xf8); }
   static I xor_(I a, I b) { return _mm512_xor_si512(a, b); }
   static I add8(I a, I b) { return _mm512_add_epi8(a, b); }
   static I sub32(I a, I b) { return _mm512_sub_epi32(a, b); }
