@@ -19,6 +19,21 @@ TEST_F(ApiTest, Root) {
     EXPECT_EQ(testing::http(port(), "HEAD", path).status, 200) << path;
 }
 
+TEST_F(ApiTest, BrowsersGetThePage) {
+  const HttpReply r = testing::http(port(), "GET", "/", "",
+                                    "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n");
+  EXPECT_EQ(r.status, 200);
+  EXPECT_EQ(r.header("content-type"), "text/html; charset=utf-8");
+  EXPECT_TRUE(r.body.starts_with("<!doctype html>"));
+  EXPECT_TRUE(r.body.ends_with("</html>\n"));
+  EXPECT_EQ(r.header("vary"), "Accept");
+  // nothing is loaded from elsewhere
+  EXPECT_NE(r.header("content-security-policy").find("default-src 'none'"), std::string::npos);
+  EXPECT_FALSE(std::regex_search(r.body, std::regex(R"((src|href)="?(https?:)?//)")));
+  for (const char* accept : {"Accept: */*\r\n", "Accept: application/json\r\n", ""})
+    EXPECT_EQ(testing::http(port(), "GET", "/", "", accept).body, "Ollama is running");
+}
+
 TEST_F(ApiTest, Version) {
   EXPECT_TRUE(std::regex_match(parse(get("/api/version").body)["version"].get<std::string>(),
                                std::regex(R"(\d+\.\d+\.\d+)")));
