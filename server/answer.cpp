@@ -1,12 +1,10 @@
 // Keys come in the order clients have always seen; those that are 0 or empty are left out.
 #include "server/answer.h"
 
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
-#include <optional>
 
-#include "server/thinking.h"
+#include "engine/run/prompt.h"
+#include "server/answer_formatter.h"
 #include "server/timestamp.h"
 
 namespace engine {
@@ -16,27 +14,29 @@ const char* reason_text(DoneReason reason) {
   return reason == DoneReason::length ? "length" : "stop";
 }
 
-class NativeFormatter : public Formatter {
+class NativeFormatter : public AnswerFormatter {
  public:
-  explicit NativeFormatter(AnswerInfo info) : info_(std::move(info)) {
-    if (info_.split_thinking) splitter_.emplace("<think>", "</think>", info_.starts_thinking);
-  }
-
-  bool single() const override { return !info_.stream; }
+  using AnswerFormatter::AnswerFormatter;
 
   std::string_view content_type() const override {
     return info_.stream ? "application/x-ndjson" : "application/json; charset=utf-8";
   }
 
-  void write(const TokenEvent& event, std::string& out) override {
-    if (event.text.empty()) return;
-    if (!splitter_) return emit({{}, event.text}, out);
-    emit(splitter_->push(event.text), out);
+  void failed(const Error& error, std::string& out) override {
+    line(Json{{"error", error.message}}, out);
   }
 
-  void done(const GenerateStats& stats, std::string& out) override {
-    if (splitter_) emit(splitter_->finish(), out);
-    Json object = answer_object(info_, content_, thinking_);
+ protected:
+  void piece(PieceKind kind, const std::string& text, std::string& out) override {
+    const bool thinking = kind == PieceKind::thinking;
+    Json object = answer_object(info_, thinking ? "" : text, thinking ? text : "");
+    object["done"] = false;
+    line(object, out);
+  }
+
+  void end(const AnswerText& all, const GenerateStats& stats, std::string& out) override {
+    const AnswerText text = info_.stream ? AnswerText{} : all;
+    Json object = answer_object(info_, text.content, text.thinking);
     object["done"] = true;
     object["done_reason"] = reason_text(stats.reason);
     const size_t before = out.size();
@@ -51,40 +51,9 @@ class NativeFormatter : public Formatter {
       add_metrics(stats, object);
       line(object, out);
     }
-    const double seconds = static_cast<double>(stats.output_ns) / 1e9;
-    note_ = fmt::format(
-        "prompt {} ({} cached), output {}, {:.1f} tokens/s{}{}", stats.prompt_tokens,
-        stats.cached_tokens, stats.output_tokens, seconds > 0 ? stats.output_tokens / seconds : 0.0,
-        stats.proposed_tokens > 0 ? fmt::format(", accepted {} of {} proposed",
-                                                stats.accepted_tokens, stats.proposed_tokens)
-                                  : "",
-        info_.note);
   }
-
-  void failed(const Error& error, std::string& out) override {
-    line(Json{{"error", error.message}}, out);
-  }
-
-  std::string note() const override { return note_; }
 
  private:
-  void emit(const ThinkingSplitter::Part& part, std::string& out) {
-    if (!info_.stream) {
-      thinking_ += part.thinking;
-      content_ += part.content;
-      return;
-    }
-    // Never both in one object: clients show them in different places.
-    if (!part.thinking.empty()) piece({}, part.thinking, out);
-    if (!part.content.empty()) piece(part.content, {}, out);
-  }
-
-  void piece(const std::string& content, const std::string& thinking, std::string& out) {
-    Json object = answer_object(info_, content, thinking);
-    object["done"] = false;
-    line(object, out);
-  }
-
   void line(const Json& object, std::string& out) const {
     out += dump_json(object);
     if (info_.stream) out += '\n';
@@ -104,10 +73,6 @@ class NativeFormatter : public Formatter {
     add("draft_count", stats.proposed_tokens);
     add("draft_accepted_count", stats.accepted_tokens);
   }
-
-  const AnswerInfo info_;
-  std::optional<ThinkingSplitter> splitter_;
-  std::string content_, thinking_, note_;  // texts: of a single reply only
 };
 
 }  // namespace
@@ -139,12 +104,16 @@ Json load_reply(const AnswerInfo& info, const char* reason) {
   return object;
 }
 
-Json debug_reply(const AnswerInfo& info, const std::string& rendered) {
+Json debug_reply(const AnswerInfo& info, const Prompt& prompt) {
   Json object = answer_object(info, {}, {});
   if (info.chat) object["message"]["role"] = "";
   object["done"] = false;
-  object["_debug_info"] = Json{{"rendered_template", rendered}};
+  object["_debug_info"] = Json{{"rendered_template", prompt.text}};
   return object;
+}
+
+AnswerForm native_form() {
+  return {make_native_formatter, load_reply, debug_reply};
 }
 
 }  // namespace engine

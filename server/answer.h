@@ -1,9 +1,10 @@
-// The replies of /api/generate and /api/chat: NDJSON streams
-// and single objects out of the events of an answer.
+// What the answer to a request is made from, and how it is worded: for /api/generate and /api/chat
+// as NDJSON streams and single objects; the endpoints of other APIs bring a form of their own.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -12,6 +13,8 @@
 #include "server/formatter.h"
 
 namespace engine {
+
+struct Prompt;
 
 // One line of a stream is at most this long: the line buffer of the most common client library.
 inline constexpr size_t kMaxLineBytes = 8'000'000;
@@ -25,7 +28,8 @@ struct AnswerInfo {
   bool starts_thinking = false;  // the prompt ended inside the tags
   std::chrono::steady_clock::time_point arrival{};
   std::chrono::nanoseconds load{};  // from arrival until the model was available
-  std::string note;                 // for the request log: what was left out of the prompt
+  int prompt_tokens = 0;
+  std::string note;  // for the request log: what was left out of the prompt
 };
 
 std::unique_ptr<Formatter> make_native_formatter(AnswerInfo info);
@@ -36,6 +40,15 @@ Json answer_object(const AnswerInfo& info, const std::string& content, const std
 // The answer to a request without a prompt. reason: "load" or "unload".
 Json load_reply(const AnswerInfo& info, const char* reason);
 // The rendered prompt instead of an answer.
-Json debug_reply(const AnswerInfo& info, const std::string& rendered);
+Json debug_reply(const AnswerInfo& info, const Prompt& prompt);
+
+// How an API words what comes of a request. Requires: none of the functions is empty.
+struct AnswerForm {
+  std::function<std::unique_ptr<Formatter>(AnswerInfo)> formatter;
+  std::function<Json(const AnswerInfo&, const char* reason)> loaded;  // there was no prompt
+  std::function<Json(const AnswerInfo&, const Prompt&)> rendered;     // only that was wanted
+  bool think_if_able = false;  // `think` is dropped where the model cannot, instead of refused
+};
+AnswerForm native_form();
 
 }  // namespace engine

@@ -19,9 +19,9 @@ bool deeper_than(const Json& value, int limit) {
 
 }  // namespace
 
-Result<Json> parse_body(const HttpRequest& request) {
+Result<Json> parse_body(const HttpRequest& request, const char* missing) {
   if (request.body.find_first_not_of(" \t\r\n") == std::string::npos)
-    return Error{Errc::invalid_argument, "missing request body"};
+    return Error{Errc::invalid_argument, missing};
   ENGINE_TRY(body, parse_json(request.body));
   if (body.is_null()) return Json::object();
   if (!body.is_object())
@@ -70,6 +70,12 @@ Result<int64_t> JsonFields::integer(std::string_view key, int64_t fallback) cons
   const double d = value->get<double>();
   if (d != std::floor(d) || !(std::abs(d) < 9e18)) return type_error(key, "integer");
   return static_cast<int64_t>(d);
+}
+
+Result<std::optional<double>> JsonFields::number(std::string_view key) const {
+  const Json* value = get(key);
+  if (value && !value->is_number()) return type_error(key, "number");
+  return value ? std::optional(value->get<double>()) : std::nullopt;
 }
 
 Result<const Json*> JsonFields::array(std::string_view key) const {

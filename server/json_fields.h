@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,8 +18,8 @@ namespace engine {
 inline constexpr int kMaxJsonDepth = 200;
 
 // The object in the body; {} for null.
-// Errors: "missing request body", syntax, nesting, not an object.
-Result<Json> parse_body(const HttpRequest& request);
+// Errors: `missing` for an empty body, syntax, nesting, not an object.
+Result<Json> parse_body(const HttpRequest& request, const char* missing = "missing request body");
 
 // A view: object outlives it. path: prefix for messages, "options." or "".
 class JsonFields {
@@ -30,6 +31,7 @@ class JsonFields {
   Result<std::string> string(std::string_view key) const;  // "" when absent
   Result<bool> boolean(std::string_view key, bool fallback) const;
   Result<int64_t> integer(std::string_view key, int64_t fallback) const;  // refuses fractions
+  Result<std::optional<double>> number(std::string_view key) const;       // nullopt when absent
   Result<const Json*> array(std::string_view key) const;                  // nullptr when absent
   Result<const Json*> object(std::string_view key) const;
 

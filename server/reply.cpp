@@ -8,10 +8,10 @@
 
 namespace engine {
 
-Reply::Reply(ReplyPort port) : port_(std::move(port)) {}
+Reply::Reply(ReplyPort port, ApiForm form) : port_(std::move(port)), form_(form) {}
 
 Reply::~Reply() {
-  if (take()) port_.send(json_text_response(500, R"({"error":"internal error"})"));
+  if (take()) port_.send(error_response(form_, 500, "internal error"));
 }
 
 bool Reply::take() {
@@ -27,11 +27,11 @@ void Reply::send(HttpResponse response) {
 }
 
 void Reply::json(int status, const Json& body) {
-  send(json_text_response(status, dump_json(body)));
+  send(json_response(form_, status, body));
 }
 
 void Reply::error(int status, std::string_view text) {
-  json(status, Json{{"error", std::string(text)}});
+  send(error_response(form_, status, text));
 }
 
 void Reply::fail(const Error& e) {

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "engine/core/json_io.h"
+#include "server/api_form.h"
 #include "server/event_queue.h"
 #include "server/formatter.h"
 #include "server/http/http.h"
@@ -25,14 +26,14 @@ struct ReplyPort {
 // Thread-safe.
 class Reply {
  public:
-  explicit Reply(ReplyPort port);
+  explicit Reply(ReplyPort port, ApiForm form = ApiForm::native);
   ~Reply();
   Reply(const Reply&) = delete;
   Reply& operator=(const Reply&) = delete;
 
   void send(HttpResponse response);
   void json(int status, const Json& body);
-  void error(int status, std::string_view text);  // {"error": text}
+  void error(int status, std::string_view text);  // as the API words errors
   void fail(const Error& error);                  // status by error_map
   void stream(std::shared_ptr<EventQueue> events, std::unique_ptr<Formatter> formatter);
   // hook runs once when the client goes away before the end of the answer; at once if it has gone
@@ -43,6 +44,7 @@ class Reply {
   bool take();
 
   ReplyPort port_;
+  const ApiForm form_;
   std::mutex mutex_;
   bool answered_ = false;
 };

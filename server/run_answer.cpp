@@ -34,12 +34,13 @@ void start_answer(const std::shared_ptr<Reply>& reply, AnswerJob& job,
   if (!computes) {
     use->release();  // before the reply: what the client asks next finds the model idle
     if (!prompt) return reply->fail(prompt.error());
-    if (job.load_only) return reply->json(200, load_reply(job.info, "load"));
-    if (job.debug_render) return reply->json(200, debug_reply(job.info, prompt->text));
+    if (job.load_only) return reply->json(200, job.form.loaded(job.info, "load"));
+    if (job.debug_render) return reply->json(200, job.form.rendered(job.info, *prompt));
     return reply->error(400, "the prompt has no tokens");
   }
   job.info.starts_thinking = prompt->starts_thinking;
   job.info.note = prompt->note;
+  job.info.prompt_tokens = static_cast<int>(prompt->tokens.size());
 
   const int context = model.info().n_ctx;
   const int most = 10 * context;
@@ -54,7 +55,7 @@ void start_answer(const std::shared_ptr<Reply>& reply, AnswerJob& job,
   request.shift = job.shift;
   request.sink = queue;
   queue->hold(use);
-  reply->stream(queue, make_native_formatter(job.info));
+  reply->stream(queue, job.form.formatter(job.info));
   queue->set_id(use->scheduler().submit(std::move(request)));
 }
 

@@ -1,5 +1,5 @@
-// What /api/generate and /api/chat have in common: fields, checks,
-// loading the model, and starting the answer.
+// Questions to a model: what generate and chat have in common (fields, checks, loading the model,
+// starting the answer), and the two as the endpoints of other APIs ask them.
 #pragma once
 
 #include <chrono>
@@ -36,6 +36,13 @@ Status check_output_fields(const JsonFields& fields, const AnswerFields& answer)
 // Capability checks of `think`; fills in the default of the model.
 Status resolve_think(const FoundModel& model, AnswerFields& answer);
 
+// The native questions, which the endpoints of all APIs come down to:
+// request is a body of /api/chat or /api/generate.
+Status answer_chat(App& app, const Json& request, std::chrono::steady_clock::time_point arrival,
+                   AnswerForm form, const std::shared_ptr<Reply>& reply);
+Status answer_generate(App& app, const Json& request, std::chrono::steady_clock::time_point arrival,
+                       AnswerForm form, const std::shared_ptr<Reply>& reply);
+
 // The built-in defaults, the parameters of the model and the options
 // of the request, each on top of the other.
 Result<Options> merged_options(const ModelRecord& record, const Json* options);
@@ -45,6 +52,7 @@ struct AnswerJob {
   Options options;
   std::optional<std::chrono::nanoseconds> keep_alive;
   AnswerInfo info;
+  AnswerForm form;
   bool load_only = false, debug_render = false, shift = true;
   std::function<Result<Prompt>(const Model&)> prompt;  // runs on a worker once the model is there
 };

@@ -52,7 +52,7 @@ SessionHooks::Verdict check_guards(const App& app, const HttpRequest& head) {
   if (host == HostCheck::Verdict::allow_name && head.method == "OPTIONS")
     return {empty_response(204), std::move(cors.headers)};
   if (app.shutting_down)
-    return {json_text_response(503, R"({"error":"server is shutting down"})"),
+    return {error_response(api_form(head.path), 503, "server is shutting down"),
             std::move(cors.headers)};
   const RouteMatch match = find_route(head.method, head.path);
   if (match.handler) return {std::nullopt, std::move(cors.headers)};

@@ -25,6 +25,7 @@ struct TokenEvent {
 
 struct GenerateStats {
   DoneReason reason = DoneReason::stop;
+  std::string stop_text;  // the stop string that ended the answer, "" if none did
   int prompt_tokens = 0;  // of the prompt, cached ones included
   int cached_tokens = 0;  // taken from the prefix cache
   int output_tokens = 0;

@@ -308,6 +308,7 @@ bool Scheduler::Impl::take(Job& job, const RowOutput& output, Token proposal) {
     std::string whole;
     job.utf8.push(tokenizer->piece(token), whole);
     stopped = job.stop.push(whole, event.text);
+    if (stopped) job.stats.stop_text = job.stop.found();
   }
   job.request.sink->token(event);
   // A limit that is reached with the stop string names the reason (sampling.md 5.1).

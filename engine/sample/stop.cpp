@@ -14,7 +14,12 @@ StopMatcher::StopMatcher(std::vector<std::string> stops) : stops_(std::move(stop
 bool StopMatcher::push(std::string_view text, std::string& out) {
   held_.append(text);
   size_t found = std::string::npos;
-  for (const std::string& s : stops_) found = std::min(found, held_.find(s));
+  for (const std::string& s : stops_) {
+    const size_t at = held_.find(s);
+    if (at >= found) continue;  // also when it is nowhere
+    found = at;
+    found_ = s;
+  }
   if (found != std::string::npos) {
     out.append(held_, 0, found);
     held_.clear();

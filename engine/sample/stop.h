@@ -16,12 +16,14 @@ class StopMatcher {
   // Appends to out the text that can be released after `text`.
   // true: a stop string was found; it and all behind it are dropped.
   bool push(std::string_view text, std::string& out);
+  // The stop string that was found; "" before.
+  const std::string& found() const { return found_; }
   // The generation ended otherwise: what was held back.
   std::string flush();
 
  private:
   std::vector<std::string> stops_;
-  std::string held_;
+  std::string held_, found_;
 };
 
 // Tokens that a request may generate: num_predict, where 0 and negative mean no limit,

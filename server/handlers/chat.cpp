@@ -6,7 +6,7 @@
 #include "server/handlers/handlers.h"
 #include "server/run_answer.h"
 
-namespace engine::handlers {
+namespace engine {
 namespace {
 
 // Images of any message. The field is checked here, the message itself in parse_messages().
@@ -59,9 +59,9 @@ Result<Prompt> build_prompt(const Model& model, std::vector<ChatMessage> message
 
 }  // namespace
 
-Status chat(App& app, const HttpRequest& request, const std::shared_ptr<Reply>& reply) {
-  ENGINE_TRY(body, parse_body(request));
-  const JsonFields fields(body);
+Status answer_chat(App& app, const Json& request, std::chrono::steady_clock::time_point arrival,
+                   AnswerForm form, const std::shared_ptr<Reply>& reply) {
+  const JsonFields fields(request);
   ENGINE_TRY(answer, read_answer_fields(fields));
   ENGINE_TRY(list, fields.array("messages"));
   ENGINE_TRY(messages, parse_messages(list));
@@ -76,12 +76,13 @@ Status chat(App& app, const HttpRequest& request, const std::shared_ptr<Reply>& 
   job.info.model = answer.model;
   job.info.chat = true;
   job.info.stream = answer.stream;
-  job.info.arrival = request.arrival;
+  job.info.arrival = arrival;
   if (messages.empty() && answer.keep_alive == std::chrono::nanoseconds::zero()) {
     app.pool.unload(found->record.model_path);
-    reply->json(200, load_reply(job.info, "unload"));
+    reply->json(200, form.loaded(job.info, "unload"));
     return ok;
   }
+  if (form.think_if_able && !found->card->can("thinking")) answer.think = {};
   ENGINE_TRY_STATUS(resolve_think(*found, answer));
   ENGINE_TRY_STATUS(check(*found, answer, tools));
   ENGINE_TRY(options, merged_options(found->record, answer.options));
@@ -106,8 +107,14 @@ Status chat(App& app, const HttpRequest& request, const std::shared_ptr<Reply>& 
                 answer = std::move(answer)](const Model& model) {
     return build_prompt(model, messages, tools, answer);
   };
+  job.form = std::move(form);
   run_answer(app, reply, std::move(job));
   return ok;
 }
 
-}  // namespace engine::handlers
+Status handlers::chat(App& app, const HttpRequest& request, const std::shared_ptr<Reply>& reply) {
+  ENGINE_TRY(body, parse_body(request));
+  return answer_chat(app, body, request.arrival, native_form(), reply);
+}
+
+}  // namespace engine

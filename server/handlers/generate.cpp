@@ -6,7 +6,7 @@
 #include "server/handlers/handlers.h"
 #include "server/run_answer.h"
 
-namespace engine::handlers {
+namespace engine {
 namespace {
 
 struct GenerateFields {
@@ -79,9 +79,9 @@ Result<Prompt> build_prompt(const Model& model, const FoundModel& found, const G
 
 }  // namespace
 
-Status generate(App& app, const HttpRequest& request, const std::shared_ptr<Reply>& reply) {
-  ENGINE_TRY(body, parse_body(request));
-  const JsonFields fields(body);
+Status answer_generate(App& app, const Json& request, std::chrono::steady_clock::time_point arrival,
+                       AnswerForm form, const std::shared_ptr<Reply>& reply) {
+  const JsonFields fields(request);
   ENGINE_TRY(answer, read_answer_fields(fields));
   ENGINE_TRY(own, read_fields(fields));
   if (answer.model.empty()) return Error{Errc::not_found, "model '' not found"};
@@ -91,13 +91,14 @@ Status generate(App& app, const HttpRequest& request, const std::shared_ptr<Repl
   AnswerJob job;
   job.info.model = answer.model;
   job.info.stream = answer.stream;
-  job.info.arrival = request.arrival;
+  job.info.arrival = arrival;
   if (own.prompt.empty() && answer.keep_alive == std::chrono::nanoseconds::zero()) {
     app.pool.unload(found->record.model_path);
-    reply->json(200, load_reply(job.info, "unload"));
+    reply->json(200, form.loaded(job.info, "unload"));
     return ok;
   }
   ENGINE_TRY_STATUS(check(*found, answer, own));
+  if (form.think_if_able && !found->card->can("thinking")) answer.think = {};
   ENGINE_TRY_STATUS(resolve_think(*found, answer));
   ENGINE_TRY(options, merged_options(found->record, answer.options));
   ENGINE_TRY_STATUS(check_output_fields(fields, answer));
@@ -117,8 +118,15 @@ Status generate(App& app, const HttpRequest& request, const std::shared_ptr<Repl
   job.model = *found;
   job.prompt = [found = std::move(*found), own = std::move(own), answer = std::move(answer)](
                    const Model& model) { return build_prompt(model, found, own, answer); };
+  job.form = std::move(form);
   run_answer(app, reply, std::move(job));
   return ok;
 }
 
-}  // namespace engine::handlers
+Status handlers::generate(App& app, const HttpRequest& request,
+                          const std::shared_ptr<Reply>& reply) {
+  ENGINE_TRY(body, parse_body(request));
+  return answer_generate(app, body, request.arrival, native_form(), reply);
+}
+
+}  // namespace engine

@@ -39,6 +39,10 @@ struct HttpResponse {
 
 std::string_view status_text(int status);
 bool equal_no_case(std::string_view a, std::string_view b);
+// "%41" as "A"; what is no such sequence stays.
+std::string percent_decoded(std::string_view text);
+// The value of a key in a query ("a=1&b=2"), decoded; "" when absent.
+std::string query_value(std::string_view query, std::string_view key);
 
 enum class BodyForm : uint8_t { length, chunked, until_close };
 

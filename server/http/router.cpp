@@ -17,12 +17,18 @@ constexpr Route kRoutes[] = {
 #include "server/routes.inc"
 };
 
+bool fits(std::string_view route, std::string_view path) {
+  if (!route.ends_with("/*")) return route == path;
+  route.remove_suffix(1);
+  return path.starts_with(route) && path.size() > route.size();
+}
+
 }  // namespace
 
 RouteMatch find_route(std::string_view method, std::string_view path) {
   RouteMatch match;
   for (const Route& r : kRoutes) {
-    if (r.path != path) continue;
+    if (!fits(r.path, path)) continue;
     if (r.method == method) match.handler = r.handler;
     if (!match.allow.empty()) match.allow += ", ";
     match.allow += r.method;

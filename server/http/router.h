@@ -22,7 +22,7 @@ struct RouteMatch {
   std::string allow;          // the methods of a known path, "GET, HEAD"; "" for an unknown path
 };
 
-// Paths are exact and case-sensitive.
+// Paths are exact and case-sensitive; those of the list that end in /* match all below them.
 RouteMatch find_route(std::string_view method, std::string_view path);
 
 }  // namespace engine

@@ -12,12 +12,12 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <mutex>
-#include <nlohmann/json.hpp>
 #include <unordered_map>
 
-#include "engine/core/json_io.h"
 #include "engine/core/log.h"
+#include "server/api_form.h"
 #include "server/error_map.h"
+#include "server/sse.h"
 
 namespace engine {
 namespace {
@@ -304,7 +304,8 @@ class Session : public std::enable_shared_from_this<Session> {
           s.hook_ = std::move(hook);
       });
     };
-    set_->hooks.handle(std::move(request_), std::make_shared<Reply>(std::move(port)));
+    set_->hooks.handle(std::move(request_),
+                       std::make_shared<Reply>(std::move(port), api_form(record_.target)));
   }
 
   void refuse(error_code ec) {
@@ -319,7 +320,7 @@ class Session : public std::enable_shared_from_this<Session> {
     hold_.reset();
     end_message();
     parser_.reset();
-    answer(exchange_, json_text_response(status, dump_json(Json{{"error", std::string(text)}})));
+    answer(exchange_, error_response(api_form(record_.target), status, text));
   }
 
   // ---- answering ----
@@ -386,7 +387,11 @@ class Session : public std::enable_shared_from_this<Session> {
       head_sent_ = true;
       record_.status = 200;
       if (http_minor_ == 0 || set_->draining) keep_alive_ = false;
-      const HttpResponse head{200, std::string(formatter_->content_type()), {}, {}};
+      HttpResponse head{200, std::string(formatter_->content_type()), {}, {}};
+      if (head.content_type == kEventStream) {
+        head.headers.push_back({"Cache-Control", "no-cache"});
+        if (keep_alive_ && http_minor_ == 1) head.headers.push_back({"Connection", "keep-alive"});
+      }
       out_ += response_head(head, extra_headers_,
                             http_minor_ == 0 ? BodyForm::until_close : BodyForm::chunked,
                             http_minor_, keep_alive_);
@@ -407,9 +412,11 @@ class Session : public std::enable_shared_from_this<Session> {
     record_.note = error.message;
     if (!head_sent_) {
       // Whatever was formatted before the fault is dropped: a real status says more.
-      return answer(exchange_, json_text_response(http_status(error.code),
-                                                  dump_json(Json{{"error", error.message}})));
+      return answer(exchange_, error_response(api_form(record_.target), http_status(error.code),
+                                              error.message));
     }
+    // No mark of the protocol ends a stream of events that failed: the end of the connection does.
+    if (formatter_->content_type() == kEventStream) keep_alive_ = false;
     formatter_->failed(error, text);
     send_part(text);
     end_stream();

@@ -1,0 +1,45 @@
+// AnswerFormatter: what the formatters of all APIs have in common. It tells reasoning from the
+// answer and puts the whole answer together; how that is worded is up to the API.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "server/answer.h"
+#include "server/thinking.h"
+
+namespace engine {
+
+enum class PieceKind : uint8_t { thinking, content };
+
+struct AnswerText {
+  std::string thinking, content;
+};
+
+class AnswerFormatter : public Formatter {
+ public:
+  explicit AnswerFormatter(AnswerInfo info);
+
+  bool single() const override { return !info_.stream; }
+  void write(const TokenEvent& event, std::string& out) override;
+  void done(const GenerateStats& stats, std::string& out) override;
+  std::string note() const override { return note_; }
+
+ protected:
+  // The next text of a stream, never empty. Reasoning and answer never share a piece: clients show
+  // them in different places.
+  virtual void piece(PieceKind kind, const std::string& text, std::string& out) = 0;
+  // The end of a stream, or the single reply. all: the whole answer.
+  virtual void end(const AnswerText& all, const GenerateStats& stats, std::string& out) = 0;
+
+  const AnswerInfo info_;
+
+ private:
+  void take(const ThinkingSplitter::Part& part, std::string& out);
+
+  std::optional<ThinkingSplitter> splitter_;
+  AnswerText all_;
+  std::string note_;
+};
+
+}  // namespace engine

@@ -1,0 +1,111 @@
+// One table of paths, one of error types per API.
+#include "server/api_form.h"
+
+#include <nlohmann/json.hpp>
+
+#include "server/random_id.h"
+
+namespace engine {
+namespace {
+
+struct PathForm {
+  std::string_view prefix;
+  ApiForm form;
+};
+// The first that fits; what none fits is native.
+constexpr PathForm kPaths[] = {
+    {"/v1/messages", ApiForm::anthropic},
+    {"/v1/health", ApiForm::llamacpp},
+    {"/v1/", ApiForm::openai},
+    {"/health", ApiForm::llamacpp},
+    {"/metrics", ApiForm::llamacpp},
+    {"/props", ApiForm::llamacpp},
+    {"/slots", ApiForm::llamacpp},
+    {"/tokenize", ApiForm::llamacpp},
+    {"/detokenize", ApiForm::llamacpp},
+    {"/apply-template", ApiForm::llamacpp},
+};
+
+const char* openai_type(int status) {
+  return status == 400 ? "invalid_request_error" : status == 404 ? "not_found_error" : "api_error";
+}
+
+const char* anthropic_type(int status) {
+  switch (status) {
+    case 400:
+      return "invalid_request_error";
+    case 401:
+      return "authentication_error";
+    case 403:
+      return "permission_error";
+    case 404:
+      return "not_found_error";
+    case 429:
+      return "rate_limit_error";
+    case 503:
+    case 529:
+      return "overloaded_error";
+    default:
+      return "api_error";
+  }
+}
+
+const char* llamacpp_type(int status) {
+  switch (status) {
+    case 400:
+      return "invalid_request_error";
+    case 401:
+      return "authentication_error";
+    case 403:
+      return "permission_error";
+    case 404:
+      return "not_found_error";
+    case 501:
+      return "not_supported_error";
+    case 503:
+      return "unavailable_error";
+    default:
+      return "server_error";
+  }
+}
+
+}  // namespace
+
+ApiForm api_form(std::string_view path) {
+  for (const PathForm& p : kPaths)
+    if (path.starts_with(p.prefix)) return p.form;
+  return ApiForm::native;
+}
+
+Json error_json(ApiForm form, int status, std::string_view text) {
+  const std::string message(text);
+  switch (form) {
+    case ApiForm::openai:
+      return {{"error",
+               {{"message", message},
+                {"type", openai_type(status)},
+                {"param", nullptr},
+                {"code", nullptr}}}};
+    case ApiForm::anthropic:
+      return {{"type", "error"},
+              {"error", {{"type", anthropic_type(status)}, {"message", message}}},
+              {"request_id", random_hex_id("req_")}};
+    case ApiForm::llamacpp:
+      return {{"error", {{"code", status}, {"message", message}, {"type", llamacpp_type(status)}}}};
+    case ApiForm::native:
+      break;
+  }
+  return {{"error", message}};
+}
+
+HttpResponse json_response(ApiForm form, int status, const Json& body) {
+  if (form != ApiForm::openai && form != ApiForm::anthropic)
+    return json_text_response(status, dump_json(body));
+  return {status, "application/json", {}, dump_json(body) + '\n'};
+}
+
+HttpResponse error_response(ApiForm form, int status, std::string_view text) {
+  return json_response(form, status, error_json(form, status, text));
+}
+
+}  // namespace engine

@@ -1,0 +1,27 @@
+// POST /v1/chat/completions and /v1/completions: translated, then asked like native requests.
+#include <nlohmann/json.hpp>
+
+#include "server/handlers/handlers.h"
+#include "server/openai/formatter.h"
+#include "server/openai/request.h"
+#include "server/run_answer.h"
+
+namespace engine::handlers {
+
+Status openai_chat(App& app, const HttpRequest& request, const std::shared_ptr<Reply>& reply) {
+  ENGINE_TRY(body, parse_body(request, "EOF"));
+  ENGINE_TRY(native, openai::native_chat(body));
+  ENGINE_TRY(include_usage, openai::wants_usage(JsonFields(body)));
+  return answer_chat(app, native, request.arrival, openai::chat_form(include_usage), reply);
+}
+
+Status openai_completions(App& app, const HttpRequest& request,
+                          const std::shared_ptr<Reply>& reply) {
+  ENGINE_TRY(body, parse_body(request, "EOF"));
+  ENGINE_TRY(native, openai::native_generate(body));
+  ENGINE_TRY(include_usage, openai::wants_usage(JsonFields(body)));
+  return answer_generate(app, native, request.arrival, openai::completion_form(include_usage),
+                         reply);
+}
+
+}  // namespace engine::handlers

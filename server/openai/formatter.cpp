@@ -1,0 +1,187 @@
+// Chunks of a stream share id and date with each other. The role comes with the first delta alone,
+// the finish reason with the last, and the usage in a chunk of its own.
+#include "server/openai/formatter.h"
+
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "server/answer_formatter.h"
+#include "server/api_form.h"
+#include "server/error_map.h"
+#include "server/random_id.h"
+#include "server/sse.h"
+
+namespace engine::openai {
+namespace {
+
+constexpr const char* kFingerprint = "fp_ollama";  // clients compare it in their tests
+
+Json usage(const GenerateStats& stats) {
+  return {{"prompt_tokens", stats.prompt_tokens},
+          {"completion_tokens", stats.output_tokens},
+          {"total_tokens", stats.prompt_tokens + stats.output_tokens},
+          {"prompt_tokens_details", {{"cached_tokens", stats.cached_tokens}}}};
+}
+
+const char* finish_reason(const GenerateStats& stats) {
+  return stats.reason == DoneReason::length ? "length" : "stop";
+}
+
+// What the two formatters share: the frame of a reply, errors, the end of a stream.
+class OpenAiFormatter : public AnswerFormatter {
+ public:
+  OpenAiFormatter(AnswerInfo info, bool include_usage, const char* id_prefix)
+      : AnswerFormatter(std::move(info)),
+        include_usage_(include_usage),
+        id_(random_id(id_prefix)),
+        created_(std::time(nullptr)) {}
+
+  std::string_view content_type() const override {
+    return info_.stream ? kEventStream : "application/json";
+  }
+
+  void failed(const Error& error, std::string& out) override {
+    append_event(error_json(ApiForm::openai, http_status(error.code), error.message), out);
+  }
+
+ protected:
+  const bool include_usage_;
+  const std::string id_;
+  const std::time_t created_;
+};
+
+class ChatFormatter : public OpenAiFormatter {
+ public:
+  ChatFormatter(AnswerInfo info, bool include_usage)
+      : OpenAiFormatter(std::move(info), include_usage, "chatcmpl-") {}
+
+ protected:
+  void piece(PieceKind kind, const std::string& text, std::string& out) override {
+    Json delta = first_delta();
+    delta["content"] = kind == PieceKind::content ? text : "";
+    if (kind == PieceKind::thinking) delta["reasoning"] = text;
+    chunk(std::move(delta), nullptr, out);
+  }
+
+  void end(const AnswerText& all, const GenerateStats& stats, std::string& out) override {
+    if (info_.stream) return end_stream(stats, out);
+    Json message{{"role", "assistant"}, {"content", all.content}};
+    if (!all.thinking.empty()) message["reasoning"] = all.thinking;
+    Json choice{
+        {"index", 0}, {"message", std::move(message)}, {"finish_reason", finish_reason(stats)}};
+    Json reply = object("chat.completion", Json::array({std::move(choice)}));
+    reply["usage"] = usage(stats);
+    out += dump_json(reply) + '\n';
+  }
+
+ private:
+  Json object(const char* type, Json choices) const {
+    return {{"id", id_},
+            {"object", type},
+            {"created", created_},
+            {"model", info_.model},
+            {"system_fingerprint", kFingerprint},
+            {"choices", std::move(choices)}};
+  }
+
+  Json first_delta() {
+    Json delta = Json::object();
+    if (!std::exchange(begun_, true)) delta["role"] = "assistant";
+    return delta;
+  }
+
+  void chunk(Json delta, Json reason, std::string& out) const {
+    Json choice{{"index", 0}, {"delta", std::move(delta)}, {"finish_reason", std::move(reason)}};
+    append_event(object("chat.completion.chunk", Json::array({std::move(choice)})), out);
+  }
+
+  void end_stream(const GenerateStats& stats, std::string& out) {
+    if (!begun_) {
+      Json delta = first_delta();
+      delta["content"] = "";
+      chunk(std::move(delta), nullptr, out);
+    }
+    chunk(Json::object(), finish_reason(stats), out);
+    if (include_usage_) {
+      Json last = object("chat.completion.chunk", Json::array());
+      last["usage"] = usage(stats);
+      append_event(last, out);
+    }
+    out += "data: [DONE]\n\n";
+  }
+
+  bool begun_ = false;  // the first delta was written
+};
+
+class CompletionFormatter : public OpenAiFormatter {
+ public:
+  CompletionFormatter(AnswerInfo info, bool include_usage)
+      : OpenAiFormatter(std::move(info), include_usage, "cmpl-") {}
+
+  Json single_reply(const std::string& text, const char* reason, Json usage) const {
+    return {{"id", id_},
+            {"object", "text_completion"},
+            {"created", created_},
+            {"model", info_.model},
+            {"system_fingerprint", kFingerprint},
+            {"choices", choices(text, reason)},
+            {"usage", std::move(usage)}};
+  }
+
+ protected:
+  // This endpoint never returns reasoning.
+  void piece(PieceKind kind, const std::string& text, std::string& out) override {
+    if (kind == PieceKind::content)
+      append_event(chunk(choices(text, nullptr), usage(GenerateStats())), out);
+  }
+
+  void end(const AnswerText& all, const GenerateStats& stats, std::string& out) override {
+    if (!info_.stream) {
+      out += dump_json(single_reply(all.content, finish_reason(stats), usage(stats))) + '\n';
+      return;
+    }
+    append_event(chunk(choices("", finish_reason(stats)), usage(GenerateStats())), out);
+    if (include_usage_) append_event(chunk(Json::array(), usage(stats)), out);
+    out += "data: [DONE]\n\n";
+  }
+
+ private:
+  static Json choices(const std::string& text, Json reason) {
+    Json choice{{"text", text}, {"index", 0}, {"finish_reason", std::move(reason)}};
+    return Json::array({std::move(choice)});
+  }
+
+  Json chunk(Json choices, Json usage) const {
+    Json out{{"id", id_},
+             {"object", "text_completion"},
+             {"created", created_},
+             {"choices", std::move(choices)},
+             {"model", info_.model},
+             {"system_fingerprint", kFingerprint}};
+    if (include_usage_) out["usage"] = std::move(usage);
+    return out;
+  }
+};
+
+}  // namespace
+
+AnswerForm chat_form(bool include_usage) {
+  AnswerForm form = native_form();
+  form.formatter = [include_usage](AnswerInfo info) -> std::unique_ptr<Formatter> {
+    return std::make_unique<ChatFormatter>(std::move(info), include_usage);
+  };
+  return form;
+}
+
+AnswerForm completion_form(bool include_usage) {
+  AnswerForm form = native_form();
+  form.formatter = [include_usage](AnswerInfo info) -> std::unique_ptr<Formatter> {
+    return std::make_unique<CompletionFormatter>(std::move(info), include_usage);
+  };
+  form.loaded = [](const AnswerInfo& info, const char* reason) {
+    return CompletionFormatter(info, false).single_reply("", reason, usage(GenerateStats()));
+  };
+  return form;
+}
+
+}  // namespace engine::openai
