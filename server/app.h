@@ -10,6 +10,7 @@
 #include "server/http/cors.h"
 #include "server/http/host_check.h"
 #include "server/http/runtime.h"
+#include "server/metrics.h"
 #include "server/model_cards.h"
 
 namespace engine {
@@ -25,6 +26,9 @@ struct App {
   ModelPool& pool;
   std::string draft = {};       // path of the draft model; "": none
   bool draft_required = false;  // see PoolRequest
+  // shared with answers, which may outlive the server's other parts
+  std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>();
+  bool metrics_compat = false;  // see Metrics::text
   std::atomic<bool> shutting_down = false;
 };
 

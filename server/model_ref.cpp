@@ -33,6 +33,14 @@ std::optional<FoundModel> find_model(App& app, Reply& reply, const std::string& 
   return FoundModel{std::move(*record), std::move(*card)};
 }
 
+Result<std::string> named_or_loaded(const App& app, const std::string& name) {
+  if (!name.empty()) return name;
+  const std::vector<PoolEntry> loaded = app.pool.list();
+  if (loaded.size() == 1) return loaded.front().name;
+  return Error{Errc::invalid_argument,
+               fmt::format("\"model\" is required: {} models are loaded", loaded.size())};
+}
+
 Status require_capability(const FoundModel& model, const std::string& capability) {
   if (model.card->can(capability)) return ok;
   return Error{Errc::invalid_argument,

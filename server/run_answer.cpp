@@ -1,5 +1,4 @@
-// No thread waits for a model here: the pool calls back when it is loaded,
-// and the work goes on on a worker.
+// From a checked request to a running answer.
 #include "server/run_answer.h"
 
 #include <fmt/format.h>
@@ -7,26 +6,14 @@
 #include <nlohmann/json.hpp>
 
 #include "server/duration.h"
+#include "server/metrics.h"
+#include "server/use_model.h"
 
 namespace engine {
 namespace {
 
-// Why a model could not be loaded, as the client reads it.
-// Only a full queue and a shutdown have statuses of their own.
-Error load_error(const Error& e) {
-  switch (e.code) {
-    case Errc::busy:
-    case Errc::cancelled:
-    case Errc::out_of_memory:
-    case Errc::internal:
-      return e;
-    default:
-      return {Errc::corrupt, e.message + ": this model may be incompatible with this version"};
-  }
-}
-
 void start_answer(const std::shared_ptr<Reply>& reply, AnswerJob& job,
-                  std::shared_ptr<ModelUse> use) {
+                  std::shared_ptr<ModelUse> use, const std::shared_ptr<Metrics>& metrics) {
   const Model& model = use->model();
   job.info.load = std::chrono::steady_clock::now() - job.info.arrival;
   Result<Prompt> prompt = job.load_only ? Result<Prompt>(Prompt()) : job.prompt(model);
@@ -53,7 +40,8 @@ void start_answer(const std::shared_ptr<Reply>& reply, AnswerJob& job,
   request.max_tokens = job.options.num_predict < 0 ? most : std::min(job.options.num_predict, most);
   request.draft_tokens = job.options.draft_num_predict;
   request.shift = job.shift;
-  request.sink = queue;
+  request.sink = std::make_shared<MeasuredSink>(queue, metrics, job.model.record.name.short_form(),
+                                                job.info.arrival);
   queue->hold(use);
   reply->stream(queue, job.form.formatter(job.info));
   queue->set_id(use->scheduler().submit(std::move(request)));
@@ -129,41 +117,11 @@ Result<Options> merged_options(const ModelRecord& record, const Json* options) {
 }
 
 void run_answer(App& app, std::shared_ptr<Reply> reply, AnswerJob job) {
-  PoolRequest wanted;
-  wanted.path = job.model.record.model_path;
-  wanted.name = job.model.record.name.short_form();
-  wanted.digest = job.model.record.digest;
-  wanted.options = app.load;
-  wanted.n_ctx_given = app.n_ctx_fixed;
-  wanted.keep_alive = job.keep_alive;
-  wanted.draft = app.draft;
-  wanted.draft_required = app.draft_required;
-  if (job.options.num_ctx) {
-    wanted.options.n_ctx = *job.options.num_ctx;
-    wanted.n_ctx_given = true;
-  }
-  if (job.options.num_batch) {
-    wanted.options.max_rows = *job.options.num_batch;
-    wanted.max_rows_given = true;
-  }
-  if (job.options.num_thread > 0) {
-    wanted.options.threads = job.options.num_thread;
-    wanted.threads_given = true;
-  }
-  if (job.options.use_mmap) {
-    wanted.options.map = *job.options.use_mmap;
-    wanted.map_given = true;
-  }
-
   auto shared = std::make_shared<AnswerJob>(std::move(job));
-  Runtime& runtime = app.runtime;
-  const ModelPool::Ticket ticket =
-      app.pool.acquire(std::move(wanted), [&runtime, reply, shared](Result<ModelUse> result) {
-        if (!result) return reply->fail(load_error(result.error()));
-        auto use = std::make_shared<ModelUse>(std::move(*result));
-        runtime.post_work([reply, shared, use] { start_answer(reply, *shared, use); });
-      });
-  if (ticket != 0) reply->on_disconnect([&pool = app.pool, ticket] { pool.cancel(ticket); });
+  use_model(app, reply, shared->model.record, shared->options, shared->keep_alive,
+            [reply, shared, metrics = app.metrics](std::shared_ptr<ModelUse> use) {
+              start_answer(reply, *shared, std::move(use), metrics);
+            });
 }
 
 }  // namespace engine

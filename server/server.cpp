@@ -109,6 +109,7 @@ Result<ServerOptions> ServerOptions::from_environment() {
     else
       log_warn("OLLAMA_KEEP_ALIVE=\"{}\" is no duration; using 5m", keep);
   }
+  o.metrics_compat = env(Env::ENGINE_METRICS_COMPAT) == "1";
   o.limits.bodies_in_flight = quarter_of_memory();
   ENGINE_TRY_STATUS(CorsPolicy::parse(o.origins));
   return o;
@@ -118,11 +119,18 @@ struct Server::Impl {
   Impl(const ServerOptions& o, ThreadPool& compute, ModelStore store, CorsPolicy cors)
       : runtime(o.io_threads, o.workers),
         pool(o.pool, compute),
-        app{std::move(store),  std::move(cors),
-            HostCheck(o.host), o.load,
-            o.n_ctx_fixed,     {},
-            runtime,           pool,
-            o.draft,           o.draft_required},
+        app{std::move(store),
+            std::move(cors),
+            HostCheck(o.host),
+            o.load,
+            o.n_ctx_fixed,
+            {},
+            runtime,
+            pool,
+            o.draft,
+            o.draft_required,
+            std::make_shared<Metrics>(),
+            o.metrics_compat},
         sessions(runtime, o.limits, hooks()) {}
 
   SessionHooks hooks() {
@@ -132,7 +140,11 @@ struct Server::Impl {
       runtime.post_work([this, request = std::make_shared<HttpRequest>(std::move(request)),
                          reply = std::move(reply)] { run_handler(app, *request, reply); });
     };
-    h.log = [](const RequestRecord& record) { log_info("{}", request_line(record)); };
+    h.log = [this](const RequestRecord& record) {
+      log_info("{}", request_line(record));
+      const std::string_view route = find_route(record.method, record.target).route;
+      app.metrics->request(route.empty() ? "other" : route, record.status, record.duration);
+    };
     return h;
   }
 

@@ -24,6 +24,7 @@ struct ServerOptions {
   bool n_ctx_fixed = false;
   std::string draft;            // path of a draft model for all models; "": none
   bool draft_required = false;  // models that it does not fit fail, instead of going without it
+  bool metrics_compat = false;  // metrics under the names of llama.cpp's server too
   PoolOptions pool;
   HttpLimits limits;
   int io_threads = 1, workers = 2;

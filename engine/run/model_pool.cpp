@@ -94,6 +94,7 @@ struct ModelPool::Impl {
   int freeing = 0;  // models out of `retired` whose memory is not free yet
   std::deque<Waiter> queue;
   Ticket next_ticket = 1;
+  int64_t load_ns = 0;  // of all loads so far
   bool closed = false, stopping = false;
   std::thread loader, reaper;
 
@@ -233,6 +234,7 @@ struct ModelPool::Impl {
     }
     if (result) {
       loaded.push_back(*result);
+      load_ns += (*result)->model->info().load_ns;
       (*result)->idle_since = Clock::now();
       serve(*result, answers);
       reaper_wakes.notify_all();
@@ -448,6 +450,11 @@ void ModelPool::close() {
   impl_->close();
 }
 
+PoolState ModelPool::state() const {
+  std::lock_guard lock(impl_->mutex);
+  return {impl_->queue.size(), impl_->load_ns};
+}
+
 std::vector<PoolEntry> ModelPool::list() const {
   std::lock_guard lock(impl_->mutex);
   std::vector<PoolEntry> out;
@@ -461,7 +468,8 @@ std::vector<PoolEntry> ModelPool::list() const {
       info.weight_bytes += draft.weight_bytes, info.cache_bytes += draft.cache_bytes;
       info.scratch_bytes += draft.scratch_bytes;
     }
-    out.push_back({m->path, m->name, m->digest, info, m->options.n_sequences, remaining});
+    out.push_back({m->path, m->name, m->digest, info, m->options.n_sequences, m->uses,
+                   m->draft != nullptr, m->scheduler->counts(), remaining});
   }
   std::stable_sort(out.begin(), out.end(), [](const PoolEntry& a, const PoolEntry& b) {
     return a.remaining > b.remaining;

@@ -42,8 +42,17 @@ struct PoolEntry {  // a loaded model, for listings
   std::string path, name, digest;
   ModelInfo info;
   int n_sequences = 1;
+  int uses = 0;             // requests that run or wait for a sequence
+  bool speculates = false;  // with a draft model
+  SchedulerCounts counts;
   // until it is unloaded; its whole keep-alive while it is busy
   std::chrono::nanoseconds remaining{};
+};
+
+// The pool beside its models.
+struct PoolState {
+  size_t pending = 0;   // requests that wait for a load
+  int64_t load_ns = 0;  // spent loading, since the pool was made
 };
 
 struct LoadedModel;
@@ -93,6 +102,7 @@ class ModelPool {
 
   // The one that stays longest first.
   std::vector<PoolEntry> list() const;
+  PoolState state() const;
 
  private:
   friend class ModelUse;

@@ -72,6 +72,7 @@ struct Scheduler::Impl {
   std::list<std::unique_ptr<Job>> jobs;  // in order of arrival
   size_t most_running;
   std::atomic<size_t> open_jobs{0};  // arrived or running: read by idle()
+  std::atomic<uint64_t> steps{0}, sequences{0};
 
   struct Slice {
     Job* job;
@@ -157,6 +158,11 @@ void Scheduler::wake(RequestId) {
 
 bool Scheduler::idle() const {
   return impl_->open_jobs.load(std::memory_order_relaxed) == 0;
+}
+
+SchedulerCounts Scheduler::counts() const {
+  return {impl_->steps.load(std::memory_order_relaxed),
+          impl_->sequences.load(std::memory_order_relaxed)};
 }
 
 bool Scheduler::wait() {
@@ -361,6 +367,8 @@ bool Scheduler::step() {
       for (Job* job : all) s.fail(*job, out.error());
       return true;
     }
+    s.steps.fetch_add(1, std::memory_order_relaxed);
+    s.sequences.fetch_add(s.slices.size(), std::memory_order_relaxed);
     // Steps of few rows are those that proposals are weighed by; each of their rows has an output.
     if (out->size() == s.needs.size())
       s.costs.add_step(static_cast<int>(out->size()), now_ns() - begin);

@@ -2,6 +2,7 @@
 // rest may be called from any thread.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "engine/run/model.h"
@@ -9,6 +10,12 @@
 #include "engine/run/speculate.h"
 
 namespace engine {
+
+// What a scheduler has done since it was made.
+struct SchedulerCounts {
+  uint64_t steps = 0;
+  uint64_t sequences = 0;  // that took part in steps, each as often as it did
+};
 
 class Scheduler {
  public:
@@ -19,6 +26,7 @@ class Scheduler {
   void cancel(RequestId);  // its sink gets done() with DoneReason::cancelled, unless it had ended
   void wake(RequestId);    // the sink has room again
   bool idle() const;       // nothing runs and nothing waits
+  SchedulerCounts counts() const;
 
   // One batch: every running sequence whose sink has room, then a slice of the oldest waiting
   // prompt; while few sequences run, proposals of what follows. false: nothing to do.

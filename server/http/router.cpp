@@ -29,6 +29,7 @@ RouteMatch find_route(std::string_view method, std::string_view path) {
   RouteMatch match;
   for (const Route& r : kRoutes) {
     if (!fits(r.path, path)) continue;
+    match.route = r.path;
     if (r.method == method) match.handler = r.handler;
     if (!match.allow.empty()) match.allow += ", ";
     match.allow += r.method;

@@ -19,6 +19,7 @@ using Handler = Status (*)(App& app, const HttpRequest& request,
 
 struct RouteMatch {
   Handler handler = nullptr;  // nullptr: no such route
+  std::string_view route;     // the path as the list has it; "" for an unknown path
   std::string allow;          // the methods of a known path, "GET, HEAD"; "" for an unknown path
 };
 

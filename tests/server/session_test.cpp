@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "server/http/listener.h"
+#include "server/sse.h"
 #include "tests/support/http_client.h"
 
 namespace engine {
@@ -28,6 +29,10 @@ class LineFormatter : public Formatter {
 
  private:
   bool single_;
+};
+
+class EventFormatter : public LineFormatter {
+  std::string_view content_type() const override { return kEventStream; }
 };
 
 class SessionTest : public ::testing::Test {
@@ -69,6 +74,9 @@ class SessionTest : public ::testing::Test {
     } else if (request.path == "/stream" || request.path == "/single") {
       queue_ = std::make_shared<EventQueue>();
       reply->stream(queue_, std::make_unique<LineFormatter>(request.path == "/single"));
+    } else if (request.path == "/events") {
+      queue_ = std::make_shared<EventQueue>();
+      reply->stream(queue_, std::make_unique<EventFormatter>());
     } else if (request.path == "/wait") {
       reply->on_disconnect([this] {
         std::lock_guard inner(mutex_);
@@ -143,6 +151,22 @@ TEST_F(SessionTest, AnyFragmentationGivesTheSameReply) {
     EXPECT_EQ(r.status, 200);
     EXPECT_EQ(r.body, "POST  Wikipedia");
   }
+}
+
+// Check 226 of the list of conformance.
+TEST_F(SessionTest, AnEventStreamThatFailsClosesTheConnection) {
+  start();
+  HttpClient c(port());
+  c.send(HttpClient::request("POST", "/events", "x"));
+  const auto q = queue();
+  token(*q, "a");
+  ASSERT_TRUE(c.wait_for("a\n"));
+  q->failed({Errc::internal, "broken"});
+  const HttpReply r = c.read_reply();
+  EXPECT_EQ(r.header("cache-control"), "no-cache");
+  EXPECT_EQ(r.header("connection"), "keep-alive");
+  EXPECT_EQ(r.body, "a\nerror broken\n");
+  EXPECT_TRUE(c.wait_closed());
 }
 
 TEST_F(SessionTest, HeadHasNoBody) {

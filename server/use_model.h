@@ -1,0 +1,21 @@
+// A model for a request: loaded if need be, on a worker when it is there.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "engine/core/options.h"
+#include "server/app.h"
+#include "server/model_ref.h"
+#include "server/reply.h"
+
+namespace engine {
+
+// Returns at once. `then` runs on a worker; when the model cannot be had, the reply says why.
+void use_model(App& app, const std::shared_ptr<Reply>& reply, const ModelRecord& record,
+               const Options& options, std::optional<std::chrono::nanoseconds> keep_alive,
+               std::function<void(std::shared_ptr<ModelUse>)> then);
+
+}  // namespace engine
