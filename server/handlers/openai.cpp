@@ -1,9 +1,10 @@
-// POST /v1/chat/completions and /v1/completions: translated, then asked like native requests.
+// POST /v1/chat/completions, /v1/completions and /v1/responses: translated, then asked like native requests.
 #include <nlohmann/json.hpp>
 
 #include "server/handlers/handlers.h"
 #include "server/openai/formatter.h"
 #include "server/openai/request.h"
+#include "server/openai/responses.h"
 #include "server/run_answer.h"
 
 namespace engine::handlers {
@@ -22,6 +23,13 @@ Status openai_completions(App& app, const HttpRequest& request,
   ENGINE_TRY(include_usage, openai::wants_usage(JsonFields(body)));
   return answer_generate(app, native, request.arrival, openai::completion_form(include_usage),
                          reply);
+}
+
+Status openai_responses(App& app, const HttpRequest& request, const std::shared_ptr<Reply>& reply) {
+  ENGINE_TRY(body, parse_body(request, "EOF"));
+  ENGINE_TRY(native, openai::native_response_request(body));
+  ENGINE_TRY(form, openai::responses_form(body));
+  return answer_chat(app, native, request.arrival, form, reply);
 }
 
 }  // namespace engine::handlers
