@@ -8,6 +8,15 @@
 #include "server/run_answer.h"
 
 namespace engine::handlers {
+namespace {
+
+Status count_tokens(App& app, const HttpRequest& request, Json native,
+                    const std::shared_ptr<Reply>& reply) {
+  native["_debug_render_only"] = true;
+  return answer_chat(app, native, request.arrival, openai::count_form(), reply);
+}
+
+}  // namespace
 
 Status openai_chat(App& app, const HttpRequest& request, const std::shared_ptr<Reply>& reply) {
   ENGINE_TRY(body, parse_body(request, "EOF"));
@@ -30,6 +39,20 @@ Status openai_responses(App& app, const HttpRequest& request, const std::shared_
   ENGINE_TRY(native, openai::native_response_request(body));
   ENGINE_TRY(form, openai::responses_form(body));
   return answer_chat(app, native, request.arrival, form, reply);
+}
+
+Status openai_chat_tokens(App& app, const HttpRequest& request,
+                          const std::shared_ptr<Reply>& reply) {
+  ENGINE_TRY(body, parse_body(request, "EOF"));
+  ENGINE_TRY(native, openai::native_chat(body));
+  return count_tokens(app, request, std::move(native), reply);
+}
+
+Status openai_responses_tokens(App& app, const HttpRequest& request,
+                               const std::shared_ptr<Reply>& reply) {
+  ENGINE_TRY(body, parse_body(request, "EOF"));
+  ENGINE_TRY(native, openai::native_response_request(body));
+  return count_tokens(app, request, std::move(native), reply);
 }
 
 }  // namespace engine::handlers

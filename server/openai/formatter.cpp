@@ -5,6 +5,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "engine/run/prompt.h"
 #include "server/answer_formatter.h"
 #include "server/api_form.h"
 #include "server/error_map.h"
@@ -169,6 +170,14 @@ AnswerForm chat_form(bool include_usage) {
   AnswerForm form = native_form();
   form.formatter = [include_usage](AnswerInfo info) -> std::unique_ptr<Formatter> {
     return std::make_unique<ChatFormatter>(std::move(info), include_usage);
+  };
+  return form;
+}
+
+AnswerForm count_form() {
+  AnswerForm form = native_form();
+  form.rendered = [](const AnswerInfo&, const Prompt& prompt) {
+    return Json{{"object", "response.input_tokens"}, {"input_tokens", prompt.tokens.size()}};
   };
   return form;
 }

@@ -318,6 +318,14 @@ TEST_F(OpenAiTest, Check222And223Reasoning) {
   EXPECT_EQ(content_of(chunks, "reasoning"), ask(kHi, "T")["choices"][0]["message"]["reasoning"]);
 }
 
+TEST_F(OpenAiTest, InputTokens) {
+  const Json j = post_json("/v1/chat/completions/input_tokens", chat(kHi));
+  EXPECT_EQ(j["object"], "response.input_tokens");
+  EXPECT_EQ(j["input_tokens"], ask(kHi)["usage"]["prompt_tokens"]);
+  EXPECT_EQ(post_json("/v1/responses/input_tokens", R"({"model":"M","input":"hi"})"), j);
+  EXPECT_EQ(oerr("/v1/responses/input_tokens", R"({"model":"M"})", 400), "input is required");
+}
+
 TEST_F(OpenAiTest, Check225DefaultsAreThoseOfTheApi) {
   // M has a temperature of 0 of its own: drawn at 1, ten seeds do not all agree.
   std::vector<std::string> texts;
