@@ -6,9 +6,8 @@
 #include "engine/text/chat_template.h"
 
 namespace engine {
-namespace {
 
-std::string text_of(const ChatMessage& m) {
+std::string content_text(const ChatMessage& m) {
   if (m.parts.empty()) return m.content;
   std::string out;
   const ChatPart* previous = nullptr;
@@ -20,6 +19,8 @@ std::string text_of(const ChatMessage& m) {
   }
   return out;
 }
+
+namespace {
 
 Json parts_of(const ChatMessage& m) {
   Json out = Json::array();
@@ -56,7 +57,7 @@ std::vector<ChatMessage> without_system(const std::vector<ChatMessage>& messages
   std::string system;
   for (const ChatMessage& m : messages) {
     if (m.role == "system") {
-      system += (system.empty() ? "" : "\n") + text_of(m);
+      system += (system.empty() ? "" : "\n") + content_text(m);
       continue;
     }
     out.push_back(m);
@@ -101,7 +102,7 @@ Json ChatTemplate::messages(const std::vector<ChatMessage>& given) const {
       return p.kind != ChatPart::Kind::text;
     });
     const bool typed = c.typed_content && (!c.string_content || has_media);
-    const std::string text = text_of(m);
+    const std::string text = content_text(m);
     if (text.empty() && !m.tool_calls.empty() && c.null_content) {
       j["content"] = nullptr;
     } else if (typed && !(text.empty() && m.parts.empty() && !m.tool_calls.empty())) {

@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "engine/text/go_chat.h"
+#include "engine/text/gotemplate/analysis.h"
+#include "engine/text/gotemplate/interpreter.h"
 #include "engine/text/jinja/interpreter.h"
 
 namespace engine {
@@ -32,6 +35,27 @@ Result<ChatTemplate> ChatTemplate::parse(std::string_view source) {
   return t;
 }
 
+Result<ChatTemplate> ChatTemplate::parse_go(std::string_view source) {
+  ENGINE_TRY(program, parse_go_chat(source));
+  ChatTemplate t;
+  t.source_ = std::make_shared<const std::string>(source);
+  const gotemplate::ThinkingTags tags = gotemplate::thinking_tags(*program);
+  t.thinking_tags_ = {tags.open, tags.close};
+  const auto has = [&program](std::string_view what) { return mentions(*program, what); };
+  ChatCapabilities& c = t.capabilities_;
+  c.system_role = has("system") || has("messages");
+  c.string_content = true;
+  c.tools = has("tools");
+  c.tool_calls = c.parallel_tool_calls = has("toolcalls");
+  c.tool_round_trip = has_tool_round_trip(*program);
+  c.preserve_reasoning = has("thinking");
+  c.thinking_switch = has("think");
+  c.reasoning_effort = has("thinklevel");
+  c.insert = has("suffix");
+  t.go_ = std::move(program);
+  return t;
+}
+
 Result<RenderedChat> ChatTemplate::run(const Json& variables, std::time_t now,
                                        bool tolerant) const {
   jinja::RunOptions options;
@@ -50,6 +74,12 @@ Result<RenderedChat> ChatTemplate::run(const Json& variables, std::time_t now,
 }
 
 Result<std::string> ChatTemplate::render(const Json& variables, std::time_t now) const {
+  if (go_) {
+    gotemplate::RunOptions options;
+    options.now = now;
+    ENGINE_TRY(go, gotemplate::Interpreter(*go_, options).run(gotemplate::from_json(variables)));
+    return std::move(go.text);
+  }
   ENGINE_TRY(out, run(variables, now, false));
   return std::move(out.text);
 }
@@ -58,6 +88,7 @@ Result<std::string> ChatTemplate::render(const Json& variables) const {
 }
 
 Result<RenderedChat> ChatTemplate::render(const ChatInput& input) const {
+  if (go_) return render_go_chat(*go_, input);
   const bool continues = input.add_generation_prompt && !input.messages.empty() &&
                          input.messages.back().role == "assistant" &&
                          input.messages.back().tool_calls.empty();
@@ -89,6 +120,7 @@ Result<RenderedChat> ChatTemplate::render(const ChatInput& input) const {
 }
 
 Result<std::string> ChatTemplate::generation_prompt(ChatInput input) const {
+  if (go_) return std::string();
   input.add_generation_prompt = true;
   if (input.now == 0) input.now = std::time(nullptr);
   ENGINE_TRY(with, run(variables(input), input.now, true));

@@ -1,5 +1,5 @@
-// Chat templates: a Jinja program that turns messages, tools and settings into the prompt of a
-// model. Parsed once per model, rendered per request; immutable and thread-safe.
+// Chat templates: a Jinja program or a Go template that turns messages, tools and settings into the
+// prompt of a model. Parsed once per model, rendered per request; immutable and thread-safe.
 #pragma once
 
 #include <ctime>
@@ -16,6 +16,9 @@
 namespace engine {
 
 namespace jinja {
+struct Program;
+}
+namespace gotemplate {
 struct Program;
 }
 
@@ -38,6 +41,9 @@ struct ChatMessage {
   std::string tool_name, tool_call_id;  // of a tool's answer
 };
 
+// The content, or its parts joined; media are the markers that stand for them.
+std::string content_text(const ChatMessage& message);
+
 struct ChatInput {
   std::vector<ChatMessage> messages;
   const Json* tools = nullptr;   // array of {type, function}; null or empty: none
@@ -45,6 +51,7 @@ struct ChatInput {
   bool add_generation_prompt = true;
   std::optional<bool> think;
   std::string effort;    // low, medium, high, ...; empty: not given
+  std::string suffix;    // Go templates: the text behind the gap that the last message precedes
   std::string bos, eos;  // texts of the tokens
   std::time_t now = 0;   // 0: the present
 };
@@ -68,15 +75,25 @@ struct ChatCapabilities {
   bool null_content = false;        // tool calls without content show only when it is none
   bool preserve_reasoning = false;  // shows the thinking of earlier turns
   bool thinking_switch = false, reasoning_effort = false;
+  bool insert = false;           // fills gaps: ChatInput::suffix
+  bool tool_round_trip = false;  // Go: shows calls and the results of tools
+};
+
+// What stands around the reasoning in an answer; both empty: nothing marks it.
+struct ThinkingTags {
+  std::string open, close;
 };
 
 class ChatTemplate {
  public:
   // Empty or `chatml`: the ChatML layout. Errc::invalid_argument names the line of a syntax error.
   static Result<ChatTemplate> parse(std::string_view source);
+  // A Go template, as TEMPLATE of a Modelfile. Errc::invalid_argument as above.
+  static Result<ChatTemplate> parse_go(std::string_view source);
 
   // Exactly these variables. Errc::invalid_argument carries the text that the template gave
-  // to raise_exception; Errc::internal is an error of the template itself or a limit.
+  // to raise_exception, or any error of a Go template; Errc::internal is an error of a Jinja template
+  // itself or a limit.
   Result<std::string> render(const Json& variables) const;
   Result<std::string> render(const Json& variables, std::time_t now) const;
 
@@ -85,10 +102,12 @@ class ChatTemplate {
   Result<RenderedChat> render(const ChatInput& input) const;
 
   // What add_generation_prompt adds: shows whether the answer starts inside a thinking block.
+  // Go templates do not tell it apart: empty.
   Result<std::string> generation_prompt(ChatInput input) const;
 
   const ChatCapabilities& capabilities() const { return capabilities_; }
   const std::string& source() const { return *source_; }
+  const ThinkingTags& thinking_tags() const { return thinking_tags_; }
 
  private:
   ChatTemplate() = default;
@@ -99,7 +118,9 @@ class ChatTemplate {
 
   std::shared_ptr<const std::string> source_;
   std::shared_ptr<const jinja::Program> program_;
+  std::shared_ptr<const gotemplate::Program> go_;  // then program_ is null
   ChatCapabilities capabilities_;
+  ThinkingTags thinking_tags_ = {"<think>", "</think>"};
 };
 
 }  // namespace engine
