@@ -51,9 +51,10 @@ struct Node {
   Value residual = -1;
   // parameters, by op
   int32_t slot = -1, rope = -1;
-  int32_t n_head = 1, head_dim = 0, n_used = 0, window = 0, n_expert = 0;
+  int32_t n_head = 1, n_head_kv = 1, head_dim = 0, n_used = 0, window = 0, n_expert = 0;
   float eps = 0, scale = 1, softcap = 0;
   Act act = Act::none;
+  LookupBy by = LookupBy::token;
   bool sigmoid = false, normalize = false, x_per_entry = false;
 };
 
@@ -64,8 +65,8 @@ struct Graph {
   std::vector<int32_t> group_window;  // window of each cache group
   std::vector<RopeSpec> ropes;
   int32_t n_layer = 0, n_vocab = 0, n_embd = 0;
-  Value logits = -1;  // result of the output matrix
-  Value hidden = -1;  // row after the final norm
+  Value logits = -1;  // result of the output matrix; -1: the model has none (n_vocab is then 0)
+  Value hidden = -1;  // row after the final norm, n_embd wide
 };
 
 }  // namespace engine

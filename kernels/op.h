@@ -77,13 +77,16 @@ constexpr size_t cache_page_bytes(DType t, int64_t n_head_kv, int64_t dk, int64_
 struct Pack;
 struct Micro;
 
-// y[:, i] = scale * row tokens[i] of table.  items: rows
+enum class LookupBy : uint8_t { token, position, first };  // tokens[i], positions[i], row 0
+
+// y[:, i] = scale * a row of table, chosen by what `by` says of row i.  items: rows
 struct EmbedArgs {
   Tensor table;      // any computable type; packed when it is also the output matrix
   const Pack* pack;  // packing of table, or nullptr
   Tensor y;
   float scale;
   const StepState* step;
+  LookupBy by = LookupBy::token;
 };
 
 // y[:, i] = x[:, out_rows[i]].  items: outputs
@@ -244,6 +247,16 @@ struct AttendArgs {
   const AttendSplit* split;  // or nullptr: not split. Unused by the scalar kernel.
 };
 
+// Attention of every row over all rows of its segment, before and behind it; no cache.
+// items: rows * n_head
+struct AttendBatchArgs {
+  Tensor q, k, v, y;  // f32 [d * n_head, n], [d * n_head_kv, n] twice, [d * n_head, n]
+  int32_t n_head, n_head_kv;
+  int32_t window;  // keys further away than window / 2 are not seen; 0: all are
+  float scale;     // of q k
+  const StepState* step;
+};
+
 // Candidates of each row of logits.  items: outputs * groups; merged by merge_top
 struct TopArgs {
   Tensor logits;    // f32 [n_vocab, n_out]
@@ -270,12 +283,6 @@ struct LoraArgs {
 struct PoolArgs {
   Tensor x, y;
   uint8_t kind;
-  const StepState* step;
-};
-struct AttendBatchArgs {
-  Tensor q, k, v, y;
-  int32_t n_head, n_head_kv, window;
-  float scale;
   const StepState* step;
 };
 struct ConvArgs {

@@ -88,9 +88,10 @@ Value GraphBuilder::push(Node n) {
   return static_cast<Value>(graph_.nodes.size() - 1);
 }
 
-Value GraphBuilder::embed(Weight table, float scale) {
+Value GraphBuilder::embed(Weight table, float scale, LookupBy by) {
   Node n{Op::embed};
   n.w[0] = table;
+  n.by = by;
   n.scale = scale;
   if (table >= 0) info(table).embed = true, n.width = info(table).ne[0];
   return push(n);
@@ -111,9 +112,9 @@ Value GraphBuilder::layer_norm(Value x, Weight w, Weight b, float eps) {
   return push(n);
 }
 
-Value GraphBuilder::matmul(Weight w, Value x, Weight bias) {
+Value GraphBuilder::matmul(Weight w, Value x, Weight bias, Act act) {
   Node n{Op::matmul};
-  n.in[0] = x, n.w[0] = w, n.w[2] = bias;
+  n.in[0] = x, n.w[0] = w, n.w[2] = bias, n.act = act;
   if (w >= 0) {
     info(w).matmul = true, n.width = info(w).ne[1];
     if (info(w).ne[0] != width(x) && x >= 0)
@@ -151,6 +152,14 @@ Value GraphBuilder::attend(Value q, int slot, const AttendSpec& spec) {
   n.softcap = spec.softcap;
   n.window = s.window, n.head_dim = s.dk, n.width = static_cast<int64_t>(s.dv) * spec.n_head;
   if (spec.sinks >= 0) info(spec.sinks).vector = true;
+  return push(n);
+}
+
+Value GraphBuilder::attend_batch(Value q, Value k, Value v, const AttendSpec& spec, int n_head_kv,
+                                 int window) {
+  Node n{Op::attend_batch};
+  n.in[0] = q, n.in[1] = k, n.in[2] = v, n.n_head = spec.n_head, n.n_head_kv = n_head_kv,
+  n.window = window, n.scale = spec.scale, n.width = width(q);
   return push(n);
 }
 

@@ -48,13 +48,15 @@ class GraphBuilder {
   int rope_spec(const RopeSpec& spec);    // equal specs share one table
   void begin_layer(int il) { layer_ = il; }
 
-  Value embed(Weight table, float scale);
+  Value embed(Weight table, float scale, LookupBy by = LookupBy::token);
   Value rms_norm(Value x, Weight w, float eps, int n_head = 1);
   Value layer_norm(Value x, Weight w, Weight b, float eps);
-  Value matmul(Weight w, Value x, Weight bias = -1);
+  Value matmul(Weight w, Value x, Weight bias = -1, Act act = Act::none);  // act(w x + bias)
   Value rope(Value x, int spec, int n_head, int head_dim);
   void kv_store(int slot, Value k, Value v);
   Value attend(Value q, int slot, const AttendSpec&);
+  // spec.sinks, spec.softcap: not here. window: see AttendBatchArgs.
+  Value attend_batch(Value q, Value k, Value v, const AttendSpec&, int n_head_kv, int window);
   Value glu(Value gate, Value up, Act act);
   Value add(Value a, Value b, float scale = 1);  // a + scale * b
   Value scale(Value x, float s);
@@ -63,8 +65,11 @@ class GraphBuilder {
   Value expert_matmul(Weight w, Value x, Value router, bool x_per_entry);
   Value combine(Value x, Value router);
 
-  // Ends the graph at the logits. Result: the first error, or the graph.
+  // Ends the graph at the logits, or at the hidden row (logits -1, n_vocab 0). n_embd: width of the
+  // hidden row. Result: the first error, or the graph.
   Result<Graph> finish(Value hidden, Value logits, int n_vocab, int n_embd);
+
+  int64_t width(Value v) const { return v < 0 ? 0 : graph_.nodes[static_cast<size_t>(v)].width; }
 
   void fail(Error e) {
     if (!failed_) error_ = std::move(e), failed_ = true;
@@ -72,7 +77,6 @@ class GraphBuilder {
 
  private:
   Value push(Node n);
-  int64_t width(Value v) const { return v < 0 ? 0 : graph_.nodes[static_cast<size_t>(v)].width; }
   WeightInfo& info(Weight w);
 
   const WeightTable& table_;

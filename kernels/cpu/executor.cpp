@@ -145,7 +145,8 @@ class CpuExecutable final : public Executable {
   }
 
   static bool steals(const Node& n) {
-    return n.op == Op::matmul || n.op == Op::expert_matmul || n.op == Op::attend;
+    return n.op == Op::matmul || n.op == Op::expert_matmul || n.op == Op::attend ||
+           n.op == Op::attend_batch;
   }
 
   void run() {

@@ -11,7 +11,8 @@ namespace {
 
 void fill(EmbedArgs& a, const Binder& b, const Node& n, Value v) {
   const Tensor table = b.weight(n.w[0]);
-  a = {table, table.pack != 0 ? b.find_pack(table.pack) : nullptr, b.value(v), n.scale, b.step};
+  a = {table, table.pack != 0 ? b.find_pack(table.pack) : nullptr, b.value(v), n.scale, b.step,
+       n.by};
 }
 
 void fill(TakeRowsArgs& a, const Binder& b, const Node& n, Value v) {
@@ -92,6 +93,11 @@ void fill(AttendArgs& a, const Binder& b, const Node& n, Value v) {
        n.n_head,         n.window,         n.scale,
        n.softcap,        b.vector(n.w[0]), b.step,
        b.split};
+}
+
+void fill(AttendBatchArgs& a, const Binder& b, const Node& n, Value v) {
+  a = {b.value(n.in[0]), b.value(n.in[1]), b.value(n.in[2]), b.value(v), n.n_head,
+       n.n_head_kv,      n.window,         n.scale,          b.step};
 }
 
 void fill(TopArgs& a, const Binder& b, const Node& n, Value) {

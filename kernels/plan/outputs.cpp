@@ -8,7 +8,9 @@ void take_outputs(Graph& graph) {
   const Value n_nodes = static_cast<Value>(graph.nodes.size());
   Value last = -1;
   for (Value v = 0; v < n_nodes; ++v)
-    if (graph.nodes[static_cast<size_t>(v)].op == Op::attend) last = v;
+    if (const Op op = graph.nodes[static_cast<size_t>(v)].op;
+        op == Op::attend || op == Op::attend_batch)
+      last = v;
   // made up to the last attention, read after it
   std::vector<bool> crosses(graph.nodes.size(), false);
   for (Value v = last + 1; v < n_nodes; ++v) {
@@ -35,6 +37,7 @@ void take_outputs(Graph& graph) {
 }
 
 void append_top(Graph& graph) {
+  if (graph.logits < 0) return;
   Node top{Op::top_logits};
   top.in[0] = graph.logits;
   top.layer = graph.n_layer;

@@ -20,7 +20,7 @@ void take_outputs(Graph& graph);
 // activation type that they want.
 void quantize_inputs(Graph& graph, std::span<const Tensor> weights);
 
-// Appends the selection of candidates after the logits.
+// Appends the selection of candidates after the logits, if there are any.
 void append_top(Graph& graph);
 
 }  // namespace engine

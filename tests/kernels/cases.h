@@ -143,6 +143,17 @@ constexpr AttendCase kAttends[] = {
     {64, 64, 9, 3, {1400, 700}, {1, 3}, 0, 0, true},
 };
 
+struct AttendBatchCase {
+  int d, n_head, n_head_kv;
+  int n[2];  // rows of two sequences
+  int window;
+};
+constexpr AttendBatchCase kAttendBatches[] = {
+    {32, 3, 3, {1, 0}, 0},     {32, 12, 12, {7, 5}, 0}, {64, 4, 2, {33, 1}, 0},
+    {64, 12, 12, {70, 13}, 0}, {20, 2, 1, {9, 3}, 0},   {96, 2, 2, {40, 17}, 8},
+    {256, 2, 2, {5, 64}, 0},   {8, 2, 2, {300, 2}, 31},
+};
+
 struct TopCase {
   int64_t n_vocab;
   int n, k;

@@ -10,6 +10,7 @@ Problems make_problems(const CpuKernel& kernel, Data data) {
   add_lookup(kernel, data, p);
   add_quantize(kernel, data, p);
   add_attention(kernel, data, p);
+  add_attend_batch(kernel, data, p);
   add_choice(kernel, data, p);
   return p;
 }

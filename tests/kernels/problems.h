@@ -19,6 +19,7 @@ void add_attention(const CpuKernel& kernel, Data data, Problems& out);  // atten
 // split: with memory for keys that are split between workers
 std::unique_ptr<Problem> attend_problem(const CpuKernel& kernel, const AttendCase& c, Data data,
                                         bool split);
+void add_attend_batch(const CpuKernel& kernel, Data data, Problems& out);
 void add_choice(const CpuKernel& kernel, Data data, Problems& out);  // top_logits, router_topk
 
 }  // namespace engine::test

@@ -9,9 +9,11 @@ namespace {
 
 class EmbedProblem : public RowProblem<EmbedArgs> {
  public:
-  EmbedProblem(const CpuKernel& kernel, const LookupCase& c, Data data, const Pack* pack)
+  EmbedProblem(const CpuKernel& kernel, const LookupCase& c, Data data, const Pack* pack,
+               LookupBy by = LookupBy::token)
       : RowProblem("width " + std::to_string(c.width) + " words " + std::to_string(c.words) +
-                       (pack != nullptr ? " packed" : ""),
+                       (pack != nullptr ? " packed" : "") + " by " +
+                       std::to_string(static_cast<int>(by)),
                    c.n),
         c_(c) {
     Rng rng(8);
@@ -27,7 +29,10 @@ class EmbedProblem : public RowProblem<EmbedArgs> {
       a_.pack = pack;
     }
     for (int r = 0; r < c.n; ++r)
-      tokens_.push_back(static_cast<Token>(r == 0 ? c.words - 1 : rng.below(c.words)));
+      rows_.push_back(static_cast<int32_t>(r == 0 ? c.words - 1 : rng.below(c.words)));
+    others_.assign(rows_.size(), 0x7fffffff);  // not to be looked at
+    if (by == LookupBy::first) std::swap(rows_, others_);
+    a_.by = by;
     add(a_.y, FloatRows(c.width, c.n), Role::output);
     a_.scale = 1.5f;
     a_.step = &step_;
@@ -36,16 +41,21 @@ class EmbedProblem : public RowProblem<EmbedArgs> {
   }
 
   void moved(int first, int n) override {
+    const auto part = [&](const std::vector<int32_t>& of) {
+      return std::span<const int32_t>(of).subspan(static_cast<size_t>(first),
+                                                  static_cast<size_t>(n));
+    };
     step_.n_rows = n;
-    step_.tokens =
-        std::span<const Token>(tokens_).subspan(static_cast<size_t>(first), static_cast<size_t>(n));
+    step_.tokens = part(a_.by == LookupBy::position ? others_ : rows_);
+    step_.positions = part(a_.by == LookupBy::position ? rows_ : others_);
   }
 
   std::vector<Expected> expected() override {
     std::vector<Expected> out;
     std::vector<float> row(static_cast<size_t>(c_.width));
-    for (Token t : tokens_) {
-      codec(file_.dtype)->dequant_row(file_.row(t), row.data(), c_.width);
+    for (int32_t r : rows_) {
+      const int64_t at = a_.by == LookupBy::first ? 0 : r;
+      codec(file_.dtype)->dequant_row(file_.row(at), row.data(), c_.width);
       for (float v : row) out.push_back({1.5 * v, 0});
     }
     return out;
@@ -55,7 +65,7 @@ class EmbedProblem : public RowProblem<EmbedArgs> {
   LookupCase c_;
   Guarded memory_, packed_;
   Tensor file_;
-  std::vector<Token> tokens_;
+  std::vector<int32_t> rows_, others_;
   StepState step_;
 };
 
@@ -194,7 +204,8 @@ void add_lookup(const CpuKernel& kernel, Data data, Problems& out) {
   for (const LookupCase& c : kLookups) {
     if (kernel.op == Op::take_rows) out.push_back(std::make_unique<TakeRowsProblem>(c, data));
     if (kernel.op != Op::embed || c.width % traits(kernel.w).block_elems != 0) continue;
-    out.push_back(std::make_unique<EmbedProblem>(kernel, c, data, nullptr));
+    for (const LookupBy by : {LookupBy::token, LookupBy::position, LookupBy::first})
+      out.push_back(std::make_unique<EmbedProblem>(kernel, c, data, nullptr, by));
     uint16_t last = 0;
     for (const CpuKernel* k : cpu::all_kernels()) {  // as every packing of the type
       if (k->op != Op::matmul || k->w != kernel.w || k->pack == nullptr || k->pack->id == last)

@@ -19,17 +19,24 @@ void take_rows(const TakeRowsArgs& a, Range rows, Ctx&) {
   }
 }
 
+int64_t row_of(const EmbedArgs& a, int64_t r) {
+  if (a.by == LookupBy::first) return 0;
+  const std::span<const int32_t> by =
+      a.by == LookupBy::position ? a.step->positions : a.step->tokens;
+  return by[static_cast<size_t>(r)];
+}
+
 template <DType T>
 void embed(const EmbedArgs& a, Range rows, Ctx& ctx) {
   using B = Block<T>;
   for (int64_t r = rows.begin; r < rows.end; ++r) {
-    const Token token = a.step->tokens[static_cast<size_t>(r)];
+    const int64_t row = row_of(a, r);
     const std::byte* w;
     if (a.pack != nullptr) {
-      a.pack->row(a.table, token, ctx.scratch);
+      a.pack->row(a.table, row, ctx.scratch);
       w = ctx.scratch;
     } else {
-      w = a.table.row(token);
+      w = a.table.row(row);
     }
     float* y = reinterpret_cast<float*>(a.y.row(r));
     for (int64_t i = 0; i < a.y.ne[0]; i += B::kElems, w += B::kBytes) {
