@@ -34,6 +34,8 @@ constexpr FlagKey kFlagKeys[] = {
     {"add_eos_token", &VocabData::add_eos},
     {"add_sep_token", &VocabData::add_sep},
     {"add_space_prefix", &VocabData::add_space_prefix},
+    {"normalizer.lowercase", &VocabData::lowercase},
+    {"normalizer.strip_accents", &VocabData::strip_accents},
 };
 
 std::string full_key(const char* key) {

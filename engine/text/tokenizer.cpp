@@ -64,7 +64,7 @@ Status Tokenizer::encode(std::string_view text, EncodeFlags flags, std::vector<T
     return Error{Errc::invalid_argument,
                  fmt::format("a text of {} bytes is too long", text.size())};
   const VocabRules& rules = vocabulary_.rules();
-  if (flags.add_special && rules.add_bos && rules.ids.bos != kNoToken) out.push_back(rules.ids.bos);
+  if (flags.add_special && rules.first_token() != kNoToken) out.push_back(rules.first_token());
   bool after_special = true;
   for (const Fragment& f : partitioner_.cut(text, flags.parse_special)) {
     if (f.special != kNoToken) {
@@ -75,7 +75,7 @@ Status Tokenizer::encode(std::string_view text, EncodeFlags flags, std::vector<T
       after_special = false;
     }
   }
-  if (flags.add_special && rules.add_eos && rules.ids.eos != kNoToken) out.push_back(rules.ids.eos);
+  if (flags.add_special && rules.last_token() != kNoToken) out.push_back(rules.last_token());
   return ok;
 }
 
@@ -103,11 +103,13 @@ std::string Tokenizer::piece(Token id, bool special) const {
 std::string Tokenizer::detokenize(std::span<const Token> tokens, DecodeFlags flags) const {
   const VocabRules& rules = vocabulary_.rules();
   bool strip = rules.add_space_prefix;
-  if (flags.remove_special && rules.add_bos && !tokens.empty() && tokens.front() == rules.ids.bos) {
+  if (flags.remove_special && rules.add_bos && !tokens.empty() &&
+      tokens.front() == rules.first_token()) {
     tokens = tokens.subspan(1);
     strip = false;
   }
-  if (flags.remove_special && rules.add_eos && !tokens.empty() && tokens.back() == rules.ids.eos)
+  if (flags.remove_special && rules.last_token() != kNoToken && !tokens.empty() &&
+      tokens.back() == rules.last_token())
     tokens = tokens.first(tokens.size() - 1);
   std::string out;
   for (size_t i = 0; i < tokens.size(); ++i) {
@@ -120,12 +122,11 @@ std::string Tokenizer::detokenize(std::span<const Token> tokens, DecodeFlags fla
 std::string_view Tokenizer::without_added_tokens(std::string_view rendered) const {
   const VocabRules& rules = vocabulary_.rules();
   if (!vocabulary_.has_texts()) return rendered;
-  if (rules.add_bos && rules.ids.bos != kNoToken &&
-      rendered.starts_with(vocabulary_.text(rules.ids.bos)))
-    rendered.remove_prefix(vocabulary_.text(rules.ids.bos).size());
-  if (rules.add_eos && rules.ids.eos != kNoToken &&
-      rendered.ends_with(vocabulary_.text(rules.ids.eos)))
-    rendered.remove_suffix(vocabulary_.text(rules.ids.eos).size());
+  const Token first = rules.first_token(), last = rules.last_token();
+  if (first != kNoToken && rendered.starts_with(vocabulary_.text(first)))
+    rendered.remove_prefix(vocabulary_.text(first).size());
+  if (last != kNoToken && rendered.ends_with(vocabulary_.text(last)))
+    rendered.remove_suffix(vocabulary_.text(last).size());
   return rendered;
 }
 
@@ -142,6 +143,9 @@ Result<std::unique_ptr<Tokenizer>> make_tokenizer(const VocabData& data) {
       t = make_spm_tokenizer(std::move(vocabulary));
       t->newline_ = t->vocabulary_.byte_token('\n');
       return t;
+    case TokenAlgorithm::wpm:
+      t = make_wordpiece_tokenizer(std::move(vocabulary));
+      break;
     case TokenAlgorithm::test:
     case TokenAlgorithm::none:
       t = make_dummy_tokenizer(std::move(vocabulary));

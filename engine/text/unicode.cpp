@@ -88,6 +88,28 @@ bool is_white_space(int32_t c) {
   return c == 0x85 || char_class(c) == CharClass::separator;
 }
 
+bool is_control(int32_t code_point) {
+  switch (utf8proc_category(code_point)) {
+    case UTF8PROC_CATEGORY_CC:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_CO:
+    case UTF8PROC_CATEGORY_CS:
+      return true;
+    default:
+      return false;
+  }
+}
+
+int32_t base_letter(int32_t code_point) {
+  if (code_point < 0x80) return code_point;
+  utf8proc_int32_t parts[8];
+  int last_class = 0;
+  const utf8proc_ssize_t n = utf8proc_decompose_char(
+      code_point, parts, 8, static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE),
+      &last_class);
+  return n > 0 ? parts[0] : code_point;
+}
+
 int32_t lower_case(int32_t code_point) {
   return utf8proc_tolower(code_point);
 }

@@ -37,6 +37,11 @@ CharClass char_class(int32_t code_point);
 bool is_decimal_digit(int32_t code_point);  // category Nd
 bool is_white_space(int32_t code_point);    // the property White_Space
 
+bool is_control(int32_t code_point);  // Cc, Cf, Co, Cs: no letter of any script
+
+// The first code point of the canonical decomposition (NFD): a letter without its accents.
+int32_t base_letter(int32_t code_point);
+
 // Simple case mappings; a code point without one stays as it is.
 int32_t lower_case(int32_t code_point);
 int32_t upper_case(int32_t code_point);

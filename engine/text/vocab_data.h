@@ -37,7 +37,8 @@ struct VocabData {
 
   SpecialIds ids;
   std::optional<bool> add_bos, add_eos, add_sep, add_space_prefix;
-  std::vector<Token> suppressed;  // ids that are never to be sampled
+  std::optional<bool> lowercase, strip_accents;  // of WordPiece
+  std::vector<Token> suppressed;                 // ids that are never to be sampled
 
   std::string chat_template;
   std::vector<std::pair<std::string, std::string>> named_templates;  // tokenizer.chat_template.NAME

@@ -24,7 +24,7 @@ constexpr ModelDefaults kModels[] = {
 };
 
 // Known to the format, not to this build: named so that the message tells the user what is missing.
-constexpr std::string_view kLater[] = {"bert", "t5", "rwkv", "plamo2", "hybriddna", "whitespace"};
+constexpr std::string_view kLater[] = {"t5", "rwkv", "plamo2", "hybriddna", "whitespace"};
 
 constexpr Token SpecialIds::*kRoles[] = {
     &SpecialIds::bos,     &SpecialIds::eos,     &SpecialIds::eot,     &SpecialIds::eom,
@@ -89,12 +89,20 @@ Result<VocabRules> resolve_rules(const VocabData& data) {
   if (rules.algorithm == TokenAlgorithm::bpe)
     ENGINE_TRY_STATUS(apply_pre(data, data.model == "gemma4", rules));
 
+  const bool wordpiece = rules.algorithm == TokenAlgorithm::wpm;
+  if (wordpiece) rules.ids.sep = 102, rules.ids.pad = 0, rules.ids.mask = 103;
+
   apply_ids(data, rules);
   rules.add_bos = data.add_bos.value_or(rules.add_bos);
   rules.add_eos = data.add_eos.value_or(rules.add_eos);
   rules.add_sep = data.add_sep.value_or(rules.add_sep);
   rules.add_space_prefix = data.add_space_prefix.value_or(rules.add_space_prefix);
   if (rules.newline_words) rules.add_bos = true;  // old conversions of gemma 4 wrote a wrong key
+  if (wordpiece) {
+    rules.add_bos = true;  // whatever the keys say
+    rules.lowercase = data.lowercase.value_or(true);
+    rules.strip_accents = data.strip_accents.value_or(rules.lowercase);
+  }
   if (rules.algorithm == TokenAlgorithm::test) rules.add_bos = rules.add_eos = false;
   return rules;
 }

@@ -7,7 +7,7 @@
 
 namespace engine {
 
-enum class TokenAlgorithm : uint8_t { none, spm, bpe, test };
+enum class TokenAlgorithm : uint8_t { none, spm, bpe, wpm, test };
 
 struct VocabRules {
   TokenAlgorithm algorithm = TokenAlgorithm::none;
@@ -19,7 +19,16 @@ struct VocabRules {
   bool ignore_merges = false;       // BPE: a word that is a token needs no merging
   bool byte_encoded = false;        // BPE: texts are stored with one printable character per byte
   bool newline_words = false;  // BPE: a word of newlines alone may be a token of its own (gemma 4)
+  bool lowercase = false;      // WordPiece: texts are lower-cased
+  bool strip_accents = false;  // WordPiece: marks are dropped
   SpecialIds ids;
+
+  // What encode() puts in front of a text and behind it; kNoToken: nothing.
+  Token first_token() const { return add_bos ? ids.bos : kNoToken; }
+  Token last_token() const {
+    if (algorithm == TokenAlgorithm::wpm) return ids.sep;
+    return add_eos ? ids.eos : kNoToken;
+  }
 };
 
 // Errc::unsupported: an algorithm or pre-tokenizer that we do not have. Ids outside the vocabulary

@@ -76,7 +76,8 @@ TEST_P(TokenizerGolden, every_text) {
 
 INSTANTIATE_TEST_SUITE_P(vocabularies, TokenizerGolden,
                          testing::Values("smollm2", "llama-bpe", "qwen2", "llama-spm", "gpt-2",
-                                         "deepseek-llm", "phi-3", "gemma3", "deepseek-r1-qwen"),
+                                         "deepseek-llm", "phi-3", "gemma3", "deepseek-r1-qwen",
+                                         "bert-bge"),
                          [](const auto& test) {
                            std::string name = test.param;
                            for (char& c : name)
