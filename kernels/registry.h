@@ -28,12 +28,18 @@ class Registry {
       if (id.empty()) continue;
       if (const size_t eq = id.find('='); eq != std::string::npos) id[eq] = '/';
       bool known = false;
-      std::string list;
-      for (const Kernel<Ctx>* k : all_)
-        known |= id == k->id, list += std::string(list.empty() ? "" : ", ") + k->id;
+      std::string near, list;  // near: the same up to the last slash
+      const std::string prefix = id.substr(0, id.rfind('/') + 1);
+      for (const Kernel<Ctx>* k : all_) {
+        const std::string_view name = k->id;
+        known |= id == name;
+        std::string& to = !prefix.empty() && name.starts_with(prefix) ? near : list;
+        to += std::string(to.empty() ? "" : ", ") + k->id;
+      }
       if (!known)
         return Error{Errc::invalid_argument,
-                     "unknown kernel \"" + id + "\" in ENGINE_KERNELS; known: " + list};
+                     "unknown kernel \"" + id +
+                         "\" in ENGINE_KERNELS; known: " + (near.empty() ? list : near)};
       overrides_.push_back(id);
     }
     return ok;

@@ -74,7 +74,7 @@ TEST_P(Matmul, PacksWhileItReads) {
       const std::vector<std::byte> loose = p.result();
       EXPECT_EQ(std::memcmp(packed.data(), loose.data(), loose.size()), 0) << n << " columns";
     }
-    ASSERT_NE(experts, nullptr);
+    ASSERT_NE(experts, nullptr) << "no expert_matmul beside it in its file and in kernels.inc";
     ExpertCase c{};
     c.k = usable_k(kernel()), c.out = 37, c.n_expert = 3, c.n_used = 2, c.n = n;
     MatmulProblem p(*experts, c, Data::uniform, 34);

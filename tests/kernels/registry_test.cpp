@@ -52,7 +52,9 @@ TEST(KernelList, PackingIdsNameOneLayout) {
   const CpuRegistry r(cpu::all_kernels());
   for (const Kernel<cpu::Ctx>* k : cpu::all_kernels()) {
     if (k->pack == nullptr) continue;
-    EXPECT_EQ(r.find_pack(k->pack->id)->run, k->pack->run) << k->id;
+    EXPECT_EQ(r.find_pack(k->pack->id)->run, k->pack->run)
+        << k->id << ": code of another file packs under the same id; expected while a variant of a "
+        << "matmul is on trial beside its source, not for what stays";
     for (const Kernel<cpu::Ctx>* other : cpu::all_kernels()) {
       if (other->pack == nullptr || other->pack->id != k->pack->id) continue;
       EXPECT_EQ(other->w, k->w) << k->id << " and " << other->id;
