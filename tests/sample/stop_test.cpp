@@ -55,8 +55,11 @@ TEST(StopMatcher, EveryCut) {
 TEST(StopMatcher, TheEarliestWins) {
   StopMatcher matcher({"cd", "bc"});
   std::string out;
-  EXPECT_TRUE(matcher.push("abcd", out));
+  EXPECT_FALSE(matcher.push("a", out));
+  EXPECT_EQ(matcher.found(), "");
+  EXPECT_TRUE(matcher.push("bcd", out));
   EXPECT_EQ(out, "a");
+  EXPECT_EQ(matcher.found(), "bc");
 }
 
 TEST(StopMatcher, HoldsOnlyWhatMayStillMatch) {
