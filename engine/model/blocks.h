@@ -8,6 +8,8 @@
 
 namespace engine {
 
+// A norm of the kind of the block, named PREFIX.weight (and .bias).
+Value block_norm(const BlockSpec&, const char* prefix, int il, GraphBuilder&, Value x);
 Value attention_block(const BlockSpec&, int il, GraphBuilder&, Value x);  // x + attention(norm(x))
 // x + ffn(norm(x)), dense or experts
 Value ffn_block(const BlockSpec&, int il, GraphBuilder&, Value x);

@@ -36,7 +36,7 @@ Result<float> Metadata::finite(std::string_view name, Result<float> value) const
   return Error{Errc::corrupt, fmt::format("{} is {}, must be a finite number", key(name), *value)};
 }
 
-Result<Metadata> read_common(const gguf::File& file, ModelSpec& spec) {
+Result<Metadata> read_common(const gguf::File& file, ModelSpec& spec, std::string_view eps_key) {
   ENGINE_TRY(arch, file.str("general.architecture"));
   Metadata m{file, std::string(arch)};
   ENGINE_TRY(n_ctx, bounded(m, "context_length", m.u32("context_length"), 1, 1u << 30));
@@ -47,10 +47,10 @@ Result<Metadata> read_common(const gguf::File& file, ModelSpec& spec) {
   const int n_layer = static_cast<int>(n_block - n_next);
   ENGINE_TRY(heads, layers(m, "attention.head_count", n_layer, 0, kMaxHeads));
   ENGINE_TRY(ff, layers(m, "feed_forward_length", n_layer, 0, kMaxWidth));
-  ENGINE_TRY(eps, m.f32("attention.layer_norm_rms_epsilon"));
+  ENGINE_TRY(eps, m.f32(eps_key));
   if (eps < 0)
-    return Error{Errc::corrupt, fmt::format("{} is {}, must not be negative",
-                                            m.key("attention.layer_norm_rms_epsilon"), eps)};
+    return Error{Errc::corrupt, fmt::format("{} is {}, must not be negative", m.key(eps_key), eps)};
+  ENGINE_TRY(pooling, read_pooling(file));
   const std::optional<gguf::TensorInfo> embd = file.find("token_embd.weight");
   if (!embd) return Error{Errc::corrupt, "missing tensor 'token_embd.weight'"};
   if (embd->ne[0] != static_cast<int64_t>(n_embd))
@@ -70,6 +70,7 @@ Result<Metadata> read_common(const gguf::File& file, ModelSpec& spec) {
   spec.n_ctx_train = static_cast<int32_t>(n_ctx);
   spec.n_vocab = static_cast<int32_t>(embd->ne[1]);
   spec.head.eps = eps;
+  spec.pooling = pooling;
   spec.blocks.assign(static_cast<size_t>(n_layer), {});
   ENGINE_TRY(kv_default, layers(m, "attention.head_count_kv", n_layer, 0, kMaxHeads));
   for (int il = 0; il < n_layer; ++il) {

@@ -33,9 +33,10 @@ struct Metadata {
   Result<float> finite(std::string_view name, Result<float> value) const;
 };
 
-// Sizes, head counts, widths, eps and expert counts of every layer;
+// Sizes, head counts, widths, eps, pooling and expert counts of every layer;
 // RoPE, windows and the rest are the architecture's.
-Result<Metadata> read_common(const gguf::File& file, ModelSpec& spec);
+Result<Metadata> read_common(const gguf::File& file, ModelSpec& spec,
+                             std::string_view eps_key = "attention.layer_norm_rms_epsilon");
 
 // RoPE of a layer. scaled: rope.scaling.* applies (layers with a window may be exempt). factors:
 // the family reads rope_freqs / rope_factors_long / rope_factors_short tensors.

@@ -99,6 +99,9 @@ Status Model::Impl::load_weights(ThreadPool& pool) {
                    : std::min<int>(kDefaultContext,
                                    static_cast<int>(std::min<uint32_t>(n_ctx_train, 1u << 30)));
   ENGINE_TRY_STATUS(arch->read(*file, {info.n_ctx}, spec));
+  if (spec.learned_pos || spec.encoder()) info.n_ctx = std::min(info.n_ctx, spec.n_ctx_train);
+  if (spec.encoder()) options.max_rows = std::max(options.max_rows, info.n_ctx);
+  if (spec.pooling != Pooling::unspecified) options.max_outputs = options.max_rows;
   ENGINE_TRY(tensors, read_weights(*file, spec));
   ENGINE_TRY(built, build_graph(spec, tensors.table()));
   graph = std::move(built);
@@ -139,6 +142,7 @@ Status Model::Impl::load_weights(ThreadPool& pool) {
   info.architecture = arch_name;
   info.n_layer = spec.n_layer, info.n_embd = spec.n_embd, info.n_vocab = spec.n_vocab,
   info.n_ctx_train = spec.n_ctx_train;
+  info.pooling = spec.pooling, info.encoder = spec.encoder(), info.n_hidden = graph.n_embd;
   const PlanReport report = exec->report();
   info.weight_bytes = report.weight_bytes;
   info.scratch_bytes =
@@ -262,6 +266,14 @@ Result<std::span<const RowOutput>> Model::step(std::span<const Rows> rows) {
       if (t < 0 || t >= m.info.n_vocab)
         return Error{Errc::invalid_argument,
                      fmt::format("token {} is outside the vocabulary of {}", t, m.info.n_vocab)};
+    if (m.graph.logits < 0)
+      for (const OutputNeed& need : r.needs)
+        if (need.kind == OutputNeed::top || need.kind == OutputNeed::full)
+          return Error{Errc::unsupported, "this model gives embeddings, not text"};
+    if (m.info.encoder && (m.cache->past(r.seq) > 0 || std::ssize(r.tokens) > m.info.n_ctx))
+      return Error{Errc::unsupported,
+                   fmt::format("an encoder takes a sequence in one step, of at most {} tokens",
+                               m.info.n_ctx)};
     if (!m.cache->grow(r.seq, static_cast<int>(r.tokens.size())))
       return Error{Errc::busy, "the cache has no pages left"};
   }

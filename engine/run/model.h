@@ -13,6 +13,7 @@
 #include "engine/core/result.h"
 #include "engine/core/row_output.h"
 #include "engine/core/thread_pool.h"
+#include "engine/model/pooling.h"
 
 namespace engine {
 
@@ -46,6 +47,9 @@ struct ModelInfo {
   size_t file_bytes = 0, weight_bytes = 0, cache_bytes = 0, scratch_bytes = 0;
   int n_layer = 0, n_embd = 0, n_vocab = 0, n_ctx_train = 0, n_ctx = 0;
   int64_t load_ns = 0;
+  Pooling pooling = Pooling::unspecified;  // else an embedding model: hidden rows, no logits
+  bool encoder = false;  // rows see what follows them: a sequence is computed in one step
+  int n_hidden = 0;      // width of a hidden row
 };
 
 class Model {
@@ -87,7 +91,8 @@ class Model {
   };
   // Computes all rows in one step. outputs: one per row whose need is not none, in order;
   // valid until the next call. Requires: at most max_rows() tokens and max_outputs() needs in all.
-  // Errc::busy: the cache has no pages left (nothing was computed).
+  // Errc::busy: the cache has no pages left (nothing was computed). Errc::unsupported: logits of an
+  // embedding model.
   Result<std::span<const RowOutput>> step(std::span<const Rows> rows);
   int max_rows() const;
   int max_outputs() const;

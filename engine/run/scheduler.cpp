@@ -61,9 +61,10 @@ struct Job {
 struct Scheduler::Impl {
   Model& model;
   const SpeculateOptions speculate;
-  std::mutex mutex;  // guards the four below
+  std::mutex mutex;  // guards the five below
   std::condition_variable changed;
   std::deque<std::unique_ptr<Job>> arrived;
+  std::deque<Task> tasks;
   std::unordered_set<RequestId> cancelled;
   bool stopped = false, poke = false;
   RequestId next_id = 1;
@@ -117,6 +118,7 @@ struct Scheduler::Impl {
     open_jobs.fetch_sub(1, std::memory_order_relaxed);
   }
 
+  bool run_task();
   void admit();
   bool choose(bool with_proposals);
   void add_proposals();
@@ -156,6 +158,13 @@ void Scheduler::wake(RequestId) {
   impl_->changed.notify_all();
 }
 
+void Scheduler::post(Task task) {
+  std::lock_guard lock(impl_->mutex);
+  impl_->tasks.push_back(std::move(task));
+  impl_->open_jobs.fetch_add(1, std::memory_order_relaxed);
+  impl_->changed.notify_all();
+}
+
 bool Scheduler::idle() const {
   return impl_->open_jobs.load(std::memory_order_relaxed) == 0;
 }
@@ -171,7 +180,7 @@ bool Scheduler::wait() {
     const bool ready = std::any_of(impl_->jobs.begin(), impl_->jobs.end(),
                                    [](const auto& j) { return !j->resting; });
     return impl_->stopped || impl_->poke || ready || !impl_->arrived.empty() ||
-           !impl_->cancelled.empty();
+           !impl_->tasks.empty() || !impl_->cancelled.empty();
   });
   return !impl_->stopped;
 }
@@ -180,6 +189,23 @@ void Scheduler::stop() {
   std::lock_guard lock(impl_->mutex);
   impl_->stopped = true;
   impl_->changed.notify_all();
+}
+
+// One call of the oldest task. false: there is none.
+bool Scheduler::Impl::run_task() {
+  std::unique_lock lock(mutex);
+  if (tasks.empty()) return false;
+  Task task = std::move(tasks.front());
+  tasks.pop_front();
+  lock.unlock();
+  const bool again = task(model);
+  if (!again) task = nullptr;  // what it holds may ask whether the scheduler is idle
+  lock.lock();
+  if (again)
+    tasks.push_back(std::move(task));
+  else
+    open_jobs.fetch_sub(1, std::memory_order_relaxed);
+  return true;
 }
 
 void Scheduler::Impl::admit() {
@@ -342,6 +368,7 @@ void Scheduler::Impl::take_all(const Slice& slice, std::span<const RowOutput> ou
 
 bool Scheduler::step() {
   Impl& s = *impl_;
+  const bool ran_task = s.run_task();
   s.admit();
   std::vector<Job*> long_ones;
   for (const auto& job : s.jobs)
@@ -355,7 +382,7 @@ bool Scheduler::step() {
                 "(prompt {} tokens, context {})",
                 job->tokens.size(), s.model.info().n_ctx)});
   for (bool with_proposals = true;;) {
-    if (!s.choose(with_proposals)) return false;
+    if (!s.choose(with_proposals)) return ran_task;
     const int64_t begin = now_ns();
     Result<std::span<const RowOutput>> out = s.model.step(s.rows);
     if (!out && out.error().code == Errc::busy) {

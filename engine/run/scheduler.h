@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "engine/run/model.h"
@@ -25,11 +26,16 @@ class Scheduler {
   RequestId submit(Request);  // always taken: requests for a loaded model wait without limit
   void cancel(RequestId);  // its sink gets done() with DoneReason::cancelled, unless it had ended
   void wake(RequestId);    // the sink has room again
-  bool idle() const;       // nothing runs and nothing waits
+  // Work of another kind on the model thread: called once between two steps, and again, after what
+  // else there is has had its turn, as long as it gives true.
+  using Task = std::function<bool(Model&)>;
+  void post(Task task);
+  bool idle() const;  // nothing runs and nothing waits
   SchedulerCounts counts() const;
 
   // One batch: every running sequence whose sink has room, then a slice of the oldest waiting
-  // prompt; while few sequences run, proposals of what follows. false: nothing to do.
+  // prompt; while few sequences run, proposals of what follows. Before it one task.
+  // false: nothing to do.
   bool step();
 
   // Blocks until there is work or stop() was called; false after stop(). The model thread is `while

@@ -21,7 +21,9 @@ constexpr int kTinyVocab = 96;
 // window > 0: gemma3, every second layer with this window. spread: of the weights of the layers;
 // with little of it the next token depends on the last one alone,
 // and a greedy answer goes in circles.
-inline std::vector<std::byte> random_model_bytes(uint32_t window = 0, float spread = 0.2f) {
+// pooling >= 0: an embedding model.
+inline std::vector<std::byte> random_model_bytes(uint32_t window = 0, float spread = 0.2f,
+                                                 int pooling = -1) {
   gguf::Writer w;
   const uint32_t embd = 64, ff = 128, heads = 4, kv = 2, layers = 2;
   const std::string arch = window > 0 ? "gemma3" : "llama", a = arch + ".";
@@ -33,6 +35,7 @@ inline std::vector<std::byte> random_model_bytes(uint32_t window = 0, float spre
   w.set(a + "attention.head_count", heads);
   w.set(a + "attention.head_count_kv", kv);
   w.set(a + "attention.layer_norm_rms_epsilon", 1e-5f);
+  if (pooling >= 0) w.set(a + "pooling_type", static_cast<uint32_t>(pooling));
   if (window > 0) {
     w.set(a + "attention.sliding_window", window);
     w.set(a + "attention.sliding_window_pattern", uint32_t{2});
@@ -78,8 +81,10 @@ inline std::vector<std::byte> random_model_bytes(uint32_t window = 0, float spre
 }
 
 inline std::unique_ptr<Model> random_model(ThreadPool& pool, LoadOptions options,
-                                           uint32_t window = 0, float spread = 0.2f) {
-  auto bytes = std::make_shared<std::vector<std::byte>>(random_model_bytes(window, spread));
+                                           uint32_t window = 0, float spread = 0.2f,
+                                           int pooling = -1) {
+  auto bytes =
+      std::make_shared<std::vector<std::byte>>(random_model_bytes(window, spread, pooling));
   auto file = gguf::File::parse(*bytes);
   if (!file) {
     ADD_FAILURE() << file.error().message;

@@ -50,6 +50,34 @@ class SchedulerTest : public testing::Test {
   }
 };
 
+TEST_F(SchedulerTest, tasks_take_turns_with_each_other_and_with_answers) {
+  auto model = random_model(*pool_, {.n_ctx = 512});
+  Scheduler s(*model);
+  EXPECT_FALSE(s.step());
+  std::string order;
+  const auto task = [&](char name, int calls) {
+    return [&order, name, left = calls](Model&) mutable { return order += name, --left > 0; };
+  };
+  auto sink = std::make_shared<Collect>();
+  s.submit(request(prompt(5, 1), sink, 4));
+  s.post(task('a', 3));
+  s.post(task('b', 2));
+  s.post([&](Model& m) {
+    EXPECT_EQ(&m, model.get());
+    s.post(task('d', 1));  // from the model thread
+    return order += 'c', false;
+  });
+  EXPECT_FALSE(s.idle());
+  EXPECT_TRUE(s.step());
+  EXPECT_EQ(order, "a");
+  EXPECT_EQ(sink->tokens.size(), 1u) << "one token beside one task";
+  while (s.step()) {
+  }
+  EXPECT_EQ(order, "abcabda");
+  EXPECT_EQ(sink->tokens, alone(prompt(5, 1), 4));
+  EXPECT_TRUE(s.idle());
+}
+
 TEST_F(SchedulerTest, answers_are_the_same_alone_and_together) {
   auto model = random_model(*pool_, {.n_ctx = 512, .n_sequences = 8, .max_rows = 64});
   Scheduler s(*model);

@@ -1,10 +1,16 @@
-// Feed-forward: gated, dense or experts, with norms and residual.
+// Feed-forward: dense (gated or not) or experts, with norms and residual.
 #include "engine/model/blocks.h"
 
 namespace engine {
 namespace {
 
 Value dense(const BlockSpec& s, int il, GraphBuilder& g, Value x) {
+  if (!s.gated) {
+    const Value up = g.matmul(g.weight("blk.%d.ffn_up.weight", il, 0, s.n_ff), x,
+                              g.optional("blk.%d.ffn_up.bias", il, s.n_ff), s.act);
+    return g.matmul(g.weight("blk.%d.ffn_down.weight", il, s.n_ff), up,
+                    g.optional("blk.%d.ffn_down.bias", il));
+  }
   const Value gate = g.matmul(g.weight("blk.%d.ffn_gate.weight", il, 0, s.n_ff), x,
                               g.optional("blk.%d.ffn_gate.bias", il, s.n_ff));
   const Value up = g.matmul(g.weight("blk.%d.ffn_up.weight", il, 0, s.n_ff), x,
@@ -31,10 +37,11 @@ Value moe(const BlockSpec& s, int il, GraphBuilder& g, Value x) {
 }
 
 Value ffn_block(const BlockSpec& s, int il, GraphBuilder& g, Value x) {
-  const Value h = g.rms_norm(x, g.weight("blk.%d.ffn_norm.weight", il), s.eps);
+  const Value h = s.pre_norm ? block_norm(s, "blk.%d.ffn_norm", il, g, x) : x;
   Value y = s.moe.n_expert > 0 ? moe(s, il, g, h) : dense(s, il, g, h);
-  if (s.post_ffn_norm) y = g.rms_norm(y, g.weight("blk.%d.post_ffw_norm.weight", il), s.eps);
-  return g.add(x, y);
+  if (s.post_ffn_norm) y = block_norm(s, "blk.%d.post_ffw_norm", il, g, y);
+  y = g.add(x, y);
+  return s.post_ln ? block_norm(s, "blk.%d.layer_output_norm", il, g, y) : y;
 }
 
 }  // namespace engine
