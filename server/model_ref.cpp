@@ -19,6 +19,9 @@ std::optional<FoundModel> find_model(App& app, Reply& reply, const std::string& 
   if (!name) return refuse(name.error());
   Result<ModelRecord> record = app.store.find(*name);
   if (!record && record.error().code == Errc::not_found) {
+    if (text == NotFoundText::pull)
+      return refuse(
+          {Errc::not_found, fmt::format("model \"{}\" not found, try pulling it first", raw)});
     const std::string shown = text == NotFoundText::as_sent ? raw : name->short_form();
     return refuse({Errc::not_found, fmt::format("model '{}' not found", shown)});
   }

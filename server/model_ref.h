@@ -18,7 +18,8 @@ struct FoundModel {
   std::shared_ptr<const ModelCard> card;
 };
 
-enum class NotFoundText : uint8_t { as_sent, short_form };
+// How a name that leads nowhere is shown; pull: with the advice to pull it.
+enum class NotFoundText : uint8_t { as_sent, short_form, pull };
 
 // nullopt: the name was refused, and the reply has been given. Requires: raw is not empty.
 std::optional<FoundModel> find_model(App& app, Reply& reply, const std::string& raw,

@@ -51,9 +51,10 @@ PoolRequest pool_request(const App& app, const ModelRecord& record, const Option
 
 void use_model(App& app, const std::shared_ptr<Reply>& reply, const ModelRecord& record,
                const Options& options, std::optional<std::chrono::nanoseconds> keep_alive,
-               std::function<void(std::shared_ptr<ModelUse>)> then) {
+               std::function<void(std::shared_ptr<ModelUse>)> then, Draft draft) {
   PoolRequest wanted = pool_request(app, record, options);
   wanted.keep_alive = keep_alive;
+  if (draft == Draft::none) wanted.draft.clear();
   Runtime& runtime = app.runtime;
   const ModelPool::Ticket ticket = app.pool.acquire(
       std::move(wanted), [&runtime, reply, then = std::move(then)](Result<ModelUse> result) {

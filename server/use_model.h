@@ -13,9 +13,12 @@
 
 namespace engine {
 
+enum class Draft : uint8_t { as_configured, none };
+
 // Returns at once. `then` runs on a worker; when the model cannot be had, the reply says why.
 void use_model(App& app, const std::shared_ptr<Reply>& reply, const ModelRecord& record,
                const Options& options, std::optional<std::chrono::nanoseconds> keep_alive,
-               std::function<void(std::shared_ptr<ModelUse>)> then);
+               std::function<void(std::shared_ptr<ModelUse>)> then,
+               Draft draft = Draft::as_configured);
 
 }  // namespace engine

@@ -86,7 +86,10 @@ std::vector<std::string> capabilities_of(const gguf::File& file, const ModelConf
         (splits && !contains(jinja, "reasoning_content") && !contains(jinja, "<SPECIAL_12>")))
       add("thinking");
   }
-  add(file.has(arch + ".pooling_type") ? "embedding" : "completion");
+  // writers store "none of them" as the largest number
+  const auto pooling = file.get<int64_t>(arch + ".pooling_type", -1);
+  const bool pools = pooling && *pooling != -1 && *pooling != int64_t{UINT32_MAX};
+  add(pools ? "embedding" : "completion");
   if (file.has(arch + ".vision.block_count")) add("vision");
   if (file.has(arch + ".audio.block_count")) add("audio");
   if (contains(template_text, ".Tools")) add("tools");

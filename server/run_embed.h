@@ -1,0 +1,46 @@
+// What every endpoint that answers with vectors has in common: loading the model and computing.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/core/options.h"
+#include "engine/run/embed.h"
+#include "server/app.h"
+#include "server/json_fields.h"
+#include "server/model_ref.h"
+#include "server/reply.h"
+
+namespace engine {
+
+// A string, or a list of strings; absent: empty.
+// Errc::invalid_argument: "invalid input type".
+Result<std::vector<std::string>> read_texts(const JsonFields& fields, std::string_view key);
+
+struct EmbedAnswer {
+  EmbedResult result;
+  std::chrono::nanoseconds load{};  // from arrival until the model was available
+};
+
+struct EmbedJob {
+  FoundModel model;
+  Options options;
+  std::optional<std::chrono::nanoseconds> keep_alive;
+  std::chrono::steady_clock::time_point arrival{};
+  std::vector<std::string> texts;  // none: the model is loaded, and that is all
+  EmbedOptions embed;
+  bool old_form = false;  // the vectors of some models are not normalized, see keeps_raw_vectors()
+  // Gives the reply, on a worker; the model is no longer in use then. Not called for a model that
+  // cannot be loaded: that reply is the same everywhere.
+  std::function<void(Reply&, Result<EmbedAnswer>)> answer;
+};
+
+// Loads the model if need be and answers through job.answer; returns at once.
+// Errc::unsupported: a model that is not for embeddings.
+Status run_embed(App& app, std::shared_ptr<Reply> reply, EmbedJob job);
+
+}  // namespace engine

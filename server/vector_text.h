@@ -1,0 +1,13 @@
+// Vectors as JSON text.
+#pragma once
+
+#include <span>
+#include <string>
+
+namespace engine {
+
+// Appends [0.1,-2e-05,...]: every number in the fewest digits that give the same 32 bits.
+// Requires: finite numbers.
+void append_vector(std::span<const float> vector, std::string& out);
+
+}  // namespace engine
