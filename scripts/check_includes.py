@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 
-L2 = ["engine/model", "engine/vision", "engine/cache", "engine/graph", "engine/text", "engine/sample"]
+L2 = ["engine/model", "engine/vision", "engine/cache", "engine/graph", "engine/text", "engine/sample", "engine/grammar"]
 KERNEL_HEADERS = ["kernels", "kernels/plan", "kernels/types"]
 
 # Folder (longest prefix wins): folders it may include besides itself. "kernels" alone means kernels/*.h.
@@ -29,12 +29,13 @@ RULES = {
     "engine/vision": ["engine/model", "engine/graph", "gguf", "engine/core"],
     "engine/text": ["engine/core"],
     "engine/sample": ["engine/core"],
+    "engine/grammar": ["engine/sample", "engine/core"],
     "engine/cache": ["engine/core"] + KERNEL_HEADERS,
     "engine/run": L2 + ["gguf", "engine/core"] + KERNEL_HEADERS,
     "engine/store": ["gguf", "engine/core"],
     "engine/tools": L2 + ["engine/run", "engine/store", "engine/roofs", "gguf", "engine/core"] + KERNEL_HEADERS,
     "engine/capi": ["engine/run", "engine/text", "engine/sample", "engine/core", "include"],
-    "server": ["engine/run", "engine/store", "engine/tools", "engine/roofs", "engine/text", "engine/sample", "engine/vision", "engine/core"],
+    "server": ["engine/run", "engine/store", "engine/tools", "engine/roofs", "engine/text", "engine/sample", "engine/grammar", "engine/vision", "engine/core"],
 }
 # Single files that may go further: the list of backends, and the one place that turns a file's vocabulary into plain data.
 EXTRA = {
@@ -47,9 +48,9 @@ LIBRARIES = [
     (r"boost/(beast|asio)", [r"server/http/(listener|session|runtime|beast_impl)\.cpp"]),
     (r"boost/", [r"server/http/(listener|session|runtime|beast_impl)\.cpp"]),
     (r"CLI/", [r"server/cli/flags\.cpp"]),
-    (r"nlohmann/json_fwd\.hpp", [r"(server|engine/(core|text|sample|store|tools|capi))/.*\.(h|cpp)"]),
+    (r"nlohmann/json_fwd\.hpp", [r"(server|engine/(core|text|sample|grammar|store|tools|capi))/.*\.(h|cpp)"]),
     # ask.h: the settings of a question hold JSON values.
-    (r"nlohmann/json\.hpp", [r"(server|engine/(core|text|sample|store|tools|capi)|gguf)/.*\.cpp", r"server/cli/ask\.h", r"engine/text/jinja/.*\.h"]),
+    (r"nlohmann/json\.hpp", [r"(server|engine/(core|text|sample|grammar|store|tools|capi)|gguf)/.*\.cpp", r"server/cli/ask\.h", r"engine/text/jinja/.*\.h"]),
     (r"spdlog/", [r"engine/core/log\.cpp"]),
     (r"fmt/", [r"(?!.*_(scalar|avx2|avxvnni|avx512|avx512vnni|neon|dotprod|i8mm)\.cpp).*\.(cpp|cu)", r"engine/core/log\.h"]),
     (r"pcre2", [r"engine/text/pretokenize\.cpp"]),

@@ -55,6 +55,11 @@ Status read(std::string_view name, const Json& value, double, double, std::optio
   out = value.get<bool>();
   return ok;
 }
+Status read(std::string_view name, const Json& value, double, double, std::string& out) {
+  if (!value.is_string()) return wrong_type(name, "string");
+  out = value.get<std::string>();
+  return ok;
+}
 Status read(std::string_view name, const Json& value, double, double,
             std::vector<std::string>& out) {
   // a common mistake: a list of one
@@ -83,6 +88,7 @@ Status apply(std::string_view name, const Json& value, Options& o) {
 constexpr std::string_view type_name(std::string_view type) {
   if (type == "number") return "float32";
   if (type == "texts") return "array";
+  if (type == "text") return "string";
   return type == "unset_flag" || type == "flag" ? "boolean" : "integer";
 }
 

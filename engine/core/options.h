@@ -21,6 +21,7 @@ struct OptionTypes {
   using seed = int64_t;
   using number = float;
   using flag = bool;
+  using text = std::string;
   using texts = std::vector<std::string>;
   using unset_integer = std::optional<int32_t>;
   using unset_flag = std::optional<bool>;
@@ -32,7 +33,7 @@ struct Options {
 };
 
 struct OptionInfo {
-  // type: integer, float32, boolean or array, as error messages call it
+  // type: integer, float32, boolean, string or array, as error messages call it
   std::string_view name, type, fallback, help;
 };
 std::span<const OptionInfo> option_list();

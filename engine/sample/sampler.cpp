@@ -2,6 +2,7 @@
 #include "engine/sample/sampler.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "engine/core/check.h"
@@ -66,7 +67,9 @@ OutputNeed Sampler::need(std::span<const Token> ahead) {
   const int32_t best = params_.temperature <= 0 ? 1 : params_.top_k;
   OutputNeed n;
   n.kind = OutputNeed::full;
-  if (best > 0 && static_cast<size_t>(best) + wanted_.size() <= kMostCandidates) {
+  // A filter may refuse any number of the best.
+  if (filter_ == nullptr && best > 0 &&
+      static_cast<size_t>(best) + wanted_.size() <= kMostCandidates) {
     // Even if every touched id drops out, the `best` untouched ones are among k.
     n.kind = OutputNeed::top;
     n.k = best + static_cast<int>(wanted_.size());
@@ -100,9 +103,49 @@ float Sampler::patched(Token id, float logit) const {
          (static_cast<float>(hit->second) * params_.frequency_penalty + params_.presence_penalty);
 }
 
+// The chain sees what it would see if all other logits were minus infinity. Where the k best allowed
+// ones are enough for it, they are found by checking the best ones of the row one by one, which is
+// much cheaper than the mask of the vocabulary; most often the first k are allowed.
+void Sampler::assign_allowed(std::span<float> logits) {
+  std::vector<std::pair<size_t, float>> raw;  // of the touched ids: others read them as they were
+  for (Token id : touched_)
+    if (id >= 0 && static_cast<size_t>(id) < logits.size()) {
+      const auto i = static_cast<size_t>(id);
+      raw.emplace_back(i, logits[i]);
+      logits[i] = patched(id, logits[i]);
+    }
+  std::vector<Candidate> allowed;
+  const auto best = static_cast<size_t>(params_.temperature <= 0 ? 1 : std::max(params_.top_k, 0));
+  bool complete = false;
+  if (best > 0 && best <= kMostCandidates) {
+    const size_t look = std::max<size_t>(2 * best, 64);
+    const std::vector<Candidate> front = best_of(logits, look);
+    for (const Candidate& c : front) {
+      if (filter_->allows(c.id)) allowed.push_back(c);
+      if (allowed.size() == best) break;
+    }
+    complete = allowed.size() == best || front.size() < look;
+  }
+  if (!complete) {
+    allowed.clear();
+    const std::span<const uint64_t> mask = filter_->mask();
+    for (size_t word = 0; word < mask.size(); ++word)
+      for (uint64_t bits = mask[word]; bits != 0; bits &= bits - 1) {
+        const size_t i = word * 64 + static_cast<size_t>(std::countr_zero(bits));
+        if (i < logits.size() && logits[i] > -INFINITY)
+          allowed.push_back({static_cast<Token>(i), logits[i]});
+      }
+  }
+  candidates_.assign(allowed);
+  for (const auto& [i, logit] : raw) logits[i] = logit;
+}
+
 Token Sampler::pick(const RowOutput& output) {
   touch();
-  if (output.full.empty()) {
+  if (filter_ != nullptr) {
+    assign_allowed(output.full);
+    if (candidates_.size() == 0) return kNothing;
+  } else if (output.full.empty()) {
     candidates_.assign(output.top);
     if (!touched_.empty())
       for (Candidate& c : candidates_.raw())

@@ -14,6 +14,7 @@
 #include "engine/core/options.h"
 #include "engine/core/row_output.h"
 #include "engine/sample/stages.h"
+#include "engine/sample/token_filter.h"
 
 namespace engine {
 
@@ -38,11 +39,17 @@ class Sampler {
  public:
   explicit Sampler(SamplerParams params);
 
+  // From now on only tokens that the filter allows are drawn; it outlives this. pick() does not
+  // tell the filter what was drawn.
+  void restrict_to(TokenFilter* filter) { filter_ = filter; }
+
   // What the next row must give back: a few candidates where that is exact, else all logits.
   // It also does for the rows behind it, as long as they accept the tokens of `ahead` in turn.
   // Valid until the next need().
   OutputNeed need(std::span<const Token> ahead = {});
   // One draw, also when there is no choice. Requires: output answers the need of this step.
+  // With a filter: kNothing when no token is both allowed and possible.
+  static constexpr Token kNothing = -1;
   Token pick(const RowOutput& output);
   // A token of the prompt or of the answer: the history of the penalties.
   void accept(Token token);
@@ -54,7 +61,8 @@ class Sampler {
   bool penalizes() const;
   float patched(Token id, float logit) const;  // Requires: id is touched
   double uniform();
-  void touch();  // fills touched_
+  void touch();                                  // fills touched_
+  void assign_allowed(std::span<float> logits);  // candidates_ from a row and the filter
 
   SamplerParams params_;
   uint32_t seed_;
@@ -67,6 +75,7 @@ class Sampler {
   bool touched_old_ = true;    // history_ has changed since
   std::vector<Token> wanted_;  // ids whose logits the last need asks for
   Candidates candidates_;
+  TokenFilter* filter_ = nullptr;
 };
 
 }  // namespace engine

@@ -35,6 +35,24 @@ void Candidates::assign(std::span<const float> logits) {
   ordered_ = 0;
 }
 
+std::vector<Candidate> best_of(std::span<const float> logits, size_t n) {
+  std::vector<Candidate> out;
+  out.reserve(2 * n);
+  float floor = -INFINITY;  // below the n best so far; the same logit with a higher id is no better
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (!(logits[i] > floor)) continue;
+    out.push_back({static_cast<Token>(i), orderly(logits[i])});
+    if (out.size() < 2 * n) continue;
+    std::nth_element(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(n - 1), out.end(),
+                     before);
+    out.resize(n);
+    floor = out.back().logit;
+  }
+  std::sort(out.begin(), out.end(), before);
+  if (out.size() > n) out.resize(n);
+  return out;
+}
+
 void Candidates::order(size_t n) {
   // Growing in steps: whoever looks at one more will look at many more.
   n = std::min(c_.size(), std::max({n, ordered_ * 4, kFirstLook}));

@@ -40,6 +40,9 @@ class Candidates {
   size_t ordered_ = 0;  // c_[0 .. ordered_) are the best ones, in order
 };
 
+// The n best of a row, in order; without those that are impossible (minus infinity, not a number).
+std::vector<Candidate> best_of(std::span<const float> logits, size_t n);
+
 #define SAMPLER(name) void name(Candidates& candidates, const SamplerParams& params);
 #include "engine/sample/samplers.inc"
 

@@ -86,7 +86,7 @@ TEST(Options, WindowOfMinusOneIsTheContext) {
 }
 
 TEST(Options, ListDescribesEveryOption) {
-  EXPECT_EQ(option_list().size(), 20u);
+  EXPECT_EQ(option_list().size(), 21u);
   for (const OptionInfo& o : option_list()) EXPECT_FALSE(o.help.empty()) << o.name;
   EXPECT_EQ(option_list()[3].name, "temperature");
   EXPECT_EQ(option_list()[3].type, "float32");
