@@ -31,6 +31,7 @@ class NativeFormatter : public AnswerFormatter {
     const bool thinking = kind == PieceKind::thinking;
     Json object = answer_object(info_, thinking ? "" : text, thinking ? text : "");
     object["done"] = false;
+    add_logprobs(take_logprobs(), object);
     line(object, out);
   }
 
@@ -39,21 +40,29 @@ class NativeFormatter : public AnswerFormatter {
     Json object = answer_object(info_, text.content, text.thinking);
     object["done"] = true;
     object["done_reason"] = reason_text(stats.reason);
+    const Json logprobs = take_logprobs();
+    if (info_.chat) add_logprobs(logprobs, object);
     const size_t before = out.size();
     if (info_.with_context) {
       Json with = object;
       with["context"] = stats.context;
       add_metrics(stats, with);
+      if (!info_.chat) add_logprobs(logprobs, with);
       line(with, out);
     }
     if (out.size() == before || out.size() - before > kMaxLineBytes) {
       out.resize(before);
       add_metrics(stats, object);
+      if (!info_.chat) add_logprobs(logprobs, object);
       line(object, out);
     }
   }
 
  private:
+  static void add_logprobs(Json logprobs, Json& object) {
+    if (!logprobs.empty()) object["logprobs"] = std::move(logprobs);
+  }
+
   void line(const Json& object, std::string& out) const {
     out += dump_json(object);
     if (info_.stream) out += '\n';

@@ -25,6 +25,7 @@ struct AnswerInfo {
   bool stream = true;
   bool with_context = false;     // generate: the tokens of prompt and answer in the final object
   bool split_thinking = false;   // reasoning between <think> tags goes to a field of its own
+  bool logprobs = false;         // every object with text has those of its tokens
   bool starts_thinking = false;  // the prompt ended inside the tags
   std::chrono::steady_clock::time_point arrival{};
   std::chrono::nanoseconds load{};  // from arrival until the model was available

@@ -3,13 +3,31 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 namespace engine {
+namespace {
+
+Json logprob_object(const TokenLogprob& p) {
+  Json bytes = Json::array();
+  for (const char c : p.bytes) bytes.push_back(static_cast<uint8_t>(c));
+  Json out{{"token", p.bytes}, {"logprob", p.logprob}, {"bytes", std::move(bytes)}};
+  if (p.top.empty()) return out;
+  Json top = Json::array();
+  for (const TokenLogprob& other : p.top) top.push_back(logprob_object(other));
+  out["top_logprobs"] = std::move(top);
+  return out;
+}
+
+}  // namespace
 
 AnswerFormatter::AnswerFormatter(AnswerInfo info) : info_(std::move(info)) {
   if (info_.split_thinking) splitter_.emplace("<think>", "</think>", info_.starts_thinking);
 }
 
 void AnswerFormatter::write(const TokenEvent& event, std::string& out) {
+  if (info_.logprobs)
+    logprobs_.insert(logprobs_.end(), event.logprobs.begin(), event.logprobs.end());
   if (event.text.empty()) return;
   if (!splitter_) return take({{}, event.text}, out);
   take(splitter_->push(event.text), out);
@@ -26,6 +44,13 @@ void AnswerFormatter::done(const GenerateStats& stats, std::string& out) {
                                               stats.proposed_tokens)
                                 : "",
       info_.note);
+}
+
+Json AnswerFormatter::take_logprobs() {
+  Json out = Json::array();
+  for (const TokenLogprob& p : logprobs_) out.push_back(logprob_object(p));
+  logprobs_.clear();
+  return out;
 }
 
 void AnswerFormatter::take(const ThinkingSplitter::Part& part, std::string& out) {

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "server/answer.h"
 #include "server/thinking.h"
@@ -32,6 +33,10 @@ class AnswerFormatter : public Formatter {
   // The end of a stream, or the single reply. all: the whole answer.
   virtual void end(const AnswerText& all, const GenerateStats& stats, std::string& out) = 0;
 
+  // Those of the tokens since the last call, for the object that is being written.
+  // Empty when there are none or none were asked for.
+  Json take_logprobs();
+
   const AnswerInfo info_;
 
  private:
@@ -39,6 +44,7 @@ class AnswerFormatter : public Formatter {
 
   std::optional<ThinkingSplitter> splitter_;
   AnswerText all_;
+  std::vector<TokenLogprob> logprobs_;
   std::string note_;
 };
 

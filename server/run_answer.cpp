@@ -33,6 +33,18 @@ void start_answer(const std::shared_ptr<Reply>& reply, AnswerJob& job,
   const int most = 10 * context;
   auto queue = std::make_shared<EventQueue>();
   Request request;
+  if (job.format.constrains()) {
+    const auto start = !job.info.split_thinking   ? grammar::Start::at_once
+                       : job.info.starts_thinking ? grammar::Start::after_thinking
+                                                  : grammar::Start::may_think_before;
+    Result<std::shared_ptr<grammar::Constraint>> made = make_constraint(model, job.format, start);
+    if (!made) {
+      use->release();
+      return reply->fail(made.error());
+    }
+    request.constraint = std::move(*made);
+  }
+  request.logprobs = job.logprobs;
   request.num_keep = effective_keep(model, job.options.num_keep, prompt->tokens.size());
   request.prompt = std::move(prompt->tokens);
   request.sampling = sampler_params(job.options, context);
@@ -66,7 +78,7 @@ Result<AnswerFields> read_answer_fields(const JsonFields& fields) {
   out.model = std::move(model);
   out.stream = stream;
   out.debug_render = debug;
-  out.logprobs = logprobs;
+  out.logprobs = logprobs ? static_cast<int>(top_logprobs) : -1;
   out.think = std::move(think);
   out.keep_alive = keep_alive;
   out.limits.truncate = truncate;
@@ -75,22 +87,20 @@ Result<AnswerFields> read_answer_fields(const JsonFields& fields) {
   return out;
 }
 
-Status check_output_fields(const JsonFields& fields, const AnswerFields& answer) {
-  if (const Json* format = fields.get("format")) {
-    const bool text = format->is_string();
-    const std::string value = text ? format->get<std::string>() : std::string();
-    if (!format->is_object() && !(text && (value.empty() || value == "json")))
-      return Error{
-          Errc::invalid_argument,
-          fmt::format("invalid format: {}; expected \"json\" or a valid JSON Schema object",
-                      dump_json(dump_json(*format)))};
-    if (!text || !value.empty())
-      return Error{Errc::unsupported,
-                   "structured output (\"format\") is not supported by this server"};
-  }
-  if (answer.logprobs)
-    return Error{Errc::unsupported, "\"logprobs\" is not supported by this server"};
-  return ok;
+Result<OutputFormat> read_output_format(const JsonFields& fields, const Options& options) {
+  OutputFormat out;
+  out.gbnf = options.grammar;
+  const Json* format = fields.get("format");
+  const bool text = format && format->is_string();
+  if (!format || (text && format->get<std::string>().empty())) return out;
+  if (!format->is_object() && !(text && format->get<std::string>() == "json"))
+    return Error{Errc::invalid_argument,
+                 fmt::format("invalid format: {}; expected \"json\" or a valid JSON Schema object",
+                             dump_json(dump_json(*format)))};
+  if (!out.gbnf.empty())
+    return Error{Errc::invalid_argument,
+                 "\"format\" and the option \"grammar\" cannot be used together"};
+  return text ? json_format() : schema_format(*format);
 }
 
 Status resolve_think(const FoundModel& model, AnswerFields& answer) {

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "engine/core/options.h"
+#include "engine/run/constrain.h"
 #include "engine/run/prompt.h"
 #include "server/answer.h"
 #include "server/app.h"
@@ -23,16 +24,16 @@ namespace engine {
 // The fields that both endpoints read before they look for the model.
 struct AnswerFields {
   std::string model;
-  bool stream = true, debug_render = false, logprobs = false;
+  bool stream = true, debug_render = false;
+  int logprobs = -1;  // alternatives per token; -1: no log-probabilities
   ThinkChoice think;
   std::optional<std::chrono::nanoseconds> keep_alive;
   PromptLimits limits;
   const Json* options = nullptr;  // into the request
 };
 Result<AnswerFields> read_answer_fields(const JsonFields& fields);
-// `format` and `logprobs` where they ask for what this server does not do:
-// said clearly rather than ignored.
-Status check_output_fields(const JsonFields& fields, const AnswerFields& answer);
+// What `format` and the option `grammar` ask for.
+Result<OutputFormat> read_output_format(const JsonFields& fields, const Options& options);
 // Capability checks of `think`; fills in the default of the model.
 Status resolve_think(const FoundModel& model, AnswerFields& answer);
 
@@ -53,6 +54,8 @@ struct AnswerJob {
   std::optional<std::chrono::nanoseconds> keep_alive;
   AnswerInfo info;
   AnswerForm form;
+  OutputFormat format;
+  int logprobs = -1;  // as AnswerFields::logprobs
   bool load_only = false, debug_render = false, shift = true;
   std::function<Result<Prompt>(const Model&)> prompt;  // runs on a worker once the model is there
 };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
 #include <optional>
 
 #include "engine/cache/kv_cache.h"
@@ -11,6 +12,7 @@
 #include "engine/core/env.h"
 #include "engine/core/log.h"
 #include "engine/core/memory.h"
+#include "engine/grammar/token_trie.h"
 #include "engine/graph/explain.h"
 #include "engine/model/arch.h"
 #include "engine/model/blocks.h"
@@ -58,6 +60,8 @@ struct Model::Impl {
   PageStore pages;
   std::unique_ptr<Executable> exec;
   std::unique_ptr<KvCache> cache;
+  std::once_flag trie_once;
+  std::shared_ptr<const grammar::TokenTrie> trie;
   // of the running step
   std::vector<Token> tokens;
   std::vector<int32_t> positions;
@@ -232,6 +236,20 @@ std::span<const Token> Model::suppressed_tokens() const {
 }
 std::string_view Model::chat_template_text() const {
   return impl_->template_text;
+}
+std::shared_ptr<const grammar::TokenTrie> Model::token_trie() const {
+  std::call_once(impl_->trie_once, [&] {
+    std::vector<std::string> pieces;
+    std::vector<Token> ends;
+    if (const Tokenizer* t = impl_->tokenizer.get()) {
+      pieces.resize(static_cast<size_t>(t->size()));
+      for (Token id = 0; id < t->size(); ++id)
+        t->append_piece(id, false, pieces[static_cast<size_t>(id)]);
+      ends = t->vocabulary().eog_ids();
+    }
+    impl_->trie = std::make_shared<const grammar::TokenTrie>(pieces, std::move(ends));
+  });
+  return impl_->trie;
 }
 const gguf::File* Model::file() const {
   return &*impl_->file;

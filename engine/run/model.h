@@ -23,6 +23,9 @@ class ChatTemplate;
 namespace gguf {
 class File;
 }
+namespace grammar {
+class TokenTrie;
+}
 
 struct LoadOptions {
   // tokens of context per sequence; 0: 4096 or the context of the model if that is smaller
@@ -72,6 +75,8 @@ class Model {
   std::span<const Token> suppressed_tokens() const;  // ids the vocabulary never wants drawn
   std::string_view chat_template_text() const;       // "" when the file has none
   const gguf::File* file() const;
+  // The vocabulary as constraints read it: built when it is first asked for, by any thread.
+  std::shared_ptr<const grammar::TokenTrie> token_trie() const;
 
   // ---- sequences; model thread only ----
   using SeqId = int32_t;

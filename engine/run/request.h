@@ -8,6 +8,7 @@
 
 #include "engine/core/result.h"
 #include "engine/core/row_output.h"
+#include "engine/grammar/constraint.h"
 #include "engine/sample/sampler.h"
 
 namespace engine {
@@ -16,11 +17,18 @@ using RequestId = uint64_t;
 
 enum class DoneReason : uint8_t { stop, length, cancelled };
 
+struct TokenLogprob {
+  std::string bytes;              // of the token, which may be a part of a character
+  float logprob = 0;              // of the raw logits
+  std::vector<TokenLogprob> top;  // the best alternatives
+};
+
 // One step of the answer. text: whole UTF-8 characters, may be empty
 // (a character or a stop string is still open).
 struct TokenEvent {
   Token token = -1;
   std::string text;
+  std::vector<TokenLogprob> logprobs;  // of the tokens whose text this is, when asked for
 };
 
 struct GenerateStats {
@@ -52,8 +60,11 @@ struct Request {
   std::vector<std::string> stop;  // stop strings
   int max_tokens = -1;            // num_predict; -1: until the end of text or of the context
   int num_keep = 0;               // tokens kept at the front by a context shift
-  int draft_tokens = 4;           // most proposals of a draft model at once; 0: none
-  bool shift = true;              // false: the answer ends (length) when the context is full
+  int logprobs = -1;              // alternatives per token in TokenEvent::logprobs; -1: no logprobs
+  // The answer keeps to it; of this request alone.
+  std::shared_ptr<grammar::Constraint> constraint;
+  int draft_tokens = 4;  // most proposals of a draft model at once; 0: none
+  bool shift = true;     // false: the answer ends (length) when the context is full
   std::shared_ptr<Sink> sink;
 };
 

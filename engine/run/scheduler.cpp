@@ -13,6 +13,7 @@
 
 #include "engine/core/clock.h"
 #include "engine/core/log.h"
+#include "engine/sample/logprobs.h"
 #include "engine/sample/sampler.h"
 #include "engine/sample/stop.h"
 #include "engine/text/tokenizer.h"
@@ -40,8 +41,15 @@ struct Job {
   int repeats = 0;
   Speculator speculator;
   std::vector<Token> ahead;  // the last token and the proposals, while a step checks them
-  bool resting = false;      // its sink had no room
-  bool preempted = false;    // gave its pages away; comes back when another request has ended
+  // Tokens whose text is not out yet; begin: their place in the bytes of the answer.
+  struct Pending {
+    TokenLogprob logprob;
+    size_t begin;
+  };
+  std::deque<Pending> pending;
+  size_t piece_bytes = 0, text_bytes = 0;  // of the tokens so far; of the text given out
+  bool resting = false;                    // its sink had no room
+  bool preempted = false;  // gave its pages away; comes back when another request has ended
 
   Job(RequestId i, Request r, const SpeculateOptions& speculate, int n_vocab)
       : id(i),
@@ -50,11 +58,29 @@ struct Job {
         stop(request.stop),
         tokens(request.prompt),
         speculator(speculate, n_vocab, request.draft_tokens) {
+    sampler.restrict_to(request.constraint.get());
     stats.prompt_tokens = static_cast<int>(tokens.size());
     stats.context = tokens;
     for (Token t : tokens) sampler.accept(t);
   }
 };
+
+// Moves the log-probabilities of what has come out to `out`.
+void release_logprobs(Job& job, size_t text_bytes, std::vector<TokenLogprob>& out) {
+  job.text_bytes += text_bytes;
+  for (; !job.pending.empty() && job.pending.front().begin < job.text_bytes;
+       job.pending.pop_front())
+    out.push_back(std::move(job.pending.front().logprob));
+}
+
+TokenLogprob token_logprob(const Tokenizer& tokenizer, const RowOutput& output, Token token,
+                           int n) {
+  const Logprobs values = logprobs_of(output, token, n);
+  TokenLogprob out{tokenizer.piece(token, true), values.chosen, {}};
+  for (const Candidate& c : values.top)
+    out.top.push_back({tokenizer.piece(c.id, true), c.logit, {}});
+  return out;
+}
 
 }  // namespace
 
@@ -102,7 +128,11 @@ struct Scheduler::Impl {
     // What was held back belongs to the answer unless a stop string was found.
     std::string rest = job.stop.flush();
     job.utf8.finish(rest);
-    if (!rest.empty() && reason != DoneReason::cancelled) job.request.sink->token({-1, rest});
+    if (!rest.empty() && reason != DoneReason::cancelled) {
+      TokenEvent event{-1, std::move(rest), {}};
+      release_logprobs(job, event.text.size(), event.logprobs);
+      job.request.sink->token(event);
+    }
     job.request.sink->done(job.stats);
     drop(job);
   }
@@ -271,9 +301,14 @@ bool Scheduler::Impl::choose(bool with_proposals) {
   size_t at = 0;
   for (const Slice& s : slices) {
     const size_t n = s.tokens.size();
-    if (s.outputs > 0)
-      std::fill_n(needs.begin() + static_cast<std::ptrdiff_t>(at + n - s.outputs), s.outputs,
-                  s.job->sampler.need(s.tokens.last(s.outputs - 1)));
+    if (s.outputs > 0) {
+      OutputNeed need = s.job->sampler.need(s.tokens.last(s.outputs - 1));
+      if (s.job->request.logprobs >= 0) {
+        need.logsumexp = true;
+        if (need.kind == OutputNeed::top) need.k = std::max(need.k, s.job->request.logprobs);
+      }
+      std::fill_n(needs.begin() + static_cast<std::ptrdiff_t>(at + n - s.outputs), s.outputs, need);
+    }
     rows.push_back({s.job->seq, s.tokens, std::span(needs).subspan(at, n)});
     at += n;
   }
@@ -325,7 +360,13 @@ bool Scheduler::Impl::take(Job& job, const RowOutput& output, Token proposal) {
   if (job.prompt_end_ns == 0) job.prompt_end_ns = now_ns();
   if (job.request.max_tokens == 0) return finish(DoneReason::length);
   const Token token = job.sampler.pick(output);
+  grammar::Constraint* constraint = job.request.constraint.get();
+  if (token == Sampler::kNothing || (constraint != nullptr && constraint->exhausted())) {
+    fail(job, {Errc::invalid_argument, constraint->why()});
+    return false;
+  }
   job.sampler.accept(token);
+  if (constraint != nullptr) constraint->accept(token);
   ++job.stats.output_tokens;
   if (token == proposal) ++job.stats.accepted_tokens;
   const Tokenizer* tokenizer = model.tokenizer();
@@ -334,15 +375,24 @@ bool Scheduler::Impl::take(Job& job, const RowOutput& output, Token proposal) {
   job.repeats = token == job.tokens.back() ? job.repeats + 1 : 0;
   job.tokens.push_back(token);
   job.stats.context.push_back(token);
-  TokenEvent event{token, {}};
+  TokenEvent event{token, {}, {}};
   bool stopped = false;
   if (tokenizer != nullptr) {
     std::string whole;
-    job.utf8.push(tokenizer->piece(token), whole);
+    const std::string piece = tokenizer->piece(token);
+    job.utf8.push(piece, whole);
     stopped = job.stop.push(whole, event.text);
     if (stopped) job.stats.stop_text = job.stop.found();
+    if (job.request.logprobs >= 0) {
+      job.pending.push_back(
+          {token_logprob(*tokenizer, output, token, job.request.logprobs), job.piece_bytes});
+      job.piece_bytes += piece.size();
+      release_logprobs(job, event.text.size(), event.logprobs);
+    }
   }
   job.request.sink->token(event);
+  // Nothing but the end may follow: there is no need to draw it.
+  if (constraint != nullptr && constraint->finished()) return finish(DoneReason::stop);
   // A limit that is reached with the stop string names the reason (sampling.md 5.1).
   const int64_t limit = token_limit(job.request.max_tokens, model.info().n_ctx);
   if (job.stats.output_tokens >= limit) return finish(DoneReason::length);

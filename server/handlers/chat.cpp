@@ -86,7 +86,10 @@ Status answer_chat(App& app, const Json& request, std::chrono::steady_clock::tim
   ENGINE_TRY_STATUS(resolve_think(*found, answer));
   ENGINE_TRY_STATUS(check(*found, answer, tools));
   ENGINE_TRY(options, merged_options(found->record, answer.options));
-  ENGINE_TRY_STATUS(check_output_fields(fields, answer));
+  ENGINE_TRY(format, read_output_format(fields, options));
+  job.format = std::move(format);
+  job.logprobs = answer.logprobs;
+  job.info.logprobs = answer.logprobs >= 0;
   if (images) {
     ENGINE_TRY_STATUS(require_capability(*found, "vision"));
     return Error{Errc::unsupported, "images are not supported by this server"};

@@ -101,7 +101,10 @@ Status answer_generate(App& app, const Json& request, std::chrono::steady_clock:
   if (form.think_if_able && !found->card->can("thinking")) answer.think = {};
   ENGINE_TRY_STATUS(resolve_think(*found, answer));
   ENGINE_TRY(options, merged_options(found->record, answer.options));
-  ENGINE_TRY_STATUS(check_output_fields(fields, answer));
+  ENGINE_TRY(format, read_output_format(fields, options));
+  job.format = std::move(format);
+  job.logprobs = answer.logprobs;
+  job.info.logprobs = answer.logprobs >= 0;
   job.load_only = own.prompt.empty();
   if (own.has_images && !job.load_only) {
     ENGINE_TRY_STATUS(require_capability(*found, "vision"));

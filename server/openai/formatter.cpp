@@ -46,6 +46,11 @@ class OpenAiFormatter : public AnswerFormatter {
   }
 
  protected:
+  void add_logprobs(Json& choice) {
+    Json list = take_logprobs();
+    if (!list.empty()) choice["logprobs"] = Json{{"content", std::move(list)}};
+  }
+
   const bool include_usage_;
   const std::string id_;
   const std::time_t created_;
@@ -70,6 +75,7 @@ class ChatFormatter : public OpenAiFormatter {
     if (!all.thinking.empty()) message["reasoning"] = all.thinking;
     Json choice{
         {"index", 0}, {"message", std::move(message)}, {"finish_reason", finish_reason(stats)}};
+    add_logprobs(choice);
     Json reply = object("chat.completion", Json::array({std::move(choice)}));
     reply["usage"] = usage(stats);
     out += dump_json(reply) + '\n';
@@ -91,8 +97,9 @@ class ChatFormatter : public OpenAiFormatter {
     return delta;
   }
 
-  void chunk(Json delta, Json reason, std::string& out) const {
+  void chunk(Json delta, Json reason, std::string& out) {
     Json choice{{"index", 0}, {"delta", std::move(delta)}, {"finish_reason", std::move(reason)}};
+    add_logprobs(choice);
     append_event(object("chat.completion.chunk", Json::array({std::move(choice)})), out);
   }
 
@@ -119,7 +126,7 @@ class CompletionFormatter : public OpenAiFormatter {
   CompletionFormatter(AnswerInfo info, bool include_usage)
       : OpenAiFormatter(std::move(info), include_usage, "cmpl-") {}
 
-  Json single_reply(const std::string& text, const char* reason, Json usage) const {
+  Json single_reply(const std::string& text, const char* reason, Json usage) {
     return {{"id", id_},
             {"object", "text_completion"},
             {"created", created_},
@@ -132,7 +139,9 @@ class CompletionFormatter : public OpenAiFormatter {
  protected:
   // This endpoint never returns reasoning.
   void piece(PieceKind kind, const std::string& text, std::string& out) override {
-    if (kind == PieceKind::content)
+    if (kind == PieceKind::thinking)
+      take_logprobs();
+    else
       append_event(chunk(choices(text, nullptr), usage(GenerateStats())), out);
   }
 
@@ -147,8 +156,9 @@ class CompletionFormatter : public OpenAiFormatter {
   }
 
  private:
-  static Json choices(const std::string& text, Json reason) {
+  Json choices(const std::string& text, Json reason) {
     Json choice{{"text", text}, {"index", 0}, {"finish_reason", std::move(reason)}};
+    add_logprobs(choice);
     return Json::array({std::move(choice)});
   }
 

@@ -186,19 +186,6 @@ TEST_F(GenerateTest, Rendering) {
 }
 
 TEST_F(GenerateTest, WhatIsNotOffered) {
-  EXPECT_EQ(error_of("/api/generate", request("M", R"("prompt":"a","format":"xml")"), 400),
-            R"(invalid format: "\"xml\""; expected "json" or a valid JSON Schema object)");
-  EXPECT_NE(error_of("/api/generate", request("M", R"("prompt":"a","format":"json")"), 501), "");
-  EXPECT_NE(
-      error_of(
-          "/api/chat",
-          request("M", R"("messages":[{"role":"user","content":"a"}],"format":{"type":"object"})"),
-          501),
-      "");
-  for (const char* none : {R"("format":"")", R"("format":null)"})
-    EXPECT_EQ(post("/api/generate", request("M", std::string(R"("prompt":"a",)") + none)).status,
-              200);
-  EXPECT_NE(error_of("/api/generate", request("M", R"("prompt":"a","logprobs":true)"), 501), "");
   EXPECT_EQ(post("/api/generate", request("M", R"("prompt":"a","logprobs":false,"top_logprobs":5)"))
                 .status,
             200);

@@ -200,17 +200,36 @@ TEST_F(OpenAiTest, Check212Stop) {
   }
 }
 
-TEST_F(OpenAiTest, Check213And224WhatIsNotOffered) {
-  EXPECT_NE(chat_error(std::string(R"("response_format":{"type":" JSON_object "},)") + kHi, 501),
-            "");
+TEST_F(OpenAiTest, Check213StructuredOutput) {
+  const Json j = ask(
+      std::string(
+          R"("response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object",)"
+          R"("properties":{"ok":{"type":"boolean"},"n":{"enum":[1,2]}},"required":["ok","n"]}}},)"
+          R"("max_tokens":60,)") +
+      kHi);
+  const std::string text = j["choices"][0]["message"]["content"];
+  const Json value = Json::parse(text, nullptr, false);
+  ASSERT_TRUE(value.is_object()) << text;
+  EXPECT_TRUE(value["ok"].is_boolean() && value["n"].is_number()) << text;
+  EXPECT_EQ(j["choices"][0]["finish_reason"], "stop");
+  const std::string any =
+      ask(std::string(R"("response_format":{"type":" JSON_object "},"max_tokens":5,)") +
+          kHi)["choices"][0]["message"]["content"];
+  EXPECT_TRUE(any.starts_with("{")) << any;
   EXPECT_NE(
       chat_error(
           std::string(
-              R"("response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object"}}},)") +
-              kHi,
-          501),
-      "");
-  EXPECT_NE(chat_error(std::string(R"("logprobs":true,)") + kHi, 501), "");
+              R"("response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"not":{}}}},)") +
+          kHi)
+          .find("\"not\" is not supported"),
+      std::string::npos);
+}
+
+TEST_F(OpenAiTest, Check224Logprobs) {
+  const Json j = ask(std::string(R"("logprobs":true,"top_logprobs":2,"max_tokens":4,)") + kHi);
+  const Json& entries = j["choices"][0]["logprobs"]["content"];
+  ASSERT_EQ(entries.size(), 4u);
+  for (const Json& e : entries) EXPECT_EQ(e["top_logprobs"].size(), 2u);
   EXPECT_EQ(chat_error(std::string(R"("logprobs":true,"top_logprobs":21,)") + kHi),
             "top_logprobs must be between 0 and 20");
   EXPECT_NE(chat_error(std::string(R"("logit_bias":{"5":1},)") + kHi, 501), "");
