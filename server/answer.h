@@ -23,8 +23,9 @@ struct AnswerInfo {
   std::string model;  // as the client sent it
   bool chat = false;  // message objects instead of response texts
   bool stream = true;
-  bool with_context = false;     // generate: the tokens of prompt and answer in the final object
-  bool split_thinking = false;   // reasoning between <think> tags goes to a field of its own
+  bool with_context = false;    // generate: the tokens of prompt and answer in the final object
+  bool split_thinking = false;  // reasoning between the tags goes to a field of its own
+  std::string think_open = "<think>", think_close = "</think>";
   bool logprobs = false;         // every object with text has those of its tokens
   bool starts_thinking = false;  // the prompt ended inside the tags
   std::chrono::steady_clock::time_point arrival{};

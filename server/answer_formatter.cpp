@@ -22,7 +22,8 @@ Json logprob_object(const TokenLogprob& p) {
 }  // namespace
 
 AnswerFormatter::AnswerFormatter(AnswerInfo info) : info_(std::move(info)) {
-  if (info_.split_thinking) splitter_.emplace("<think>", "</think>", info_.starts_thinking);
+  if (info_.split_thinking)
+    splitter_.emplace(info_.think_open, info_.think_close, info_.starts_thinking);
 }
 
 void AnswerFormatter::write(const TokenEvent& event, std::string& out) {

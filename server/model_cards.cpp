@@ -3,24 +3,48 @@
 
 #include <algorithm>
 
-namespace engine {
+#include "engine/core/log.h"
+#include "server/template_choice.h"
 
-Result<std::shared_ptr<const ModelCard>> ModelCards::get(const ModelRecord& record) {
+namespace engine {
+namespace {
+
+Result<KnownModel> read(const ModelRecord& record) {
+  std::optional<ChatTemplate> go;
+  if (!record.template_text.empty()) {
+    if (Result<ChatTemplate> parsed = ChatTemplate::parse_go(record.template_text))
+      go = std::move(*parsed);
+    else
+      log_warn("the template of {} cannot be used: {}", record.name.short_form(),
+               parsed.error().message);
+  }
+  std::shared_ptr<const ChatTemplate> chat;
+  const auto choose = [&](const std::string& jinja) -> std::optional<std::vector<std::string>> {
+    if (!go || !go_template_renders(*go, jinja)) return std::nullopt;
+    chat = std::make_shared<const ChatTemplate>(std::move(*go));
+    return go_capabilities(*chat);
+  };
+  ENGINE_TRY(card, read_model_card(record, choose));
+  return KnownModel{std::make_shared<const ModelCard>(std::move(card)), std::move(chat)};
+}
+
+}  // namespace
+
+Result<KnownModel> ModelCards::get(const ModelRecord& record) {
   {
     std::lock_guard lock(mutex_);
     const auto it = std::find_if(entries_.begin(), entries_.end(),
                                  [&](const Entry& e) { return e.digest == record.digest; });
     if (it != entries_.end()) {
       entries_.splice(entries_.begin(), entries_, it);
-      return it->card;
+      return it->model;
     }
   }
-  ENGINE_TRY(card, read_model_card(record));
-  auto shared = std::make_shared<const ModelCard>(std::move(card));
+  ENGINE_TRY(model, read(record));
   std::lock_guard lock(mutex_);
-  entries_.push_front({record.digest, shared});
+  entries_.push_front({record.digest, model});
   if (entries_.size() > kKept) entries_.pop_back();
-  return std::shared_ptr<const ModelCard>(shared);
+  return model;
 }
 
 }  // namespace engine

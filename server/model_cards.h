@@ -1,4 +1,4 @@
-// ModelCards: what the weights file of a stored model says of itself,
+// ModelCards: what the weights file of a stored model says of itself and its parsed Go template,
 // remembered, since reading the metadata of a large vocabulary again
 // for every request would cost more than the rest of the request.
 #pragma once
@@ -13,20 +13,26 @@
 #include "engine/core/result.h"
 #include "engine/store/model_card.h"
 #include "engine/store/model_store.h"
+#include "engine/text/chat_template.h"
 
 namespace engine {
+
+struct KnownModel {
+  std::shared_ptr<const ModelCard> card;
+  std::shared_ptr<const ChatTemplate> chat;  // of the store; null: the one of the file, or ChatML
+};
 
 // Thread-safe.
 class ModelCards {
  public:
-  // Errors of opening the file.
-  Result<std::shared_ptr<const ModelCard>> get(const ModelRecord& record);
+  // Errors of opening the file. A Go template that cannot be parsed is left out with a warning.
+  Result<KnownModel> get(const ModelRecord& record);
 
  private:
   static constexpr size_t kKept = 64;
   struct Entry {
     std::string digest;
-    std::shared_ptr<const ModelCard> card;
+    KnownModel model;
   };
   std::mutex mutex_;
   std::list<Entry> entries_;  // most recently used first

@@ -26,14 +26,14 @@ std::optional<FoundModel> find_model(App& app, Reply& reply, const std::string& 
     return refuse({Errc::not_found, fmt::format("model '{}' not found", shown)});
   }
   if (!record) return refuse(record.error());
-  Result<std::shared_ptr<const ModelCard>> card = app.cards.get(*record);
-  if (!card) {
-    Error e = card.error();
+  Result<KnownModel> known = app.cards.get(*record);
+  if (!known) {
+    Error e = known.error();
     // The name is known: whatever is wrong with its file is no fault of the request.
     return refuse(
         {Errc::corrupt, e.message + ": this model may be incompatible with this version"});
   }
-  return FoundModel{std::move(*record), std::move(*card)};
+  return FoundModel{std::move(*record), std::move(known->card), std::move(known->chat)};
 }
 
 Result<std::string> named_or_loaded(const App& app, const std::string& name) {

@@ -16,6 +16,7 @@ namespace engine {
 struct FoundModel {
   ModelRecord record;
   std::shared_ptr<const ModelCard> card;
+  std::shared_ptr<const ChatTemplate> chat;  // see KnownModel
 };
 
 // How a name that leads nowhere is shown; pull: with the advice to pull it.

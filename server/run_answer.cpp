@@ -26,6 +26,9 @@ void start_answer(const std::shared_ptr<Reply>& reply, AnswerJob& job,
     return reply->error(400, "the prompt has no tokens");
   }
   job.info.starts_thinking = prompt->starts_thinking;
+  job.info.split_thinking = job.info.split_thinking && !prompt->tags.open.empty();
+  job.info.think_open = prompt->tags.open;
+  job.info.think_close = prompt->tags.close;
   job.info.note = prompt->note;
   job.info.prompt_tokens = static_cast<int>(prompt->tokens.size());
 

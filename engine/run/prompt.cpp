@@ -66,11 +66,15 @@ Status encode_rendered(const Tokenizer& tokenizer, const RenderedChat& chat,
   return encode(end, true);
 }
 
-bool ends_with_open_tag(std::string_view text) {
+bool ends_with_tag(std::string_view text, std::string_view tag) {
   while (!text.empty() &&
          (text.back() == ' ' || text.back() == '\n' || text.back() == '\t' || text.back() == '\r'))
     text.remove_suffix(1);
-  return text.ends_with("<think>");
+  return !tag.empty() && text.ends_with(tag);
+}
+
+const ChatTemplate& chosen(const Model& model, const ChatTemplate* chat) {
+  return chat != nullptr ? *chat : chat_template_of(model);
 }
 
 std::string size_note(size_t tokens, int context) {
@@ -97,14 +101,17 @@ Status fit_tokens(const Model& model, const PromptLimits& limits, Prompt& prompt
   return ok;
 }
 
-Result<Prompt> render_and_encode(const Model& model, const ChatInput& input) {
+Result<Prompt> render_and_encode(const Model& model, const ChatInput& input,
+                                 const ChatTemplate* chat) {
   ENGINE_TRY(tokenizer, tokenizer_of(model));
-  ENGINE_TRY(chat, chat_template_of(model).render(input));
+  const ChatTemplate& with = chosen(model, chat);
+  ENGINE_TRY(rendered, with.render(input));
   Prompt prompt;
-  ENGINE_TRY_STATUS(encode_rendered(*tokenizer, chat, prompt.tokens));
-  prompt.text = std::move(chat.text);
+  ENGINE_TRY_STATUS(encode_rendered(*tokenizer, rendered, prompt.tokens));
+  prompt.text = std::move(rendered.text);
+  prompt.tags = with.thinking_tags();
   const bool continues = !input.messages.empty() && input.messages.back().role == "assistant";
-  prompt.starts_thinking = !continues && ends_with_open_tag(prompt.text);
+  prompt.starts_thinking = !continues && ends_with_tag(prompt.text, prompt.tags.open);
   return prompt;
 }
 
@@ -137,8 +144,9 @@ const ChatTemplate& chat_template_of(const Model& model) {
   return chatml;
 }
 
-Result<RenderedChat> render_chat(const Model& model, const ChatInput& input) {
-  return chat_template_of(model).render(with_tokens(model, input));
+Result<RenderedChat> render_chat(const Model& model, const ChatInput& input,
+                                 const ChatTemplate* chat) {
+  return chosen(model, chat).render(with_tokens(model, input));
 }
 
 int effective_keep(const Model& model, int num_keep, size_t prompt_tokens) {
@@ -148,11 +156,12 @@ int effective_keep(const Model& model, int num_keep, size_t prompt_tokens) {
   return static_cast<int>(std::clamp<int64_t>(keep, 0, model.info().n_ctx - 1));
 }
 
-Result<Prompt> chat_prompt(const Model& model, const ChatInput& input, const PromptLimits& limits) {
+Result<Prompt> chat_prompt(const Model& model, const ChatInput& input, const PromptLimits& limits,
+                           const ChatTemplate* chat) {
   ChatInput all = with_tokens(model, input);
   const std::vector<ChatMessage> messages = all.messages;
   const size_t context = static_cast<size_t>(model.info().n_ctx);
-  ENGINE_TRY(whole, render_and_encode(model, all));
+  ENGINE_TRY(whole, render_and_encode(model, all, chat));
   Prompt prompt = std::move(whole);
   if (limits.truncate && prompt.tokens.size() > context && messages.size() > 1) {
     // The fewest messages to drop; the length falls with every one, so halving finds it.
@@ -161,7 +170,7 @@ Result<Prompt> chat_prompt(const Model& model, const ChatInput& input, const Pro
     while (low < high) {
       const size_t middle = low + (high - low) / 2;
       all.messages = tail_of(messages, middle);
-      ENGINE_TRY(shorter, render_and_encode(model, all));
+      ENGINE_TRY(shorter, render_and_encode(model, all, chat));
       if (shorter.tokens.size() <= context) {
         high = middle;
         best = std::move(shorter);
@@ -172,7 +181,7 @@ Result<Prompt> chat_prompt(const Model& model, const ChatInput& input, const Pro
     }
     if (!best) {
       all.messages = tail_of(messages, high);
-      ENGINE_TRY(shortest, render_and_encode(model, all));
+      ENGINE_TRY(shortest, render_and_encode(model, all, chat));
       best = std::move(shortest);
     }
     prompt = std::move(*best);
@@ -184,23 +193,25 @@ Result<Prompt> chat_prompt(const Model& model, const ChatInput& input, const Pro
 }
 
 Result<Prompt> completion_prompt(const Model& model, const std::string& prefix,
-                                 const ChatInput& input, const PromptLimits& limits) {
+                                 const ChatInput& input, const PromptLimits& limits,
+                                 const ChatTemplate* chat) {
   if (prefix.empty()) {
-    ENGINE_TRY(prompt, render_and_encode(model, with_tokens(model, input)));
+    ENGINE_TRY(prompt, render_and_encode(model, with_tokens(model, input), chat));
     ENGINE_TRY_STATUS(fit_tokens(model, limits, prompt));
     return std::move(prompt);
   }
   ENGINE_TRY(tokenizer, tokenizer_of(model));
-  ENGINE_TRY(chat, render_chat(model, input));
+  ENGINE_TRY(rendered, render_chat(model, input, chat));
   Prompt prompt;
   RenderedChat joined;
-  const std::string_view added = tokenizer->without_added_tokens(chat.text);
+  const std::string_view added = tokenizer->without_added_tokens(rendered.text);
   joined.text = prefix + std::string(added);
-  const size_t left = static_cast<size_t>(added.data() - chat.text.data());  // bytes left out
-  for (const RenderedChat::Range& r : chat.input)
+  const size_t left = static_cast<size_t>(added.data() - rendered.text.data());  // bytes left out
+  for (const RenderedChat::Range& r : rendered.input)
     if (r.begin >= left)
       joined.input.push_back({r.begin - left + prefix.size(), r.end - left + prefix.size()});
-  prompt.starts_thinking = ends_with_open_tag(chat.text);
+  prompt.tags = chosen(model, chat).thinking_tags();
+  prompt.starts_thinking = ends_with_tag(rendered.text, prompt.tags.open);
   ENGINE_TRY_STATUS(encode_rendered(*tokenizer, joined, prompt.tokens));
   prompt.text = std::move(joined.text);
   ENGINE_TRY_STATUS(fit_tokens(model, limits, prompt));

@@ -19,6 +19,7 @@ struct PromptLimits {
 struct Prompt {
   std::string text;
   std::vector<Token> tokens;
+  ThinkingTags tags;             // what stands around the reasoning in the answer
   bool starts_thinking = false;  // the text ends inside an opened thinking block
   std::string note;              // what was left out, for the request log
 };
@@ -26,16 +27,21 @@ struct Prompt {
 // The template that a model renders with: its own, else ChatML.
 const ChatTemplate& chat_template_of(const Model& model);
 
+// In the following, chat is the template instead of the model's own; null: that one.
+
 // The conversation as text, with the texts of the model's begin and end tokens.
-Result<RenderedChat> render_chat(const Model& model, const ChatInput& input);
+Result<RenderedChat> render_chat(const Model& model, const ChatInput& input,
+                                 const ChatTemplate* chat = nullptr);
 
 // Renders the chat; drops the oldest messages (never system messages, never the last)
 // while it is longer than the context and limits.truncate allows it.
 // Errors: what the template raises; too long.
-Result<Prompt> chat_prompt(const Model& model, const ChatInput& input, const PromptLimits& limits);
+Result<Prompt> chat_prompt(const Model& model, const ChatInput& input, const PromptLimits& limits,
+                           const ChatTemplate* chat = nullptr);
 // prefix (an earlier conversation) and the rendered chat.
 Result<Prompt> completion_prompt(const Model& model, const std::string& prefix,
-                                 const ChatInput& input, const PromptLimits& limits);
+                                 const ChatInput& input, const PromptLimits& limits,
+                                 const ChatTemplate* chat = nullptr);
 // text as it is.
 Result<Prompt> raw_prompt(const Model& model, const std::string& text, const PromptLimits& limits);
 

@@ -68,32 +68,32 @@ std::string parameter_text(int64_t n) {
   return fmt::format("{}", n);
 }
 
+std::vector<std::string> jinja_capabilities(const std::string& jinja) {
+  std::vector<std::string> out;
+  if (contains(jinja, "tools") || contains(jinja, "tool_call")) out.push_back("tools");
+  const bool tags = contains(jinja, "<think>") && contains(jinja, "</think>");
+  const bool splits = contains(jinja, "content.split('</think>')") ||
+                      contains(jinja, "content.split(\"</think>\")");
+  if (tags || (splits && !contains(jinja, "reasoning_content") && !contains(jinja, "<SPECIAL_12>")))
+    out.push_back("thinking");
+  return out;
+}
+
 std::vector<std::string> capabilities_of(const gguf::File& file, const ModelConfig& config,
-                                         const std::string& template_text) {
+                                         const std::vector<std::string>& of_template) {
   std::vector<std::string> out;
   const auto add = [&out](const std::string& what) {
     if (std::find(out.begin(), out.end(), what) == out.end()) out.push_back(what);
   };
   for (const std::string& c : config.capabilities) add(c);
+  for (const std::string& c : of_template) add(c);
   const std::string arch = text_key(file, "general.architecture");
-  if (template_text.empty()) {
-    const std::string jinja = text_key(file, "tokenizer.chat_template");
-    if (contains(jinja, "tools") || contains(jinja, "tool_call")) add("tools");
-    const bool tags = contains(jinja, "<think>") && contains(jinja, "</think>");
-    const bool splits = contains(jinja, "content.split('</think>')") ||
-                        contains(jinja, "content.split(\"</think>\")");
-    if (tags ||
-        (splits && !contains(jinja, "reasoning_content") && !contains(jinja, "<SPECIAL_12>")))
-      add("thinking");
-  }
   // writers store "none of them" as the largest number
   const auto pooling = file.get<int64_t>(arch + ".pooling_type", -1);
   const bool pools = pooling && *pooling != -1 && *pooling != int64_t{UINT32_MAX};
   add(pools ? "embedding" : "completion");
   if (file.has(arch + ".vision.block_count")) add("vision");
   if (file.has(arch + ".audio.block_count")) add("audio");
-  if (contains(template_text, ".Tools")) add("tools");
-  if (contains(template_text, ".Suffix")) add("insert");
   return out;
 }
 

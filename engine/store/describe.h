@@ -24,10 +24,12 @@ GgufFacts describe(const gguf::File& file);
 // "1.8B", "134.52M", "12K", "999".
 std::string parameter_text(int64_t n);
 
-// The capabilities a client may rely on, from the template and the keys of the file: completion or
-// embedding, tools, thinking, insert. template_text: the Go template of the model, "" if the chat
-// template of the file is in use.
+// What a chat template in Jinja tells: tools, thinking.
+std::vector<std::string> jinja_capabilities(const std::string& jinja);
+
+// The capabilities a client may rely on: those of the configuration, those of the template that is
+// in use, and what the keys of the file tell.
 std::vector<std::string> capabilities_of(const gguf::File& file, const ModelConfig& config,
-                                         const std::string& template_text);
+                                         const std::vector<std::string>& of_template);
 
 }  // namespace engine

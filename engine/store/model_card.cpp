@@ -51,15 +51,17 @@ bool ModelCard::can(std::string_view capability) const {
   return std::find(capabilities.begin(), capabilities.end(), capability) != capabilities.end();
 }
 
-Result<ModelCard> read_model_card(const ModelRecord& record) {
+Result<ModelCard> read_model_card(const ModelRecord& record, const TemplateChoice& choice) {
   ENGINE_TRY(file, open_weights(record));
   ModelCard card;
   if (const auto arch = file.str("general.architecture", ""))
     card.architecture = std::string(*arch);
   if (const auto text = file.str("tokenizer.chat_template", ""))
     card.chat_template = repair_utf8(*text);
+  std::optional<std::vector<std::string>> of_template;
+  if (choice) of_template = choice(card.chat_template);
   card.capabilities = capabilities_of(
-      file, record.config, card.chat_template.empty() ? record.template_text : std::string());
+      file, record.config, of_template ? *of_template : jinja_capabilities(card.chat_template));
   if (!record.projector_paths.empty() && !card.can("vision")) card.capabilities.push_back("vision");
   card.context_length = number_key(file, card.architecture + ".context_length");
   card.embedding_length = number_key(file, card.architecture + ".embedding_length");

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,7 +23,12 @@ struct ModelCard {
   bool can(std::string_view capability) const;
 };
 
-Result<ModelCard> read_model_card(const ModelRecord& record);
+// Decides which template renders the chats of a model that has a Go template, given the chat
+// template of the file ("": none): what the Go template can do if it does; nullopt: the file's.
+using TemplateChoice = std::function<std::optional<std::vector<std::string>>(const std::string&)>;
+
+// Without a choice the chat template of the file is the one in use.
+Result<ModelCard> read_model_card(const ModelRecord& record, const TemplateChoice& choice = {});
 
 // All metadata by key, without general.name and the chat template, with general.parameter_count.
 // Arrays that are not empty are null unless verbose.

@@ -47,14 +47,15 @@ void strip_old_thinking(std::vector<ChatMessage>& messages) {
   }
 }
 
-Result<Prompt> build_prompt(const Model& model, std::vector<ChatMessage> messages,
-                            const Json& tools, const AnswerFields& answer) {
+Result<Prompt> build_prompt(const Model& model, const ChatTemplate* chat,
+                            std::vector<ChatMessage> messages, const Json& tools,
+                            const AnswerFields& answer) {
   ChatInput input;
   input.messages = std::move(messages);
   input.tools = tools.empty() ? nullptr : &tools;
   input.think = answer.think.think;
   input.effort = answer.think.effort;
-  return chat_prompt(model, input, answer.limits);
+  return chat_prompt(model, input, answer.limits, chat);
 }
 
 }  // namespace
@@ -105,12 +106,12 @@ Status answer_chat(App& app, const Json& request, std::chrono::steady_clock::tim
                             messages.back().role != "assistant";
   messages = with_presets(std::move(messages), found->record.system, found->record.messages);
   if (drops_old_thinking(*found)) strip_old_thinking(messages);
-  job.model = std::move(*found);
-  job.prompt = [messages = std::move(messages), tools = std::move(tools),
+  job.prompt = [chat = found->chat, messages = std::move(messages), tools = std::move(tools),
                 answer = std::move(answer)](const Model& model) {
-    return build_prompt(model, messages, tools, answer);
+    return build_prompt(model, chat.get(), messages, tools, answer);
   };
   job.form = std::move(form);
+  job.model = std::move(*found);
   run_answer(app, reply, std::move(job));
   return ok;
 }

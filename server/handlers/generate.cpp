@@ -47,20 +47,25 @@ Status check(const FoundModel& model, const AnswerFields& answer, const Generate
     return Error{Errc::invalid_argument, "raw mode does not support template, system, or context"};
   if (!model.card->can("completion"))
     return Error{Errc::invalid_argument, "\"" + answer.model + "\" does not support generate"};
-  if (!own.suffix.empty()) {
-    ENGINE_TRY_STATUS(require_capability(model, "insert"));
-    return Error{Errc::unsupported, "\"suffix\" is not supported by this server"};
-  }
-  if (!own.template_text.empty())
-    return Error{Errc::unsupported,
-                 "\"template\" is not supported by this server: only the model's own template is"};
+  if (!own.suffix.empty()) return require_capability(model, "insert");
   return ok;
 }
 
+// The template of the request, else the one of the model; null: what the file has.
+Result<std::shared_ptr<const ChatTemplate>> template_of(const FoundModel& model,
+                                                        const GenerateFields& own) {
+  if (own.template_text.empty()) return model.chat;
+  ENGINE_TRY(parsed, ChatTemplate::parse_go(own.template_text));
+  return std::make_shared<const ChatTemplate>(std::move(parsed));
+}
+
 // The rendered conversation, behind the text of an earlier one.
-Result<Prompt> build_prompt(const Model& model, const FoundModel& found, const GenerateFields& own,
-                            const AnswerFields& answer) {
+Result<Prompt> build_prompt(const Model& model, const ChatTemplate* chat, const FoundModel& found,
+                            const GenerateFields& own, const AnswerFields& answer) {
   if (own.raw) return raw_prompt(model, own.prompt, answer.limits);
+  if (!own.suffix.empty() && (chat == nullptr || !chat->capabilities().insert))
+    return Error{Errc::unsupported,
+                 "\"suffix\" needs a template with .Suffix: the template in use has none"};
   ChatMessage user;
   user.role = "user";
   user.content = own.prompt;
@@ -70,11 +75,12 @@ Result<Prompt> build_prompt(const Model& model, const FoundModel& found, const G
                                 own.has_context ? std::string() : found.record.messages);
   input.think = answer.think.think;
   input.effort = answer.think.effort;
+  input.suffix = own.suffix;
   std::string prefix;
   if (own.has_context && model.tokenizer())
     prefix = model.tokenizer()->detokenize(own.context,
                                            {.remove_special = true, .unparse_special = true});
-  return completion_prompt(model, prefix, input, answer.limits);
+  return completion_prompt(model, prefix, input, answer.limits, chat);
 }
 
 }  // namespace
@@ -106,6 +112,11 @@ Status answer_generate(App& app, const Json& request, std::chrono::steady_clock:
   job.logprobs = answer.logprobs;
   job.info.logprobs = answer.logprobs >= 0;
   job.load_only = own.prompt.empty();
+  std::shared_ptr<const ChatTemplate> chat;
+  if (!job.load_only) {
+    ENGINE_TRY(chosen, template_of(*found, own));
+    chat = std::move(chosen);
+  }
   if (own.has_images && !job.load_only) {
     ENGINE_TRY_STATUS(require_capability(*found, "vision"));
     return Error{Errc::unsupported, "images are not supported by this server"};
@@ -119,8 +130,10 @@ Status answer_generate(App& app, const Json& request, std::chrono::steady_clock:
   job.info.with_context = !own.raw;
   job.info.split_thinking = !own.raw && answer.think.think.value_or(false);
   job.model = *found;
-  job.prompt = [found = std::move(*found), own = std::move(own), answer = std::move(answer)](
-                   const Model& model) { return build_prompt(model, found, own, answer); };
+  job.prompt = [chat = std::move(chat), found = std::move(*found), own = std::move(own),
+                answer = std::move(answer)](const Model& model) {
+    return build_prompt(model, chat.get(), found, own, answer);
+  };
   job.form = std::move(form);
   run_answer(app, reply, std::move(job));
   return ok;

@@ -24,10 +24,11 @@ Status tags(App& app, const HttpRequest&, const std::shared_ptr<Reply>& reply) {
     // A model whose weights cannot be read stays listed, without what only they could tell.
     if (const auto record = app.store.find(listed.name)) {
       details["parent_model"] = record->parent;
-      if (const auto card = app.cards.get(*record)) {
-        if ((*card)->context_length > 0) details["context_length"] = (*card)->context_length;
-        if ((*card)->embedding_length > 0) details["embedding_length"] = (*card)->embedding_length;
-        capabilities = (*card)->capabilities;
+      if (const auto known = app.cards.get(*record)) {
+        const ModelCard& card = *known->card;
+        if (card.context_length > 0) details["context_length"] = card.context_length;
+        if (card.embedding_length > 0) details["embedding_length"] = card.embedding_length;
+        capabilities = card.capabilities;
       }
     }
     entry["details"] = std::move(details);

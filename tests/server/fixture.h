@@ -112,7 +112,8 @@ class ServerTest : public ::testing::Test {
   std::unique_ptr<Server> server_;
 
   static void add(const std::string& name, const testing::TinyModel& tiny,
-                  const std::string& params, const std::string& system) {
+                  const std::string& params, const std::string& system,
+                  const std::string& go_template = {}) {
     const std::string path = root_ + "/" + name + ".gguf";
     const Status written = testing::write_tiny_model(path, tiny);
     ASSERT_TRUE(written) << written.error().message;
@@ -120,6 +121,7 @@ class ServerTest : public ::testing::Test {
     spec.gguf_path = path;
     spec.params = params;
     spec.system = system;
+    spec.template_text = go_template;
     const auto parsed = parse_model_name(name);
     ASSERT_TRUE(parsed);
     const auto record = ModelStore(root_).create(*parsed, spec);
