@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "server/duration.h"
@@ -12,10 +14,42 @@
 namespace engine {
 namespace {
 
+// {"token id": number}
+Result<LogitBias> parse_logit_bias(const Json* object) {
+  LogitBias out;
+  if (!object) return out;
+  for (auto it = object->begin(); it != object->end(); ++it) {
+    const std::string& key = it.key();
+    Token id = 0;
+    const auto [end, code] = std::from_chars(key.data(), key.data() + key.size(), id);
+    if (code != std::errc() || end != key.data() + key.size() || id < 0)
+      return Error{Errc::invalid_argument,
+                   fmt::format("field \"logit_bias\": \"{}\" is no token id", key)};
+    if (!it->is_number() || !(std::abs(it->get<double>()) <= 100))
+      return Error{Errc::invalid_argument,
+                   fmt::format("field \"logit_bias.{}\": expected number from -100 to 100", key)};
+    out.emplace_back(id, it->get<float>());
+  }
+  return out;
+}
+
+Status check_logit_bias(const LogitBias& bias, int n_vocab) {
+  for (const auto& [id, value] : bias)
+    if (id >= n_vocab)
+      return Error{Errc::invalid_argument,
+                   fmt::format("field \"logit_bias\": the model has no token {}, but {} tokens", id,
+                               n_vocab)};
+  return ok;
+}
+
 void start_answer(const std::shared_ptr<Reply>& reply, AnswerJob& job,
                   std::shared_ptr<ModelUse> use, const std::shared_ptr<Metrics>& metrics) {
   const Model& model = use->model();
   job.info.load = std::chrono::steady_clock::now() - job.info.arrival;
+  if (const Status bias = check_logit_bias(job.logit_bias, model.info().n_vocab); !bias) {
+    use->release();
+    return reply->fail(bias.error());
+  }
   Result<Prompt> prompt = job.load_only ? Result<Prompt>(Prompt()) : job.prompt(model);
   const bool computes = prompt && !job.load_only && !job.debug_render && !prompt->tokens.empty();
   if (!computes) {
@@ -51,6 +85,7 @@ void start_answer(const std::shared_ptr<Reply>& reply, AnswerJob& job,
   request.num_keep = effective_keep(model, job.options.num_keep, prompt->tokens.size());
   request.prompt = std::move(prompt->tokens);
   request.sampling = sampler_params(job.options, context);
+  request.sampling.logit_bias = std::move(job.logit_bias);
   request.stop = job.options.stop;
   request.max_tokens = job.options.num_predict < 0 ? most : std::min(job.options.num_predict, most);
   request.draft_tokens = job.options.draft_num_predict;
@@ -76,6 +111,8 @@ Result<AnswerFields> read_answer_fields(const JsonFields& fields) {
   ENGINE_TRY(options, fields.object("options"));
   ENGINE_TRY(think, parse_think(fields.get("think")));
   ENGINE_TRY(keep_alive, parse_keep_alive(fields.get("keep_alive")));
+  ENGINE_TRY(bias_object, fields.object("logit_bias"));
+  ENGINE_TRY(logit_bias, parse_logit_bias(bias_object));
   if (top_logprobs < 0 || top_logprobs > 20)
     return Error{Errc::invalid_argument, "top_logprobs must be between 0 and 20"};
   out.model = std::move(model);
@@ -87,6 +124,7 @@ Result<AnswerFields> read_answer_fields(const JsonFields& fields) {
   out.limits.truncate = truncate;
   out.limits.shift = shift;
   out.options = options;
+  out.logit_bias = std::move(logit_bias);
   return out;
 }
 

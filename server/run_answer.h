@@ -8,6 +8,8 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "engine/core/options.h"
 #include "engine/run/constrain.h"
@@ -21,6 +23,9 @@
 
 namespace engine {
 
+// What is added to the logits of single tokens, by their ids.
+using LogitBias = std::vector<std::pair<Token, float>>;
+
 // The fields that both endpoints read before they look for the model.
 struct AnswerFields {
   std::string model;
@@ -30,6 +35,7 @@ struct AnswerFields {
   std::optional<std::chrono::nanoseconds> keep_alive;
   PromptLimits limits;
   const Json* options = nullptr;  // into the request
+  LogitBias logit_bias;
 };
 Result<AnswerFields> read_answer_fields(const JsonFields& fields);
 // What `format` and the option `grammar` ask for.
@@ -56,6 +62,7 @@ struct AnswerJob {
   AnswerForm form;
   OutputFormat format;
   int logprobs = -1;  // as AnswerFields::logprobs
+  LogitBias logit_bias;
   bool load_only = false, debug_render = false, shift = true;
   std::function<Result<Prompt>(const Model&)> prompt;  // runs on a worker once the model is there
 };

@@ -100,6 +100,7 @@ Status answer_chat(App& app, const Json& request, std::chrono::steady_clock::tim
   answer.options = nullptr;  // the request body is gone by the time the model is there
   job.options = std::move(options);
   job.keep_alive = answer.keep_alive;
+  job.logit_bias = answer.logit_bias;
   job.debug_render = answer.debug_render;
   job.shift = answer.limits.shift;
   job.info.split_thinking = answer.think.think.value_or(false) && !messages.empty() &&

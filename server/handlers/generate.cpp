@@ -125,6 +125,7 @@ Status answer_generate(App& app, const Json& request, std::chrono::steady_clock:
   answer.options = nullptr;  // the request body is gone by the time the model is there
   job.options = std::move(options);
   job.keep_alive = answer.keep_alive;
+  job.logit_bias = answer.logit_bias;
   job.debug_render = answer.debug_render;
   job.shift = answer.limits.shift;
   job.info.with_context = !own.raw;

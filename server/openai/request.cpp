@@ -22,8 +22,7 @@ Status copy_common(const JsonFields& fields, Json& native) {
   native["model"] = std::move(model);
   native["stream"] = stream;
   if (const Json* keep_alive = fields.get("keep_alive")) native["keep_alive"] = *keep_alive;
-  if (const Json* bias = fields.get("logit_bias"); bias && !bias->empty())
-    return Error{Errc::unsupported, "\"logit_bias\" is not supported by this server"};
+  if (const Json* bias = fields.get("logit_bias")) native["logit_bias"] = *bias;
   ENGINE_TRY(n, fields.integer("n", 1));
   if (n != 1) return invalid("only n = 1 is supported");
   return ok;

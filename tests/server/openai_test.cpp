@@ -232,7 +232,6 @@ TEST_F(OpenAiTest, Check224Logprobs) {
   for (const Json& e : entries) EXPECT_EQ(e["top_logprobs"].size(), 2u);
   EXPECT_EQ(chat_error(std::string(R"("logprobs":true,"top_logprobs":21,)") + kHi),
             "top_logprobs must be between 0 and 20");
-  EXPECT_NE(chat_error(std::string(R"("logit_bias":{"5":1},)") + kHi, 501), "");
   ask(std::string(R"("logit_bias":{},"user":"u","store":true,"metadata":{},)") + kHi);
 }
 
@@ -335,6 +334,22 @@ TEST_F(OpenAiTest, Check222And223Reasoning) {
   const std::vector<Json> chunks = chat_stream(kHi, "T");
   EXPECT_EQ(chunks[0]["choices"][0]["delta"]["content"], "");
   EXPECT_EQ(content_of(chunks, "reasoning"), ask(kHi, "T")["choices"][0]["message"]["reasoning"]);
+}
+
+TEST_F(OpenAiTest, LogitBias) {
+  const Json id = post_json("/tokenize", R"({"model":"M","content":"hello"})")["tokens"][0];
+  const std::string bias = R"("logit_bias":{")" + id.dump() + R"(":100},"max_tokens":3,)";
+  EXPECT_EQ(ask(bias + kHi)["choices"][0]["message"]["content"], "hellohellohello");
+  EXPECT_EQ(post_json("/v1/completions", R"({"model":"M","prompt":"a","temperature":0,)" + bias +
+                                             R"("n":1})")["choices"][0]["text"],
+            "hellohellohello");
+  EXPECT_EQ(chat_error(std::string(R"("logit_bias":{"x":1},)") + kHi),
+            "field \"logit_bias\": \"x\" is no token id");
+  EXPECT_EQ(chat_error(std::string(R"("logit_bias":{"5":101},)") + kHi),
+            "field \"logit_bias.5\": expected number from -100 to 100");
+  EXPECT_TRUE(chat_error(std::string(R"("logit_bias":{"999999":1},)") + kHi)
+                  .starts_with("field \"logit_bias\": the model has no token 999999"));
+  EXPECT_NE(chat_error(std::string(R"("logit_bias":5,)") + kHi), "");
 }
 
 TEST_F(OpenAiTest, InputTokens) {
