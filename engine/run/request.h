@@ -28,7 +28,7 @@ struct TokenLogprob {
 struct TokenEvent {
   Token token = -1;
   std::string text;
-  std::vector<TokenLogprob> logprobs;  // of the tokens whose text this is, when asked for
+  std::vector<TokenLogprob> logprobs = {};  // of the tokens whose text this is, when asked for
 };
 
 struct GenerateStats {

@@ -69,9 +69,11 @@ TEST_F(FormatTest, JsonMode) {
       std::string known =
           text.substr(0, text.find("\xef\xbf\xbd"));  // a character cut by the limit
       const auto end = m.next(m.start(), known);
-      EXPECT_NE(end, grammar::Matcher::kDead) << text;
+      ASSERT_NE(end, grammar::Matcher::kDead) << text;
       EXPECT_TRUE(text.starts_with("{")) << text;
-      if (m.ends(end)) EXPECT_TRUE(Json::parse(text, nullptr, false).is_object()) << text;
+      if (m.ends(end)) {
+        EXPECT_TRUE(Json::parse(text, nullptr, false).is_object()) << text;
+      }
     }
   }
 }
