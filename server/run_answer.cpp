@@ -74,7 +74,8 @@ void start_answer(const std::shared_ptr<Reply>& reply, AnswerJob& job,
     const auto start = !job.info.split_thinking   ? grammar::Start::at_once
                        : job.info.starts_thinking ? grammar::Start::after_thinking
                                                   : grammar::Start::may_think_before;
-    Result<std::shared_ptr<grammar::Constraint>> made = make_constraint(model, job.format, start);
+    Result<std::shared_ptr<grammar::Constraint>> made =
+        make_constraint(model, job.format, {start, job.info.think_open, job.info.think_close});
     if (!made) {
       use->release();
       return reply->fail(made.error());

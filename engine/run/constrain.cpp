@@ -38,13 +38,13 @@ Result<OutputFormat> schema_format(const Json& schema) {
 
 Result<std::shared_ptr<grammar::Constraint>> make_constraint(const Model& model,
                                                              const OutputFormat& format,
-                                                             grammar::Start start) {
+                                                             const Thinking& thinking) {
   const Tokenizer* tokenizer = model.tokenizer();
   if (tokenizer == nullptr || !tokenizer->vocabulary().has_texts())
     return Error{Errc::invalid_argument,
                  "the model has no vocabulary of texts: its answers cannot be constrained"};
   std::shared_ptr<const grammar::Program> program = format.program;
-  if (!format.gbnf.empty() || start != grammar::Start::at_once) {
+  if (!format.gbnf.empty() || thinking.start != grammar::Start::at_once) {
     grammar::Grammar g;
     if (format.gbnf.empty()) {
       g = *format.grammar;
@@ -52,8 +52,8 @@ Result<std::shared_ptr<grammar::Constraint>> make_constraint(const Model& model,
       ENGINE_TRY(own, parsed(*tokenizer, format.gbnf));
       g = std::move(own);
     }
-    ENGINE_TRY(made, grammar::Program::compile(
-                         behind_thinking(std::move(g), start, "<think>", "</think>")));
+    ENGINE_TRY(made, grammar::Program::compile(behind_thinking(std::move(g), thinking.start,
+                                                               thinking.open, thinking.close)));
     program = std::move(made);
   }
   return std::make_shared<grammar::Constraint>(std::move(program), model.token_trie());

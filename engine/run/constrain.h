@@ -25,10 +25,15 @@ Result<OutputFormat> json_format();
 // Errc::invalid_argument: what the schema asks for and no grammar can do.
 Result<OutputFormat> schema_format(const Json& schema);
 
-// start: whether reasoning comes before the constraint begins.
+// Whether reasoning comes before the constraint begins, and the tags around it.
+struct Thinking {
+  grammar::Start start = grammar::Start::at_once;
+  std::string open = "<think>", close = "</think>";
+};
+
 // Errc::invalid_argument: errors of a GBNF text; the model has no vocabulary.
 Result<std::shared_ptr<grammar::Constraint>> make_constraint(const Model& model,
                                                              const OutputFormat& format,
-                                                             grammar::Start start);
+                                                             const Thinking& thinking);
 
 }  // namespace engine
