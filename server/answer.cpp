@@ -35,9 +35,20 @@ class NativeFormatter : public AnswerFormatter {
     line(object, out);
   }
 
+  void call(const ChatToolCall& call, size_t index, std::string& out) override {
+    Json object = answer_object(info_, {}, {});
+    object["message"]["tool_calls"] = Json::array({call_json(call, index)});
+    object["done"] = false;
+    add_logprobs(take_logprobs(), object);
+    line(object, out);
+  }
+
   void end(const AnswerText& all, const GenerateStats& stats, std::string& out) override {
     const AnswerText text = info_.stream ? AnswerText{} : all;
     Json object = answer_object(info_, text.content, text.thinking);
+    Json calls = Json::array();
+    for (const ChatToolCall& call : text.calls) calls.push_back(call_json(call, calls.size()));
+    if (!calls.empty()) object["message"]["tool_calls"] = std::move(calls);
     object["done"] = true;
     object["done_reason"] = reason_text(stats.reason);
     const Json logprobs = take_logprobs();
@@ -59,6 +70,15 @@ class NativeFormatter : public AnswerFormatter {
   }
 
  private:
+  static Json call_json(const ChatToolCall& call, size_t index) {
+    Result<Json> arguments = parse_json(call.arguments);
+    return {{"id", call.id},
+            {"function",
+             {{"index", index},
+              {"name", call.name},
+              {"arguments", arguments ? std::move(*arguments) : Json::object()}}}};
+  }
+
   static void add_logprobs(Json logprobs, Json& object) {
     if (!logprobs.empty()) object["logprobs"] = std::move(logprobs);
   }
@@ -88,6 +108,22 @@ class NativeFormatter : public AnswerFormatter {
 
 std::unique_ptr<Formatter> make_native_formatter(AnswerInfo info) {
   return std::make_unique<NativeFormatter>(std::move(info));
+}
+
+std::unique_ptr<AnswerParser> make_answer_parser(const AnswerInfo& info) {
+  const bool tools = info.format && info.tools && !info.tools->empty();
+  // gpt-oss writes its channels whether reasoning is wanted or not.
+  const bool channels = info.format && info.format->body == CallBody::harmony;
+  if (!tools && !channels && !info.split_thinking) return nullptr;
+  AnswerRules rules;
+  if (info.format) rules.format = info.format;
+  rules.call_tag = info.call_tag;
+  rules.tools = info.tools;
+  rules.thinking = info.split_thinking;
+  rules.starts_thinking = info.starts_thinking;
+  rules.think = info.think_open;
+  rules.think_end = info.think_close;
+  return std::make_unique<AnswerParser>(rules);
 }
 
 Json answer_object(const AnswerInfo& info, const std::string& content,

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "engine/core/json_io.h"
+#include "engine/text/output/answer_parser.h"
 #include "server/formatter.h"
 
 namespace engine {
@@ -23,8 +24,11 @@ struct AnswerInfo {
   std::string model;  // as the client sent it
   bool chat = false;  // message objects instead of response texts
   bool stream = true;
-  bool with_context = false;    // generate: the tokens of prompt and answer in the final object
-  bool split_thinking = false;  // reasoning between the tags goes to a field of its own
+  bool with_context = false;             // generate: the tokens of prompt and answer at the end
+  const AnswerFormat* format = nullptr;  // of reasoning and calls; nullptr: the text is raw
+  std::string call_tag;                  // in place of that of the format; "": the format's
+  std::shared_ptr<const Json> tools;     // chat: that may be called; nullptr: none
+  bool split_thinking = false;           // reasoning between the tags goes to a field of its own
   std::string think_open = "<think>", think_close = "</think>";
   bool logprobs = false;         // every object with text has those of its tokens
   bool starts_thinking = false;  // the prompt ended inside the tags
@@ -35,6 +39,9 @@ struct AnswerInfo {
 };
 
 std::unique_ptr<Formatter> make_native_formatter(AnswerInfo info);
+
+// What splits the text of this answer; nullptr: all of it is content.
+std::unique_ptr<AnswerParser> make_answer_parser(const AnswerInfo& info);
 
 // {"model", "created_at", and an empty response or message}: what every reply
 // of the two endpoints begins with.

@@ -1,9 +1,11 @@
-// The split of reasoning and answer, and the line of the request log.
+// The parts of an answer, and the line of the request log.
 #include "server/answer_formatter.h"
 
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+
+#include "server/random_id.h"
 
 namespace engine {
 namespace {
@@ -21,21 +23,18 @@ Json logprob_object(const TokenLogprob& p) {
 
 }  // namespace
 
-AnswerFormatter::AnswerFormatter(AnswerInfo info) : info_(std::move(info)) {
-  if (info_.split_thinking)
-    splitter_.emplace(info_.think_open, info_.think_close, info_.starts_thinking);
-}
+AnswerFormatter::AnswerFormatter(AnswerInfo info)
+    : info_(std::move(info)), parser_(make_answer_parser(info_)) {}
 
 void AnswerFormatter::write(const TokenEvent& event, std::string& out) {
   if (info_.logprobs)
     logprobs_.insert(logprobs_.end(), event.logprobs.begin(), event.logprobs.end());
   if (event.text.empty()) return;
-  if (!splitter_) return take({{}, event.text}, out);
-  take(splitter_->push(event.text), out);
+  take(parser_ ? parser_->push(event.text) : AnswerPart{{}, event.text, {}}, out);
 }
 
 void AnswerFormatter::done(const GenerateStats& stats, std::string& out) {
-  if (splitter_) take(splitter_->finish(), out);
+  if (parser_) take(parser_->finish(), out);
   end(all_, stats, out);
   const double seconds = static_cast<double>(stats.output_ns) / 1e9;
   note_ = fmt::format(
@@ -54,12 +53,16 @@ Json AnswerFormatter::take_logprobs() {
   return out;
 }
 
-void AnswerFormatter::take(const ThinkingSplitter::Part& part, std::string& out) {
+void AnswerFormatter::take(AnswerPart part, std::string& out) {
   all_.thinking += part.thinking;
   all_.content += part.content;
-  if (!info_.stream) return;
-  if (!part.thinking.empty()) piece(PieceKind::thinking, part.thinking, out);
-  if (!part.content.empty()) piece(PieceKind::content, part.content, out);
+  if (info_.stream && !part.thinking.empty()) piece(PieceKind::thinking, part.thinking, out);
+  if (info_.stream && !part.content.empty()) piece(PieceKind::content, part.content, out);
+  for (ChatToolCall& next : part.calls) {
+    next.id = random_call_id();
+    all_.calls.push_back(std::move(next));
+    if (info_.stream) call(all_.calls.back(), all_.calls.size() - 1, out);
+  }
 }
 
 }  // namespace engine

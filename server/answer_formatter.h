@@ -1,13 +1,12 @@
-// AnswerFormatter: what the formatters of all APIs have in common. It tells reasoning from the
-// answer and puts the whole answer together; how that is worded is up to the API.
+// AnswerFormatter: what the formatters of all APIs have in common. It tells reasoning, the
+// answer and calls of tools apart and puts the whole answer together; how that is worded is up to the API.
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "server/answer.h"
-#include "server/thinking.h"
 
 namespace engine {
 
@@ -15,6 +14,7 @@ enum class PieceKind : uint8_t { thinking, content };
 
 struct AnswerText {
   std::string thinking, content;
+  ToolCalls calls;  // with ids
 };
 
 class AnswerFormatter : public Formatter {
@@ -30,6 +30,8 @@ class AnswerFormatter : public Formatter {
   // The next text of a stream, never empty. Reasoning and answer never share a piece: clients show
   // them in different places.
   virtual void piece(PieceKind kind, const std::string& text, std::string& out) = 0;
+  // The next call of a stream, whole. index: how many were in front of it.
+  virtual void call(const ChatToolCall& call, size_t index, std::string& out) = 0;
   // The end of a stream, or the single reply. all: the whole answer.
   virtual void end(const AnswerText& all, const GenerateStats& stats, std::string& out) = 0;
 
@@ -40,9 +42,9 @@ class AnswerFormatter : public Formatter {
   const AnswerInfo info_;
 
  private:
-  void take(const ThinkingSplitter::Part& part, std::string& out);
+  void take(AnswerPart part, std::string& out);
 
-  std::optional<ThinkingSplitter> splitter_;
+  const std::unique_ptr<AnswerParser> parser_;  // nullptr: all is content
   AnswerText all_;
   std::vector<TokenLogprob> logprobs_;
   std::string note_;

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "engine/text/tokenizer.h"
 #include "server/duration.h"
 #include "server/metrics.h"
 #include "server/use_model.h"
@@ -42,6 +43,20 @@ Status check_logit_bias(const LogitBias& bias, int n_vocab) {
   return ok;
 }
 
+// Control tokens that are tags of reasoning and calls.
+std::vector<Token> shown_tokens(const Model& model, const AnswerInfo& info) {
+  std::vector<Token> out;
+  if (!info.format || !model.tokenizer()) return out;
+  const bool calls = info.tools != nullptr;
+  std::vector<std::string> texts = control_texts(*info.format, calls);
+  if (calls) texts.push_back(info.call_tag);
+  texts.insert(texts.end(), {info.think_open, info.think_close});
+  for (const std::string& text : texts)
+    if (const Token id = model.tokenizer()->find(text); !text.empty() && id != kNoToken)
+      out.push_back(id);
+  return out;
+}
+
 void start_answer(const std::shared_ptr<Reply>& reply, AnswerJob& job,
                   std::shared_ptr<ModelUse> use, const std::shared_ptr<Metrics>& metrics) {
   const Model& model = use->model();
@@ -60,7 +75,19 @@ void start_answer(const std::shared_ptr<Reply>& reply, AnswerJob& job,
     return reply->error(400, "the prompt has no tokens");
   }
   job.info.starts_thinking = prompt->starts_thinking;
-  job.info.split_thinking = job.info.split_thinking && !prompt->tags.open.empty();
+  const AnswerFormat* named = find_answer_format(job.model.record.config.parser);
+  if (named && prompt->format) {
+    prompt->format = named;
+    prompt->call_tag.clear();
+    prompt->tags = {std::string(named->think), std::string(named->think_end)};
+    job.info.starts_thinking = opens_thinking(prompt->text, prompt->tags.open);
+  }
+  // A constrained answer of gpt-oss is all text: its channels are no part of the grammar.
+  const bool plain =
+      job.format.constrains() && prompt->format && prompt->format->body == CallBody::harmony;
+  job.info.format = plain ? nullptr : prompt->format;
+  job.info.call_tag = prompt->call_tag;
+  job.info.split_thinking = job.info.split_thinking && !plain && !prompt->tags.open.empty();
   job.info.think_open = prompt->tags.open;
   job.info.think_close = prompt->tags.close;
   job.info.note = prompt->note;
@@ -91,6 +118,7 @@ void start_answer(const std::shared_ptr<Reply>& reply, AnswerJob& job,
   request.max_tokens = job.options.num_predict < 0 ? most : std::min(job.options.num_predict, most);
   request.draft_tokens = job.options.draft_num_predict;
   request.shift = job.shift;
+  if (make_answer_parser(job.info)) request.shown = shown_tokens(model, job.info);
   request.sink = std::make_shared<MeasuredSink>(queue, metrics, job.model.record.name.short_form(),
                                                 job.info.arrival);
   queue->hold(use);

@@ -66,15 +66,21 @@ Status encode_rendered(const Tokenizer& tokenizer, const RenderedChat& chat,
   return encode(end, true);
 }
 
-bool ends_with_tag(std::string_view text, std::string_view tag) {
-  while (!text.empty() &&
-         (text.back() == ' ' || text.back() == '\n' || text.back() == '\t' || text.back() == '\r'))
-    text.remove_suffix(1);
-  return !tag.empty() && text.ends_with(tag);
-}
-
 const ChatTemplate& chosen(const Model& model, const ChatTemplate* chat) {
   return chat != nullptr ? *chat : chat_template_of(model);
+}
+
+// How the answers to a template are to be read.
+void describe_answer(const ChatTemplate& chat, Prompt& prompt) {
+  const AnswerFormat& detected = detect_answer_format(chat.source());
+  prompt.call_tag = chat.call_tag();
+  const bool go = !prompt.call_tag.empty();
+  const bool harmony = detected.body == CallBody::harmony;
+  // A Go template shows its tags itself, all but the channels of gpt-oss.
+  prompt.format = go && !harmony ? &answer_formats().back() : &detected;
+  if (harmony) prompt.call_tag.clear();
+  prompt.tags = go ? chat.thinking_tags()
+                   : ThinkingTags{std::string(detected.think), std::string(detected.think_end)};
 }
 
 std::string size_note(size_t tokens, int context) {
@@ -109,9 +115,9 @@ Result<Prompt> render_and_encode(const Model& model, const ChatInput& input,
   Prompt prompt;
   ENGINE_TRY_STATUS(encode_rendered(*tokenizer, rendered, prompt.tokens));
   prompt.text = std::move(rendered.text);
-  prompt.tags = with.thinking_tags();
   const bool continues = !input.messages.empty() && input.messages.back().role == "assistant";
-  prompt.starts_thinking = !continues && ends_with_tag(prompt.text, prompt.tags.open);
+  describe_answer(with, prompt);
+  prompt.starts_thinking = !continues && opens_thinking(prompt.text, prompt.tags.open);
   return prompt;
 }
 
@@ -147,6 +153,13 @@ const ChatTemplate& chat_template_of(const Model& model) {
 Result<RenderedChat> render_chat(const Model& model, const ChatInput& input,
                                  const ChatTemplate* chat) {
   return chosen(model, chat).render(with_tokens(model, input));
+}
+
+bool opens_thinking(std::string_view prompt, std::string_view tag) {
+  const auto trim = [](std::string_view& s) { s = s.substr(0, s.find_last_not_of(" \n\t\r") + 1); };
+  trim(prompt);
+  trim(tag);
+  return !tag.empty() && prompt.ends_with(tag);
 }
 
 int effective_keep(const Model& model, int num_keep, size_t prompt_tokens) {
@@ -210,8 +223,8 @@ Result<Prompt> completion_prompt(const Model& model, const std::string& prefix,
   for (const RenderedChat::Range& r : rendered.input)
     if (r.begin >= left)
       joined.input.push_back({r.begin - left + prefix.size(), r.end - left + prefix.size()});
-  prompt.tags = chosen(model, chat).thinking_tags();
-  prompt.starts_thinking = ends_with_tag(rendered.text, prompt.tags.open);
+  describe_answer(chosen(model, chat), prompt);
+  prompt.starts_thinking = opens_thinking(rendered.text, prompt.tags.open);
   ENGINE_TRY_STATUS(encode_rendered(*tokenizer, joined, prompt.tokens));
   prompt.text = std::move(joined.text);
   ENGINE_TRY_STATUS(fit_tokens(model, limits, prompt));

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/core/result.h"
 #include "engine/core/row_output.h"
 #include "engine/run/model.h"
 #include "engine/text/chat_template.h"
+#include "engine/text/output/answer_format.h"
 
 namespace engine {
 
@@ -19,6 +21,9 @@ struct PromptLimits {
 struct Prompt {
   std::string text;
   std::vector<Token> tokens;
+  // How answers to the template mark reasoning and calls of tools; null: the text is raw.
+  const AnswerFormat* format = nullptr;
+  std::string call_tag;          // in place of that of the format; "": the format's
   ThinkingTags tags;             // what stands around the reasoning in the answer
   bool starts_thinking = false;  // the text ends inside an opened thinking block
   std::string note;              // what was left out, for the request log
@@ -44,6 +49,9 @@ Result<Prompt> completion_prompt(const Model& model, const std::string& prefix,
                                  const ChatTemplate* chat = nullptr);
 // text as it is.
 Result<Prompt> raw_prompt(const Model& model, const std::string& text, const PromptLimits& limits);
+
+// Whether a prompt ends with the tag that opens the reasoning, white space aside.
+bool opens_thinking(std::string_view prompt, std::string_view tag);
 
 // How many tokens a context shift keeps at the front.
 int effective_keep(const Model& model, int num_keep, size_t prompt_tokens);

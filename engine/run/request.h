@@ -58,6 +58,7 @@ struct Request {
   std::vector<Token> prompt;  // not empty
   SamplerParams sampling;
   std::vector<std::string> stop;  // stop strings
+  std::vector<Token> shown;       // control tokens whose text belongs to the answer
   int max_tokens = -1;            // num_predict; -1: until the end of text or of the context
   int num_keep = 0;               // tokens kept at the front by a context shift
   int logprobs = -1;              // alternatives per token in TokenEvent::logprobs; -1: no logprobs

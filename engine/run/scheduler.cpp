@@ -379,7 +379,9 @@ bool Scheduler::Impl::take(Job& job, const RowOutput& output, Token proposal) {
   bool stopped = false;
   if (tokenizer != nullptr) {
     std::string whole;
-    const std::string piece = tokenizer->piece(token);
+    const std::vector<Token>& shown = job.request.shown;
+    const bool show = std::find(shown.begin(), shown.end(), token) != shown.end();
+    const std::string piece = tokenizer->piece(token, show);
     job.utf8.push(piece, whole);
     stopped = job.stop.push(whole, event.text);
     if (stopped) job.stats.stop_text = job.stop.found();

@@ -88,6 +88,8 @@ std::vector<std::string> capabilities_of(const gguf::File& file, const ModelConf
   for (const std::string& c : config.capabilities) add(c);
   for (const std::string& c : of_template) add(c);
   const std::string arch = text_key(file, "general.architecture");
+  // Reasons in a channel of its own, not between tags.
+  if (arch == "gptoss" || arch == "gpt-oss") add("thinking");
   // writers store "none of them" as the largest number
   const auto pooling = file.get<int64_t>(arch + ".pooling_type", -1);
   const bool pools = pooling && *pooling != -1 && *pooling != int64_t{UINT32_MAX};

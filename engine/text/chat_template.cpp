@@ -41,6 +41,7 @@ Result<ChatTemplate> ChatTemplate::parse_go(std::string_view source) {
   t.source_ = std::make_shared<const std::string>(source);
   const gotemplate::ThinkingTags tags = gotemplate::thinking_tags(*program);
   t.thinking_tags_ = {tags.open, tags.close};
+  t.call_tag_ = gotemplate::tool_call_tag(*program);
   const auto has = [&program](std::string_view what) { return mentions(*program, what); };
   ChatCapabilities& c = t.capabilities_;
   c.system_role = has("system") || has("messages");

@@ -108,6 +108,8 @@ class ChatTemplate {
   const ChatCapabilities& capabilities() const { return capabilities_; }
   const std::string& source() const { return *source_; }
   const ThinkingTags& thinking_tags() const { return thinking_tags_; }
+  // Of a Go template: what a call of a tool begins with, "{" where nothing says so. Jinja: empty.
+  const std::string& call_tag() const { return call_tag_; }
 
  private:
   ChatTemplate() = default;
@@ -121,6 +123,7 @@ class ChatTemplate {
   std::shared_ptr<const gotemplate::Program> go_;  // then program_ is null
   ChatCapabilities capabilities_;
   ThinkingTags thinking_tags_ = {"<think>", "</think>"};
+  std::string call_tag_;
 };
 
 }  // namespace engine

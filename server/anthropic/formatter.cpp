@@ -1,4 +1,4 @@
-// One content block is open at a time; a block of the other kind closes it.
+// One content block is open at a time; the next of another kind closes it.
 #include "server/anthropic/formatter.h"
 
 #include <nlohmann/json.hpp>
@@ -43,6 +43,17 @@ class MessagesFormatter : public AnswerFormatter {
     event("content_block_delta", {{"index", index_}, {"delta", std::move(delta)}}, out);
   }
 
+  void call(const ChatToolCall& call, size_t, std::string& out) override {
+    begin(out);
+    close_block(out);
+    Json block = call_block(call);
+    block["input"] = Json::object();
+    event("content_block_start", {{"index", index_}, {"content_block", std::move(block)}}, out);
+    Json delta{{"type", "input_json_delta"}, {"partial_json", call.arguments}};
+    event("content_block_delta", {{"index", index_}, {"delta", std::move(delta)}}, out);
+    event("content_block_stop", {{"index", index_++}}, out);
+  }
+
   void end(const AnswerText& all, const GenerateStats& stats, std::string& out) override {
     if (!info_.stream) {
       out += dump_json(single_reply(all, stats)) + '\n';
@@ -50,7 +61,7 @@ class MessagesFormatter : public AnswerFormatter {
     }
     begin(out);
     close_block(out);
-    event("message_delta", {{"delta", stop_fields(stats)}, {"usage", usage(stats)}}, out);
+    event("message_delta", {{"delta", stop_fields(all, stats)}, {"usage", usage(stats)}}, out);
     event("message_stop", Json::object(), out);
   }
 
@@ -59,12 +70,21 @@ class MessagesFormatter : public AnswerFormatter {
     return {{"input_tokens", stats.prompt_tokens}, {"output_tokens", stats.output_tokens}};
   }
 
-  static Json stop_fields(const GenerateStats& stats) {
+  static Json stop_fields(const AnswerText& all, const GenerateStats& stats) {
     const bool matched = stats.reason == DoneReason::stop && !stats.stop_text.empty();
-    return {{"stop_reason", stats.reason == DoneReason::length ? "max_tokens"
-                            : matched                          ? "stop_sequence"
-                                                               : "end_turn"},
+    return {{"stop_reason", !all.calls.empty()                   ? "tool_use"
+                            : stats.reason == DoneReason::length ? "max_tokens"
+                            : matched                            ? "stop_sequence"
+                                                                 : "end_turn"},
             {"stop_sequence", matched ? Json(stats.stop_text) : Json()}};
+  }
+
+  static Json call_block(const ChatToolCall& call) {
+    Result<Json> input = parse_json(call.arguments);
+    return {{"type", "tool_use"},
+            {"id", call.id},
+            {"name", call.name},
+            {"input", input ? std::move(*input) : Json::object()}};
   }
 
   Json message(Json content) const {
@@ -80,8 +100,9 @@ class MessagesFormatter : public AnswerFormatter {
     if (!all.thinking.empty())
       content.push_back(Json{{"type", "thinking"}, {"thinking", all.thinking}});
     if (!all.content.empty()) content.push_back(Json{{"type", "text"}, {"text", all.content}});
+    for (const ChatToolCall& call : all.calls) content.push_back(call_block(call));
     Json reply = message(std::move(content));
-    reply.update(stop_fields(stats));
+    reply.update(stop_fields(all, stats));
     reply["usage"] = usage(stats);
     return reply;
   }

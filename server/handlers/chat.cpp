@@ -106,6 +106,7 @@ Status answer_chat(App& app, const Json& request, std::chrono::steady_clock::tim
   job.info.split_thinking = answer.think.think.value_or(false) && !messages.empty() &&
                             messages.back().role != "assistant";
   messages = with_presets(std::move(messages), found->record.system, found->record.messages);
+  if (!tools.empty()) job.info.tools = std::make_shared<const Json>(tools);
   if (drops_old_thinking(*found)) strip_old_thinking(messages);
   job.prompt = [chat = found->chat, messages = std::move(messages), tools = std::move(tools),
                 answer = std::move(answer)](const Model& model) {

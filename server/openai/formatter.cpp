@@ -69,12 +69,24 @@ class ChatFormatter : public OpenAiFormatter {
     chunk(std::move(delta), nullptr, out);
   }
 
+  void call(const ChatToolCall& call, size_t index, std::string& out) override {
+    Json delta = first_delta();
+    delta["content"] = "";
+    delta["tool_calls"] = Json::array({call_json(call, index)});
+    chunk(std::move(delta), nullptr, out);
+  }
+
   void end(const AnswerText& all, const GenerateStats& stats, std::string& out) override {
-    if (info_.stream) return end_stream(stats, out);
+    const bool calls = stats.reason == DoneReason::stop && !all.calls.empty();
+    const char* reason = calls ? "tool_calls" : finish_reason(stats);
+    if (info_.stream) return end_stream(reason, stats, out);
     Json message{{"role", "assistant"}, {"content", all.content}};
     if (!all.thinking.empty()) message["reasoning"] = all.thinking;
-    Json choice{
-        {"index", 0}, {"message", std::move(message)}, {"finish_reason", finish_reason(stats)}};
+    if (!all.calls.empty()) {
+      Json& list = message["tool_calls"] = Json::array();
+      for (const ChatToolCall& call : all.calls) list.push_back(call_json(call, list.size()));
+    }
+    Json choice{{"index", 0}, {"message", std::move(message)}, {"finish_reason", reason}};
     add_logprobs(choice);
     Json reply = object("chat.completion", Json::array({std::move(choice)}));
     reply["usage"] = usage(stats);
@@ -82,6 +94,13 @@ class ChatFormatter : public OpenAiFormatter {
   }
 
  private:
+  static Json call_json(const ChatToolCall& call, size_t index) {
+    return {{"id", call.id},
+            {"index", index},
+            {"type", "function"},
+            {"function", {{"name", call.name}, {"arguments", call.arguments}}}};
+  }
+
   Json object(const char* type, Json choices) const {
     return {{"id", id_},
             {"object", type},
@@ -103,13 +122,13 @@ class ChatFormatter : public OpenAiFormatter {
     append_event(object("chat.completion.chunk", Json::array({std::move(choice)})), out);
   }
 
-  void end_stream(const GenerateStats& stats, std::string& out) {
+  void end_stream(const char* reason, const GenerateStats& stats, std::string& out) {
     if (!begun_) {
       Json delta = first_delta();
       delta["content"] = "";
       chunk(std::move(delta), nullptr, out);
     }
-    chunk(Json::object(), finish_reason(stats), out);
+    chunk(Json::object(), reason, out);
     if (include_usage_) {
       Json last = object("chat.completion.chunk", Json::array());
       last["usage"] = usage(stats);
@@ -144,6 +163,8 @@ class CompletionFormatter : public OpenAiFormatter {
     else
       append_event(chunk(choices(text, nullptr), usage(GenerateStats())), out);
   }
+  // Requests of this endpoint have no tools.
+  void call(const ChatToolCall&, size_t, std::string&) override {}
 
   void end(const AnswerText& all, const GenerateStats& stats, std::string& out) override {
     if (!info_.stream) {

@@ -1,5 +1,5 @@
 // A response is a list of items. In a stream one item is open at a time: reasoning is closed when
-// text begins. Events are numbered.
+// text or a call begins. Events are numbered.
 #include <ctime>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -41,6 +41,12 @@ Json finished_item(PieceKind kind, const std::string& id, const std::string& tex
   return message_item(id, "completed", Json::array({part(text)}));
 }
 
+Json call_item(const std::string& id, const char* status, const ChatToolCall& call,
+               const std::string& arguments) {
+  return {{"id", id},           {"type", "function_call"}, {"status", status},
+          {"call_id", call.id}, {"name", call.name},       {"arguments", arguments}};
+}
+
 std::string item_id(PieceKind kind) {
   return random_id(kind == PieceKind::thinking ? "rs_" : "msg_");
 }
@@ -79,21 +85,38 @@ class ResponsesFormatter : public AnswerFormatter {
                  {{"content_index", 0}, {"delta", text}, {"logprobs", Json::array()}}, out);
   }
 
+  void call(const ChatToolCall& call, size_t, std::string& out) override {
+    begin(out);
+    close_item(out);
+    item_id_ = random_id("fc_");
+    event(
+        "response.output_item.added",
+        {{"output_index", output_.size()}, {"item", call_item(item_id_, "in_progress", call, "")}},
+        out);
+    item_event("response.function_call_arguments.delta", {{"delta", call.arguments}}, out);
+    item_event("response.function_call_arguments.done", {{"arguments", call.arguments}}, out);
+    Json item = call_item(item_id_, "completed", call, call.arguments);
+    event("response.output_item.done", {{"output_index", output_.size()}, {"item", item}}, out);
+    output_.push_back(std::move(item));
+  }
+
   void end(const AnswerText& all, const GenerateStats& stats, std::string& out) override {
     const bool cut = stats.reason == DoneReason::length;
     const char* status = cut ? "incomplete" : "completed";
     if (!info_.stream) {
       for (const PieceKind kind : {PieceKind::thinking, PieceKind::content}) {
         const std::string& text = kind == PieceKind::thinking ? all.thinking : all.content;
-        if (kind == PieceKind::content || !text.empty())
-          output_.push_back(finished_item(kind, item_id(kind), text));
+        const bool needed = kind == PieceKind::content && all.calls.empty();
+        if (needed || !text.empty()) output_.push_back(finished_item(kind, item_id(kind), text));
       }
+      for (const ChatToolCall& call : all.calls)
+        output_.push_back(call_item(random_id("fc_"), "completed", call, call.arguments));
       out += dump_json(object(status, usage(stats), std::time(nullptr))) + '\n';
       return;
     }
     begin(out);
-    // The last item is a message, if an empty one.
-    if (open_ != PieceKind::content) {
+    // Without calls the last item is a message, if an empty one.
+    if (open_ != PieceKind::content && all.calls.empty()) {
       close_item(out);
       open_item(PieceKind::content, out);
     }

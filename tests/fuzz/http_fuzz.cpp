@@ -14,7 +14,6 @@
 #include "server/json_fields.h"
 #include "server/messages.h"
 #include "server/reply.h"
-#include "server/thinking.h"
 
 namespace engine {
 namespace {
@@ -72,9 +71,6 @@ void fuzz_parsers(std::string_view text) {
   (void)parse_duration_or_seconds(text);
   (void)parse_host_url(text).authority();
   (void)valid_base64(text);
-  ThinkingSplitter splitter("<think>", "</think>", text.size() % 2 == 1);
-  for (size_t at = 0; at < text.size(); at += 7) (void)splitter.push(text.substr(at, 7));
-  (void)splitter.finish();
   HttpRequest request;
   request.body = text;
   const auto body = parse_body(request);

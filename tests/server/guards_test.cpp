@@ -12,7 +12,6 @@
 #include "server/http/host_check.h"
 #include "server/http/router.h"
 #include "server/json_fields.h"
-#include "server/thinking.h"
 #include "server/timestamp.h"
 
 namespace engine {
@@ -177,57 +176,6 @@ TEST(Base64, Texts) {
     EXPECT_TRUE(valid_base64(good)) << good;
   for (const char* bad : {"%%", "A", "AAAA=", "A===", "=AAA", "AA=A", "data:image/png,AAAA"})
     EXPECT_FALSE(valid_base64(bad)) << bad;
-}
-
-struct Split {
-  std::string thinking, content;
-};
-// Every way to cut the text in two and byte by byte must give the same.
-Split split(const std::string& text, bool inside) {
-  const auto run = [&](const std::vector<std::string>& pieces) {
-    ThinkingSplitter s("<think>", "</think>", inside);
-    Split out;
-    for (const std::string& p : pieces) {
-      const auto part = s.push(p);
-      out.thinking += part.thinking;
-      out.content += part.content;
-    }
-    const auto rest = s.finish();
-    return Split{out.thinking + rest.thinking, out.content + rest.content};
-  };
-  const Split whole = run({text});
-  std::vector<std::string> bytes;
-  for (const char c : text) bytes.emplace_back(1, c);
-  std::vector<std::vector<std::string>> cuts{bytes};
-  for (size_t i = 1; i < text.size(); ++i) cuts.push_back({text.substr(0, i), text.substr(i)});
-  for (const auto& pieces : cuts) {
-    const Split other = run(pieces);
-    EXPECT_EQ(other.thinking, whole.thinking) << text;
-    EXPECT_EQ(other.content, whole.content) << text;
-  }
-  return whole;
-}
-
-TEST(Thinking, SplitsTagsWhereverTheyAreCut) {
-  Split s = split("<think>\nwhy</think>\n\nanswer", false);
-  EXPECT_EQ(s.thinking, "why");
-  EXPECT_EQ(s.content, "answer");
-  s = split("  <think>a < b </thin</think>x</think>", false);
-  EXPECT_EQ(s.thinking, "a < b </thin");
-  EXPECT_EQ(s.content, "x</think>");
-  s = split("plain <think>text</think>", false);
-  EXPECT_EQ(s.thinking, "");
-  EXPECT_EQ(s.content, "plain <think>text</think>");
-  s = split("  leading", false);
-  EXPECT_EQ(s.content, "  leading");
-  s = split("why</think>answer", true);
-  EXPECT_EQ(s.thinking, "why");
-  EXPECT_EQ(s.content, "answer");
-  s = split("never closed </thi", true);
-  EXPECT_EQ(s.thinking, "never closed </thi");
-  EXPECT_EQ(s.content, "");
-  s = split("<thi", false);
-  EXPECT_EQ(s.content, "<thi");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Sizes: 2 layers, 64 wide, 4 heads over 2, feed-forward 128.
 #include "tests/support/tiny_model.h"
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <random>
@@ -52,7 +53,13 @@ struct Vocabulary {
   uint32_t eos = 0, end = 0;
 };
 
-Vocabulary vocabulary() {
+std::string byte_level(const std::string& text) {
+  std::string out;
+  for (const char c : text) out += byte_texts()[static_cast<unsigned char>(c)];
+  return out;
+}
+
+Vocabulary vocabulary(const std::vector<std::string>& script) {
   Vocabulary v;
   for (const std::string& text : byte_texts()) v.tokens.push_back(text);
   const std::string space = byte_texts()[' '];
@@ -76,6 +83,11 @@ Vocabulary vocabulary() {
   }
   v.eos = static_cast<uint32_t>(v.tokens.size() - 3);
   v.end = static_cast<uint32_t>(v.tokens.size() - 1);
+  for (const std::string& piece : script) {
+    const bool control = piece.starts_with('<') && piece.ends_with('>');
+    v.tokens.push_back(control ? piece : byte_level(piece));
+    v.types.push_back(control ? 3 : 1);
+  }
   return v;
 }
 
@@ -111,7 +123,7 @@ Result<std::vector<std::byte>> encode(DType type, const std::vector<float>& x) {
 
 Status write_tiny_model(const std::string& path, const TinyModel& o) {
   gguf::Writer w;
-  Vocabulary v = vocabulary();
+  Vocabulary v = vocabulary(o.script);
   if (o.other_vocabulary) std::swap(v.tokens['a'], v.tokens['b']);
   const std::string a = o.arch + ".";
   w.set("general.architecture", std::string_view(o.arch));
@@ -152,16 +164,39 @@ Status write_tiny_model(const std::string& path, const TinyModel& o) {
     const int64_t ne[] = {k, rows};
     w.add_tensor(name, type, std::span(ne).first(rows == 1 ? 1 : 2), data.back());
   };
+  const bool zero = o.zero || !o.script.empty();
   const auto matrix = [&](const std::string& name, int64_t k, int64_t rows) {
-    add(name, o.type, k, rows, 0, o.zero ? 0 : 0.35f);
+    add(name, o.type, k, rows, 0, zero ? 0 : 0.35f);
+  };
+  // Every token has a random direction; that of the token in front leads to each piece of a script.
+  const auto add_script = [&] {
+    std::vector<float> table(v.tokens.size() * kEmbd), output(table.size());
+    for (float& f : table) f = (rng() & 1) != 0 ? 1.0f : -1.0f;
+    const size_t first = v.tokens.size() - o.script.size();
+    size_t before = std::find(v.tokens.begin(), v.tokens.end(), byte_texts()['\n']) -
+                    v.tokens.begin();  // the prompt ends with a line break
+    for (size_t i = 0; i <= o.script.size(); ++i) {
+      const size_t next = i < o.script.size() ? first + i : v.end;
+      std::copy_n(&table[before * kEmbd], kEmbd, &output[next * kEmbd]);
+      before = next;
+    }
+    for (const auto& [name, values] :
+         {std::pair{"token_embd.weight", &table}, std::pair{"output.weight", &output}}) {
+      auto bytes = encode(o.type, *values);
+      if (!bytes) return void(status = bytes.error());
+      data.push_back(std::move(*bytes));
+      const int64_t ne[] = {kEmbd, static_cast<int64_t>(v.tokens.size())};
+      w.add_tensor(name, o.type, ne, data.back());
+    }
   };
   const auto vector = [&](const std::string& name, int64_t n, float mean) {
     add(name, DType::f32, n, 1, mean, 0.1f);
   };
   const int64_t kv = kEmbd / kHeads * kHeadsKv;
-  matrix("token_embd.weight", kEmbd, static_cast<int64_t>(v.tokens.size()));
+  if (o.script.empty()) matrix("token_embd.weight", kEmbd, static_cast<int64_t>(v.tokens.size()));
   vector("output_norm.weight", kEmbd, 1);
-  matrix("output.weight", kEmbd, static_cast<int64_t>(v.tokens.size()));
+  if (o.script.empty()) matrix("output.weight", kEmbd, static_cast<int64_t>(v.tokens.size()));
+  if (!o.script.empty()) add_script();
   for (uint32_t il = 0; il < kLayers; ++il) {
     const std::string p = "blk." + std::to_string(il) + ".";
     vector(p + "attn_norm.weight", kEmbd, 1);

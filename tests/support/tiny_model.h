@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "engine/core/dtype.h"
 #include "engine/core/result.h"
@@ -27,7 +28,10 @@ struct TinyModel {
   bool endless = true;
   bool zero = false;  // all matrices 0: every token is equally likely, greedy repeats the first
   bool other_vocabulary = false;  // two tokens have each other's text
-  bool embedding = false;         // has a pooling type: an embedding model
+  // Pieces that the model answers with, one after the other, whatever it is asked; no two are equal.
+  // A piece is a token of its own, of a control type when it looks like <...>. Greedy only.
+  std::vector<std::string> script;
+  bool embedding = false;  // has a pooling type: an embedding model
 };
 
 Status write_tiny_model(const std::string& path, const TinyModel& options = {});
