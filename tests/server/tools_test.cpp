@@ -87,7 +87,7 @@ TEST_F(ToolsTest, ChannelsOfHarmony) {
                " to=functions.get_weather <|constrain|>json<|message|>", "{\"city\":\"Oslo\"}"},
               "{% for m in messages %}<|start|>{{ m.role }}<|channel|>final<|message|>{{ m.content "
               "}}{% endfor %}"
-              "{% if tools %}{{ tools | tojson }}{% endif %}<|start|>assistant\n");
+              "{% if tools %}{{ tools | tojson }}{% endif %}<|start|>assistant{{ '\\n' }}");
   const Json j = post_json("/api/chat", body(std::string(kTools) + R"(,"stream":false)"));
   EXPECT_EQ(j["message"]["thinking"], "Hm") << j.dump();
   EXPECT_EQ(j["message"]["content"], "");
