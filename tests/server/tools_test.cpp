@@ -1,6 +1,7 @@
-// POST /api/chat with tools, on models that always give the same answer.
+// Calls of tools in the answers of all APIs, on models that always give the same answer.
 #include <regex>
 
+#include "tests/server/events.h"
 #include "tests/server/fixture.h"
 
 namespace engine {
@@ -15,12 +16,22 @@ class ToolsTest : public ServerTest {
  protected:
   // A model C whose template is `layout` and whose answer is `pieces`.
   void answer_with(const std::vector<std::string>& pieces,
-                   const char* layout = testing::kTinyTemplate) {
+                   const char* layout = testing::kTinyTemplate, const char* go = "") {
     testing::TinyModel tiny;
     tiny.chat_template = layout;
     tiny.script = pieces;
     tiny.endless = false;
-    add("C", tiny, "", "");
+    add("C", tiny, "", "", go);
+  }
+  void answer_with_a_call() {
+    answer_with({"Look.", "<tool_call>", "{\"name\": \"get_weather\", \"arg",
+                 "uments\": {\"city\": \"Oslo\"}}", "</tool_call>"});
+  }
+  std::vector<Json> events(const std::string& path, const std::string& body) {
+    std::vector<Json> out;
+    for (const testing::ServerEvent& e : testing::parse_events(post(path, body).body))
+      if (e.data != "[DONE]") out.push_back(parse(e.data));
+    return out;
   }
   std::string body(const std::string& more) {
     return std::string(R"({"model":"C",)") + kAsk + (more.empty() ? "" : ",") + more + "}";
@@ -111,6 +122,97 @@ TEST_F(ToolsTest, ThinkingThenACall) {
     }
   }
   EXPECT_EQ(calls, 1);
+}
+
+TEST_F(ToolsTest, TagsOfAGoTemplate) {
+  answer_with(
+      {"<call>", "{\"name\": \"get_weather\", \"arguments\": ", "{\"city\": \"Oslo\"}}"}, "",
+      "{{ range .Messages }}{{ .Content }}{{ if .ToolCalls }}<call>{{ range .ToolCalls }}"
+      "{{ .Function.Name }}{{ end }}{{ end }}{{ end }}{{ if .Tools }}{{ .Tools }}\n{{ end }}");
+  const Json j = post_json("/api/chat", body(std::string(kTools) + R"(,"stream":false)"));
+  ASSERT_TRUE(j["message"].contains("tool_calls")) << j.dump();
+  EXPECT_EQ(j["message"]["tool_calls"][0]["function"]["arguments"]["city"], "Oslo");
+  EXPECT_EQ(j["message"]["content"], "");
+}
+
+TEST_F(ToolsTest, Check215CallsOfChatCompletions) {
+  answer_with_a_call();
+  const std::string ask = std::string(R"({"model":"C","temperature":0,"messages":[)") +
+                          R"({"role":"user","content":"weather?"}],)" + kTools;
+  const Json whole = post_json("/v1/chat/completions", ask + "}")["choices"][0];
+  EXPECT_EQ(whole["finish_reason"], "tool_calls") << whole.dump();
+  EXPECT_EQ(whole["message"]["content"], "Look.");
+  const auto check = [](Json call) {
+    EXPECT_TRUE(std::regex_match(call["id"].get<std::string>(), std::regex("call_[a-z0-9]{8}")));
+    call.erase("id");
+    EXPECT_EQ(
+        call,
+        Json::parse(
+            R"({"index":0,"type":"function","function":{"name":"get_weather","arguments":"{\"city\":\"Oslo\"}"}})"));
+  };
+  ASSERT_EQ(whole["message"]["tool_calls"].size(), 1u);
+  check(whole["message"]["tool_calls"][0]);
+
+  int deltas = 0;
+  Json reason;
+  for (const Json& e : events("/v1/chat/completions", ask + R"(,"stream":true})")) {
+    const Json& choice = e["choices"][0];
+    if (!choice["finish_reason"].is_null()) reason = choice["finish_reason"];
+    if (!choice["delta"].contains("tool_calls")) continue;
+    ++deltas;
+    EXPECT_EQ(choice["delta"]["content"], "");
+    check(choice["delta"]["tool_calls"][0]);
+  }
+  EXPECT_EQ(deltas, 1);
+  EXPECT_EQ(reason, "tool_calls");
+}
+
+TEST_F(ToolsTest, Check237ItemsOfResponses) {
+  answer_with_a_call();
+  const std::string ask =
+      R"({"model":"C","temperature":0,"input":"weather?","tools":[{"type":"function","name":"get_weather"}])";
+  const Json output = post_json("/v1/responses", ask + "}")["output"];
+  ASSERT_EQ(output.size(), 2u) << output.dump();
+  EXPECT_EQ(output[0]["content"][0]["text"], "Look.");
+  EXPECT_EQ(output[1]["type"], "function_call");
+  EXPECT_EQ(output[1]["name"], "get_weather");
+  EXPECT_EQ(output[1]["arguments"], R"({"city":"Oslo"})");
+  EXPECT_EQ(output[1]["status"], "completed");
+  EXPECT_TRUE(output[1]["call_id"].get<std::string>().starts_with("call_"));
+  std::string order;
+  const std::vector<Json> stream = events("/v1/responses", ask + R"(,"stream":true})");
+  for (const Json& e : stream)
+    if (e.value("output_index", 0) == 1) order += e["type"].get<std::string>().substr(9) + "\n";
+  EXPECT_EQ(order,
+            "output_item.added\nfunction_call_arguments.delta\nfunction_call_arguments.done\n"
+            "output_item.done\n");
+  EXPECT_EQ(stream.back()["type"], "response.completed");
+  EXPECT_EQ(stream.back()["response"]["output"].size(), 2u);
+}
+
+TEST_F(ToolsTest, Check247BlocksOfMessages) {
+  answer_with_a_call();
+  const std::string ask =
+      R"({"model":"C","max_tokens":50,"temperature":0,"messages":[{"role":"user","content":"weather?"}],"tools":[{"name":"get_weather","input_schema":{"type":"object"}}])";
+  const Json whole = post_json("/v1/messages", ask + "}");
+  EXPECT_EQ(whole["stop_reason"], "tool_use");
+  ASSERT_EQ(whole["content"].size(), 2u) << whole.dump();
+  EXPECT_EQ(whole["content"][0]["text"], "Look.");
+  EXPECT_EQ(whole["content"][1]["type"], "tool_use");
+  EXPECT_EQ(whole["content"][1]["input"], Json::parse(R"({"city":"Oslo"})"));
+
+  std::vector<Json> of_call;
+  const std::vector<Json> stream = events("/v1/messages", ask + R"(,"stream":true})");
+  for (const Json& e : stream)
+    if (e.value("index", 0) == 1) of_call.push_back(e);
+  ASSERT_EQ(of_call.size(), 3u) << Json(stream).dump();
+  EXPECT_EQ(of_call[0]["content_block"]["type"], "tool_use");
+  EXPECT_EQ(of_call[0]["content_block"]["name"], "get_weather");
+  EXPECT_EQ(of_call[0]["content_block"]["input"], Json::object());
+  EXPECT_EQ(of_call[1]["delta"],
+            Json::parse(R"({"type":"input_json_delta","partial_json":"{\"city\":\"Oslo\"}"})"));
+  EXPECT_EQ(of_call[2]["type"], "content_block_stop");
+  EXPECT_EQ(stream[stream.size() - 2]["delta"]["stop_reason"], "tool_use");
 }
 
 }  // namespace
