@@ -18,12 +18,18 @@ class HostileModelTest : public ServerTest {
     const Result<ModelRecord> record = ModelStore(root_).find(*parse_model_name("H"));
     ASSERT_TRUE(record) << record.error().message;
     blob_ = record->model_path;
+    std::ifstream in(blob_, std::ios::binary);
+    whole_.assign(std::istreambuf_iterator<char>(in), {});
+  }
+  void TearDown() override {
+    set_weights(whole_);  // the store of the suite would take the broken file for the blob
+    ServerTest::TearDown();
   }
   void set_weights(std::string_view bytes) const {
     std::ofstream(blob_, std::ios::binary | std::ios::trunc)
         .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   }
-  std::string blob_;
+  std::string blob_, whole_;
 };
 
 TEST_F(HostileModelTest, EachFileIsOneJsonError) {
@@ -48,13 +54,11 @@ TEST_F(HostileModelTest, EachFileIsOneJsonError) {
 }
 
 TEST_F(HostileModelTest, EveryCutIsOneJsonError) {
-  std::ifstream in(blob_, std::ios::binary);
-  const std::string whole((std::istreambuf_iterator<char>(in)), {});
-  for (size_t cut = 0; cut < whole.size(); cut += 1 + whole.size() / 97) {
-    set_weights(std::string_view(whole).substr(0, cut));
+  for (size_t cut = 0; cut < whole_.size(); cut += 1 + whole_.size() / 97) {
+    set_weights(std::string_view(whole_).substr(0, cut));
     EXPECT_NE(error_of("/api/generate", R"({"model":"H","prompt":"a"})", 500), "") << cut;
   }
-  set_weights(whole);
+  set_weights(whole_);
   EXPECT_EQ(post("/api/generate", R"({"model":"H","prompt":"a","stream":false})").status, 200)
       << "whole again";
 }
