@@ -171,7 +171,8 @@ ExprId JsonValues::key_rest(const std::vector<std::u32string>& keys, size_t dept
   }
   std::vector<CodeRange> taken = kEscaped;
   std::vector<ExprId> parts;
-  for (const auto& [c, longer] : next) {
+  for (const auto& [code, longer] : next) {
+    const char32_t c = code;  // lambdas of older compilers do not take bindings
     taken.push_back({c, c});
     const bool escaped = std::any_of(kEscaped.begin(), kEscaped.end(),
                                      [&](const CodeRange& r) { return r.lo <= c && c <= r.hi; });
