@@ -26,47 +26,36 @@ constexpr PathForm kPaths[] = {
     {"/apply-template", ApiForm::llamacpp},
 };
 
+// The type of an error by its status: what the APIs say alike, then each for itself.
+const char* common_type(int status) {
+  switch (status) {
+    case 400:
+      return "invalid_request_error";
+    case 401:
+      return "authentication_error";
+    case 403:
+      return "permission_error";
+    case 404:
+      return "not_found_error";
+    default:
+      return nullptr;
+  }
+}
+
 const char* openai_type(int status) {
-  return status == 400 ? "invalid_request_error" : status == 404 ? "not_found_error" : "api_error";
+  return status == 400 || status == 404 ? common_type(status) : "api_error";
 }
 
 const char* anthropic_type(int status) {
-  switch (status) {
-    case 400:
-      return "invalid_request_error";
-    case 401:
-      return "authentication_error";
-    case 403:
-      return "permission_error";
-    case 404:
-      return "not_found_error";
-    case 429:
-      return "rate_limit_error";
-    case 503:
-    case 529:
-      return "overloaded_error";
-    default:
-      return "api_error";
-  }
+  if (const char* type = common_type(status)) return type;
+  if (status == 429) return "rate_limit_error";
+  return status == 503 || status == 529 ? "overloaded_error" : "api_error";
 }
 
 const char* llamacpp_type(int status) {
-  switch (status) {
-    case 400:
-      return "invalid_request_error";
-    case 401:
-      return "authentication_error";
-    case 403:
-      return "permission_error";
-    case 404:
-      return "not_found_error";
-    case 501:
-      return "not_supported_error";
-    case 503:
-      return "unavailable_error";
-    default:
-      return "server_error";
-  }
+  if (const char* type = common_type(status)) return type;
+  if (status == 501) return "not_supported_error";
+  return status == 503 ? "unavailable_error" : "server_error";
 }
 
 }  // namespace
