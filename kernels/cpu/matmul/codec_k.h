@@ -6,6 +6,7 @@
 // A codec has, beside what codec.h says:
 //   kSub        elements that share a scale: 32 or 16
 //   kMins       it has a minimum per kSub: value = d * scale * code + dmin * minimum
+//   kMost       largest |code - kZero|
 //   kNarrow     16 products of code - kZero fit into 16 bits, and scale * (code - kZero) +
 //               kStripZero is an unsigned byte
 //   Block       head and chunk()
@@ -80,7 +81,7 @@ struct ScaleMin6 {
 template <class V>
 struct Q4_K {
   static constexpr DType kType = DType::q4_k;
-  static constexpr int kSub = 32, kZero = 0, kDepth = 8;
+  static constexpr int kSub = 32, kZero = 0, kDepth = 8, kMost = 15;
   static constexpr bool kMins = true, kNarrow = false;
   struct Block {
     const std::byte* words;
@@ -98,7 +99,7 @@ struct Q4_K {
 template <class V>
 struct Q5_K {
   static constexpr DType kType = DType::q5_k;
-  static constexpr int kSub = 32, kZero = 0, kDepth = 4;
+  static constexpr int kSub = 32, kZero = 0, kDepth = 4, kMost = 31;
   static constexpr bool kMins = true, kNarrow = false;
   struct Block {
     const std::byte* words;
@@ -117,7 +118,7 @@ struct Q5_K {
 template <class V>
 struct Q6_K {
   static constexpr DType kType = DType::q6_k;
-  static constexpr int kSub = 16, kZero = 32, kDepth = 2;
+  static constexpr int kSub = 16, kZero = 32, kDepth = 2, kMost = 32;
   static constexpr bool kMins = false, kNarrow = false;
   struct Block {
     const std::byte* words;  // scales: 4, and of each half high 2 bits: 8, low 4 bits: 16
@@ -141,7 +142,7 @@ struct Q6_K {
 template <class V>
 struct Q2_K {
   static constexpr DType kType = DType::q2_k;
-  static constexpr int kSub = 16, kZero = 0, kDepth = 4;
+  static constexpr int kSub = 16, kZero = 0, kDepth = 4, kMost = 3;
   static constexpr bool kMins = true, kNarrow = true;
   static constexpr int kStripZero = 0;  // 15 * 3 at most
   struct Block {
@@ -164,7 +165,7 @@ struct Q2_K {
 template <class V>
 struct Q3_K {
   static constexpr DType kType = DType::q3_k;
-  static constexpr int kSub = 16, kZero = 4, kDepth = 4;
+  static constexpr int kSub = 16, kZero = 4, kDepth = 4, kMost = 4;
   static constexpr bool kMins = false, kNarrow = true;
   static constexpr int kStripZero = 127;  // -32..31 times -4..3 is -124..128
   struct Block {
@@ -196,7 +197,7 @@ struct Q3_K {
 template <class V>
 struct Iq4Xs {
   static constexpr DType kType = DType::iq4_xs;
-  static constexpr int kSub = 32, kZero = V::kSigned ? 0 : 128, kDepth = 1;
+  static constexpr int kSub = 32, kZero = V::kSigned ? 0 : 128, kDepth = 1, kMost = 127;
   static constexpr bool kMins = false, kNarrow = false;
   struct Block {
     const std::byte* words;  // low 4 bits of eight scales: 1 word, codes: 32
@@ -273,14 +274,16 @@ struct StripSource {
   using S = Strip<V, C>;
   struct Block {
     const std::byte *codes, *lines;
-    Head<V> ends;
     Block() = default;
-    Block(const std::byte* c, const std::byte* l) : codes(c), lines(l + S::kHead * S::kLine) {
+    Block(const std::byte* c, const std::byte* l) : codes(c), lines(l + S::kHead * S::kLine) {}
+    Head<V> head() const {  // loaded where it is used: registers are full till then
+      const std::byte* const l = lines - S::kHead * S::kLine;
+      Head<V> ends;
       ends.d = V::loadf(l);
       if (C::kMins) ends.dmin = V::loadf(l + S::kLine);
       for (int i = 0; i < kMinWords<C>; ++i) ends.mins[i] = V::load(l + (2 + i) * S::kLine);
+      return ends;
     }
-    const Head<V>& head() const { return ends; }
     void chunk(int s, Chunk<V>& c) const {
       for (int g = 0; g < 8; ++g) c.w[g] = V::load(codes + S::kLine * (8 * s + g));
       for (int h = 0; h < S::kInts; ++h) c.ints[h] = V::load(lines + S::kLine * (S::kInts * s + h));

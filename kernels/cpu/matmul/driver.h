@@ -164,7 +164,10 @@ struct Walk {
       const int count = static_cast<int>(pass.cols * (t + 1) / tiles - c);
       fetch_next(a, matrix, pair.panel[1] + 1, t, tiles);
       for (int i = 0; i < count; ++i)  // stored long after this: their lines are on the way
-        for (const int64_t p : pair.panel) __builtin_prefetch(pass.y[c + i] + p * Isa::kRows, 1);
+        for (const int64_t p : pair.panel) {
+          __builtin_prefetch(pass.y[c + i] + p * Isa::kRows, 1);
+          if (a.epilogue.residual) __builtin_prefetch(pass.residual[c + i] + p * Isa::kRows);
+        }
       m.tile[count - 1](w, k, pass.x + c, v);
       finish_pair(a, pass, v, pair, c, count);
       c += count;
