@@ -9,7 +9,8 @@
 //   kMost       largest |code - kZero|
 //   kNarrow     16 products of code - kZero fit into 16 bits, and scale * (code - kZero) +
 //               kStripZero is an unsigned byte
-//   Block       head and chunk()
+//   Block       head, chunk(), and for AVX-512 pair(s): the scales of the two sub-blocks from chunk s
+//               on, 16 bits each
 #pragma once
 
 #include "kernels/cpu/matmul/codec.h"
@@ -76,6 +77,7 @@ struct ScaleMin6 {
   void chunk(int s, Chunk<V>& c) const {
     set_int<C>(c, 0, V::and_(V::srl(scale[s / 4], 8 * (s % 4)), V::set32(255)));
   }
+  typename V::I pair(int s) const { return V::spread(scale[s / 4], s % 4); }
 };
 
 template <class V>
@@ -93,6 +95,7 @@ struct Q4_K {
       take_field<V>(words + 4 * V::kRows * (3 + s / 2 * 8), s % 2 * 4, 15, c.w);
       scales.template chunk<Q4_K>(s, c);
     }
+    typename V::I pair(int s) const { return scales.pair(s); }
   };
 };
 
@@ -112,6 +115,7 @@ struct Q5_K {
       or_field<V>(words + 4 * V::kRows * 3, s, 1, 4, c.w);
       scales.template chunk<Q5_K>(s, c);
     }
+    typename V::I pair(int s) const { return scales.pair(s); }
   };
 };
 
@@ -136,6 +140,7 @@ struct Q6_K {
       for (int h = 0; h < 2; ++h)
         set_int<Q6_K>(c, h, V::sra24(V::sll(scales, 24 - 8 * (s % 2 * 2 + h))));
     }
+    typename V::I pair(int s) const { return V::spread_signed(word<V>(words, s / 2), s % 2 * 2); }
   };
 };
 
@@ -158,6 +163,9 @@ struct Q2_K {
       take_field<V>(words + 4 * V::kRows * (4 + s / 4 * 8), s % 4 * 2, 3, c.w);
       const typename V::I pair = V::srl(word<V>(words, s / 2), s % 2 * 16), low = V::set32(15);
       for (int h = 0; h < 2; ++h) set_int<Q2_K>(c, h, V::and_(V::srl(pair, 8 * h), low));
+    }
+    typename V::I pair(int s) const {
+      return V::and_(V::spread(word<V>(words, s / 2), s % 2 * 2), V::set16(15));
     }
   };
 };
@@ -191,6 +199,9 @@ struct Q3_K {
         set_int<Q3_K>(c, h, V::sub32(sc, V::set32(32)));
       }
     }
+    typename V::I pair(int s) const {
+      return V::sub16(V::spread(scale[s / 2], s % 2 * 2), V::set16(32));
+    }
   };
 };
 
@@ -211,9 +222,13 @@ struct Iq4Xs {
     const Head<V>& head() const { return ends; }
     void chunk(int s, Chunk<V>& c) const {
       iq4_codes<V>(words + 4 * V::kRows * (1 + s * 4), c.w);
+      set_int<Iq4Xs>(c, 0, scale(s));
+    }
+    typename V::I pair(int s) const { return V::halves(scale(s), V::sll(scale(s + 1), 16)); }
+    typename V::I scale(int s) const {
       const typename V::I low = V::and_(V::srl(word<V>(words, 0), 4 * s), V::set32(15));
       const typename V::I top = V::sll(V::and_(V::srl(high, 2 * s), V::set32(3)), 4);
-      set_int<Iq4Xs>(c, 0, V::sub32(V::or_(low, top), V::set32(32)));
+      return V::sub32(V::or_(low, top), V::set32(32));
     }
   };
 };
@@ -221,13 +236,16 @@ struct Iq4Xs {
 // ---- sources ----
 
 // A panel in the order a tile wants: codes [k/32][8][rows][4], then by block d [rows], dmin [rows],
-// words of minima [rows], and (not multiplied) the integer scales by kSub [rows].
+// words of minima [rows], and (not multiplied) the integer scales [rows]: AVX2 by kSub, AVX-512 by
+// pairs of them.
 template <class V, class C>
 struct Strip {
   static constexpr int kLine = 4 * V::kRows;  // bytes of a number per row
   static constexpr int kHead = C::kMins ? 2 + kMinWords<C> : 1;
-  static constexpr int kInts = kMultiplied<V, C> ? 0 : 32 / C::kSub;  // lines of a chunk
-  static constexpr int kLines = kHead + 8 * kInts;
+  static constexpr bool kPairs = !V::kSigned && !kMultiplied<V, C>;
+  static constexpr int kInts = V::kSigned ? 32 / C::kSub : 0;  // lines of a chunk
+  static constexpr int kStep = C::kSub / 16;                   // chunks of a pair
+  static constexpr int kLines = kHead + 8 * kInts + (kPairs ? 8 / kStep : 0);
 
   static size_t bytes(int64_t k) noexcept {
     return static_cast<size_t>(k * V::kRows + k / 256 * kLines * kLine);
@@ -250,6 +268,8 @@ struct Strip {
             c.w[g] = V::scale_codes(c.w[g], c.ints[g / 4], C::kZero, C::kStripZero);
         for (int g = 0; g < 8; ++g, strip += kLine) V::store(strip, c.w[g]);
         for (int h = 0; h < kInts; ++h, line += kLine) V::store(line, c.ints[h]);
+        if constexpr (kPairs)
+          if (s % kStep == 0) V::store(line, block.pair(s)), line += kLine;
       }
     }
   }
@@ -288,6 +308,7 @@ struct StripSource {
       for (int g = 0; g < 8; ++g) c.w[g] = V::load(codes + S::kLine * (8 * s + g));
       for (int h = 0; h < S::kInts; ++h) c.ints[h] = V::load(lines + S::kLine * (S::kInts * s + h));
     }
+    typename V::I pair(int s) const { return V::load(lines + s / S::kStep * S::kLine); }
   };
   StripSource() = default;
   StripSource(const std::byte* strip, int64_t k) : strip_(strip), lines_(strip + k * V::kRows) {}

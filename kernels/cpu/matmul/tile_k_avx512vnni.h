@@ -27,8 +27,6 @@
 namespace engine::cpu {
 namespace {
 
-constexpr __mmask32 kOdd = 0xaaaaaaaau;
-
 inline int32_t total(const std::byte* p) {
   int32_t v;
   std::memcpy(&v, p, 4);
@@ -73,11 +71,6 @@ __attribute__((always_inline)) inline void start_all(const std::byte* const* x, 
 #pragma GCC unroll 2
     for (int r = 0; r < R; ++r) sum[r][c] = from;
   }
-}
-
-// The low half of each lane from `low`, the high one from `high`.
-inline __m512i halves(__m512i low, __m512i high) {
-  return _mm512_mask_blend_epi16(kOdd, low, high);
 }
 
 // The lifts of a pair of sub-blocks in the halves of each lane: the first in the low one, or in the
@@ -195,27 +188,21 @@ void block_columns(const std::byte* const* w, int64_t k, const std::byte* const*
       for (int i = 0; i < R * N; ++i) {
         const __m512i v = sum[i % R][i / R];
         first[i / 2] = i % 2 == 0 ? _mm512_srli_epi32(v, kDown)
-                                  : halves(first[i / 2], _mm512_slli_epi32(v, kUp));
+                                  : Vec512::halves(first[i / 2], _mm512_slli_epi32(v, kUp));
       }
       if (kNext > 0) codes(s + kNext, wc);
       start_all<C, R, N>(x, shift_at + at * 8 + kSub / 4, 1, sum);
       dot_groups<R, N>(wc, 8 - kGroups, 8, x, (at + kNext) * 32, sum);
       if (kInY) asm("" ::: "memory");  // scales only now: registers are full till here
-#pragma GCC unroll 2
-      for (int i = 0; i < 2; ++i) {
-        Chunk<Vec512> low, high;  // only the scales are used
-        block[i % R].chunk(s, low);
-        block[i % R].chunk(s + kNext, high);
-        const __m512i one = low.ints[0], two = high.ints[1 - kNext];
-        scales[i] = i == 0 ? halves(one, _mm512_slli_epi32(two, 16))
-                           : halves(two, _mm512_slli_epi32(one, 16));
-      }
+      scales[0] = block[0].pair(s);
+      scales[1] = _mm512_rol_epi32(R == 1 ? scales[0] : block[R - 1].pair(s), 16);
 #pragma GCC unroll 16
       for (int i = 0; i < R * N; ++i) {
         const int r = i % R, c = i / R;
         const __m512i lift = lifts<C>(x[c] + lift_at + at * 4, i % 2 == 0);
-        const __m512i sums = i % 2 == 0 ? halves(first[i / 2], _mm512_slli_epi32(sum[r][c], kUp))
-                                        : halves(_mm512_srli_epi32(sum[r][c], kDown), first[i / 2]);
+        const __m512i sums =
+            i % 2 == 0 ? Vec512::halves(first[i / 2], _mm512_slli_epi32(sum[r][c], kUp))
+                       : Vec512::halves(_mm512_srli_epi32(sum[r][c], kDown), first[i / 2]);
         all[r][c] = _mm512_dpwssd_epi32(all[r][c], sums, _mm512_sllv_epi16(scales[i % 2], lift));
       }
     };

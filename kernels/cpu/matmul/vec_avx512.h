@@ -43,6 +43,14 @@ struct Vec512 {
     return _mm512_or_si512(one(_mm512_and_si512(a, set16(255))),
                            _mm512_slli_epi16(one(_mm512_srli_epi16(a, 8)), 8));
   }
+  // Bytes b and b + 1 of each lane in its two halves, without or with sign.
+  static I spread(I v, int b) { return _mm512_shuffle_epi8(v, spread_order(b, false)); }
+  static I spread_signed(I v, int b) {
+    return _mm512_srai_epi16(_mm512_shuffle_epi8(v, spread_order(b, true)), 8);
+  }
+  // Of each lane the low half of `low`, the high one of `high`.
+  static I halves(I low, I high) { return _mm512_mask_blend_epi16(0xaaaaaaaau, low, high); }
+  static I sub16(I a, I b) { return _mm512_sub_epi16(a, b); }
   static I sll(I a, int n) { return _mm512_sll_epi32(a, _mm_cvtsi32_si128(n)); }
   static I srl(I a, int n) { return _mm512_srl_epi32(a, _mm_cvtsi32_si128(n)); }
   static I sra24(I a) { return _mm512_srai_epi32(a, 24); }
@@ -61,6 +69,15 @@ struct Vec512 {
   static F add(F a, F b) { return _mm512_add_ps(a, b); }
   static F mul(F a, F b) { return _mm512_mul_ps(a, b); }
   static F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
+
+ private:
+  [[gnu::always_inline]] static I spread_order(int b, bool high) {
+    const int none = 0x80, first = high ? none | b << 8 : b | none << 8;
+    const int lane = first | (high ? none | (b + 1) << 8 : (b + 1) | none << 8) << 16;
+    const int next = high ? 0x04000400 : 0x00040004;
+    return _mm512_broadcast_i32x4(
+        _mm_setr_epi32(lane, lane + next, lane + 2 * next, lane + 3 * next));
+  }
 };
 
 }  // namespace
