@@ -29,9 +29,14 @@ inline int64_t attend_grain(const AttendArgs&) noexcept {
   return 1;
 }
 
+// Rows that are read side by side do not lie a power of two apart: their loads would meet in the same
+// banks of the first-level cache.
+constexpr int64_t kPad = 16, kScoreRow = kKeyChunk + kPad;
+
 inline size_t attend_scratch(const void* args) noexcept {
   const CacheSlotView& s = static_cast<const AttendArgs*>(args)->slot;
-  return static_cast<size_t>(kTileRows * (s.dk + kKeyChunk + s.dv) + 2 * kKeyChunk) * sizeof(float);
+  return static_cast<size_t>(kTileRows * (s.dk + kPad + kScoreRow + s.dv) + 2 * kKeyChunk) *
+         sizeof(float);
 }
 
 template <class V>
@@ -59,12 +64,12 @@ class Unit {
         pos0_(segment.past + (row0 - segment.row0)),
         table_(segment.pages[a.slot.group]),
         q_(scratch),
-        s_(q_ + kTileRows * a.slot.dk),
-        o_(s_ + kTileRows * kKeyChunk),
+        s_(q_ + kTileRows * (a.slot.dk + kPad)),
+        o_(s_ + kTileRows * kScoreRow),
         k_scale_(o_ + kTileRows * a.slot.dv),
         v_scale_(k_scale_ + kKeyChunk) {
     for (int i = 0; i < n_; i++) {
-      float* q = q_ + i * a.slot.dk;
+      float* q = q_ + i * (a.slot.dk + kPad);
       __builtin_memcpy(q, reinterpret_cast<const float*>(a.q.row(row(i))) + head(i) * a.slot.dk,
                        static_cast<size_t>(a.slot.dk) * sizeof(float));
       if constexpr (kCodes) hadamard<V>(q, a.slot.dk);
@@ -161,7 +166,7 @@ class Unit {
       if (page < 0) {
         for (int i = 0; i < n_; i++)
           for (int t = from; t < to; t += V::kLanes)
-            V::store(s_ + i * kKeyChunk + t, V::set1(-__builtin_inff()));
+            V::store(s_ + i * kScoreRow + t, V::set1(-__builtin_inff()));
         for (int t = from; kCodes && t < to; t += V::kLanes) V::store(k_scale_ + t, V::set1(1));
         continue;
       }
@@ -170,8 +175,8 @@ class Unit {
                              : ahead(page0 + first / kPageTokens, true, dk);
       const HeadPage here = head_page(a_.slot, page, h_kv_);
       const Plane<Elem> k{reinterpret_cast<const Elem*>(here.k), kPageTokens};
-      gemm<V>(n_, (to - from) / V::kLanes, q_, dk, k.right(from % kPageTokens), dk, s_ + from,
-              kKeyChunk, false, next);
+      gemm<V>(n_, (to - from) / V::kLanes, q_, dk + kPad, k.right(from % kPageTokens), dk,
+              s_ + from, kScoreRow, false, next);
       for (int t = from; kCodes && t < to; t += V::kLanes) {
         V::store(k_scale_ + t, V::load(here.k_scale + t % kPageTokens));
         V::store(v_scale_ + t, V::load(here.v_scale + t % kPageTokens));
@@ -180,7 +185,7 @@ class Unit {
 
     for (int i = 0; i < n_; i++) {
       const Range seen = visible(a_, pos0_ + i % n_rows_);
-      soften<V, kCodes>(s_ + i * kKeyChunk, k_scale_, v_scale_, first, last,
+      soften<V, kCodes>(s_ + i * kScoreRow, k_scale_, v_scale_, first, last,
                         static_cast<int>(seen.begin - c), static_cast<int>(seen.end - c), a_.scale,
                         a_.softcap, chunk[i]);
     }
@@ -194,7 +199,7 @@ class Unit {
       const Ahead next = ahead(page0 + p + 1, (p + 1) * kPageTokens < last, to - from);
       const HeadPage here = head_page(a_.slot, page, h_kv_);
       const Plane<Elem> v{reinterpret_cast<const Elem*>(here.v), dv};
-      gemm<V>(n_, static_cast<int>(dv / V::kLanes), s_ + p * kPageTokens + from, kKeyChunk,
+      gemm<V>(n_, static_cast<int>(dv / V::kLanes), s_ + p * kPageTokens + from, kScoreRow,
               v.down(from), to - from, chunk[0].o, chunk_stride(chunk), started, next);
       started = true;
     }
@@ -209,7 +214,7 @@ class Unit {
   const int n_;                       // rows of the products
   const int64_t h_kv_, pos0_;         // position of the first row
   const std::span<const int32_t> table_;
-  float *q_, *s_, *o_;         // [n][dk]; [n][kKeyChunk] scores, then weights; [n][dv] of a chunk
+  float *q_, *s_, *o_;  // [n][dk + pad]; [n][kScoreRow] scores, then weights; [n][dv] of a chunk
   float *k_scale_, *v_scale_;  // [kKeyChunk], of codes
 };
 

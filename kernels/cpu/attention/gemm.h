@@ -36,21 +36,28 @@ struct Ahead {
 template <class V, int kRows, int kVectors, class B>
 void micro(const float* a, int64_t lda, const B b, int64_t k, float* c, int64_t ldc,
            bool accumulate, const Ahead ahead) {
+  // Unrolled by force everywhere: a loop over acc would put all of it on the stack.
   typename V::Reg acc[kRows][kVectors];
-  const auto add = [&](int64_t d) {
+#pragma GCC unroll 8
+  for (int i = 0; i < kRows; i++)
+#pragma GCC unroll 4
+    for (int j = 0; j < kVectors; j++)
+      acc[i][j] = accumulate ? V::load(c + i * ldc + j * V::kLanes) : V::zero();
+  for (int64_t d = 0; d < k; d++) {
     typename V::Reg bv[kVectors];
+#pragma GCC unroll 4
     for (int j = 0; j < kVectors; j++) bv[j] = V::load(b.p + d * b.ld + j * V::kLanes);
+#pragma GCC unroll 8
     for (int i = 0; i < kRows; i++) {
       const typename V::Reg av = V::set1(a[i * lda + d]);
+#pragma GCC unroll 4
       for (int j = 0; j < kVectors; j++) acc[i][j] = V::fma(av, bv[j], acc[i][j]);
     }
     if (ahead.p != nullptr) ahead.fetch(d);
-  };
+  }
+#pragma GCC unroll 8
   for (int i = 0; i < kRows; i++)
-    for (int j = 0; j < kVectors; j++)
-      acc[i][j] = accumulate ? V::load(c + i * ldc + j * V::kLanes) : V::zero();
-  for (int64_t d = 0; d < k; d++) add(d);
-  for (int i = 0; i < kRows; i++)
+#pragma GCC unroll 4
     for (int j = 0; j < kVectors; j++) V::store(c + i * ldc + j * V::kLanes, acc[i][j]);
 }
 
