@@ -13,19 +13,19 @@
 
 #include "engine/core/clock.h"
 #include "engine/core/log.h"
+#include "engine/run/pace.h"
 #include "engine/sample/logprobs.h"
 #include "engine/sample/sampler.h"
 #include "engine/sample/stop.h"
 #include "engine/text/tokenizer.h"
 #include "engine/text/utf8_stream.h"
+#include "kernels/op.h"
 
 namespace engine {
 namespace {
 
 // identical tokens in a row after which an answer is ended (http-api.md 4.9)
 constexpr int kRepeatGuard = 30;
-// most prompt rows of one step: others' next tokens wait no longer than this
-constexpr int kPromptSlice = 512;
 
 // A request from admission to its end.
 struct Job {
@@ -110,6 +110,7 @@ struct Scheduler::Impl {
   std::vector<Model::Rows> rows;
   std::vector<OutputNeed> needs;
   Costs costs;
+  PromptPace pace;
 
   Impl(Model& m, const SpeculateOptions& s)
       : model(m), speculate(s), most_running(static_cast<size_t>(m.max_outputs())) {}
@@ -151,9 +152,12 @@ struct Scheduler::Impl {
   bool run_task();
   void admit();
   bool choose(bool with_proposals);
+  size_t generating() const;
+  bool computed_by_another(const Job& job) const;
   void add_proposals();
   bool take(Job& job, const RowOutput& output, Token proposal);
   void take_all(const Slice& slice, std::span<const RowOutput> outputs);
+  void learn_pace(int64_t ns);
   bool make_room(Job& job);
   bool preempt();
 };
@@ -272,17 +276,41 @@ bool Scheduler::Impl::make_room(Job& job) {
   return true;
 }
 
+// Sequences that give a token in the next step.
+size_t Scheduler::Impl::generating() const {
+  return static_cast<size_t>(std::count_if(jobs.begin(), jobs.end(), [&](const auto& j) {
+    return j->seq >= 0 && !j->resting &&
+           j->tokens.size() - static_cast<size_t>(model.past(j->seq)) == 1;
+  }));
+}
+
+// The step reads a prompt that begins as this one, further than it has come: what is computed there
+// is found in the cache when it is done.
+bool Scheduler::Impl::computed_by_another(const Job& job) const {
+  return std::any_of(slices.begin(), slices.end(), [&](const Slice& s) {
+    if (s.tokens.size() == 1 && s.outputs > 0) return false;  // it generates
+    const std::vector<Token>& other = s.job->tokens;
+    const size_t past = static_cast<size_t>(model.past(s.job->seq)),
+                 most = std::min(other.size(), job.tokens.size() - 1);
+    const auto end = other.begin() + static_cast<std::ptrdiff_t>(most);
+    const size_t same = static_cast<size_t>(
+        std::mismatch(other.begin(), end, job.tokens.begin()).first - other.begin());
+    return same / kPageTokens > past / kPageTokens;
+  });
+}
+
 // Rows of the next step: one per running sequence, then slices of prompts.
 // false: nothing to compute.
 bool Scheduler::Impl::choose(bool with_proposals) {
   slices.clear(), rows.clear(), needs.clear();
-  size_t budget = static_cast<size_t>(model.max_rows()), running = 0, prompt_budget = kPromptSlice;
-  std::vector<Job*> failed;
+  size_t budget = static_cast<size_t>(model.max_rows()), running = 0,
+         prompt_budget = pace.rows(generating());
   for (const auto& owned : jobs) {
     Job& job = *owned;
     if (job.resting || budget == 0 || running == most_running) continue;
     if (job.preempted && running > 0) continue;  // the oldest goes on in any case
     if (job.seq < 0) {
+      if (prompt_budget == 0 || computed_by_another(job)) continue;
       Result<Model::SeqId> seq = model.open(job.tokens);
       if (!seq) continue;  // no room now: later
       job.seq = *seq;
@@ -337,6 +365,16 @@ void Scheduler::Impl::add_proposals() {
     s.tokens = job.ahead, s.outputs = job.ahead.size();
     left -= static_cast<int>(proposals.size()), load.rows += static_cast<int>(proposals.size());
   }
+}
+
+void Scheduler::Impl::learn_pace(int64_t ns) {
+  size_t generating = 0, prompt_rows = 0;
+  for (const Slice& slice : slices) {
+    if (slice.outputs > 1) return;  // proposals
+    const bool generates = slice.tokens.size() == 1 && slice.outputs > 0;
+    (generates ? generating : prompt_rows) += slice.tokens.size();
+  }
+  pace.add_step(generating, prompt_rows, ns);
 }
 
 // No pages left: the youngest sequence gives its pages back and is replayed later.
@@ -448,6 +486,7 @@ bool Scheduler::step() {
     }
     s.steps.fetch_add(1, std::memory_order_relaxed);
     s.sequences.fetch_add(s.slices.size(), std::memory_order_relaxed);
+    s.learn_pace(now_ns() - begin);
     // Steps of few rows are those that proposals are weighed by; each of their rows has an output.
     if (out->size() == s.needs.size())
       s.costs.add_step(static_cast<int>(out->size()), now_ns() - begin);

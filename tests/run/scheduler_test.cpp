@@ -117,6 +117,25 @@ TEST_F(SchedulerTest, a_prefix_hit_changes_nothing_but_the_work) {
   EXPECT_EQ(second->tokens, first->tokens);
 }
 
+TEST_F(SchedulerTest, prompts_that_begin_alike_are_computed_once_although_they_come_at_once) {
+  auto model = random_model(*pool_, {.n_ctx = 512, .n_sequences = 3});
+  Scheduler s(*model);
+  std::vector<std::shared_ptr<Collect>> sinks;
+  std::vector<std::vector<Token>> prompts;
+  for (int i = 0; i < 3; ++i) {
+    prompts.push_back(prompt(200, 7));
+    prompts.back().push_back(static_cast<Token>(i));
+    sinks.push_back(std::make_shared<Collect>());
+    s.submit(request(prompts.back(), sinks.back()));
+  }
+  while (s.step()) {
+  }
+  EXPECT_EQ(sinks[0]->stats.cached_tokens, 0);
+  EXPECT_EQ(sinks[1]->stats.cached_tokens, 192) << "three whole pages of 200 tokens";
+  EXPECT_EQ(sinks[2]->stats.cached_tokens, 192);
+  for (size_t i = 0; i < 3; ++i) EXPECT_EQ(sinks[i]->tokens, alone(prompts[i]));
+}
+
 TEST_F(SchedulerTest, without_pages_the_youngest_is_replayed_later_with_the_same_answer) {
   auto model = random_model(*pool_, {.n_ctx = 256, .n_sequences = 1});  // 6 pages
   Scheduler s(*model);
