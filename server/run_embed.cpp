@@ -25,19 +25,14 @@ void finish(Running& r, Result<EmbedAnswer> result) {
 
 Result<std::vector<std::vector<Token>>> all_tokens(const Model& model, const EmbedJob& job) {
   ENGINE_TRY_STATUS(check_can_embed(model));
-  std::vector<std::vector<Token>> out;
-  for (const std::string& text : job.texts) {
-    ENGINE_TRY(tokens, embedding_tokens(model, text, job.embed.truncate));
-    out.push_back(std::move(tokens));
-  }
-  return out;
+  return job.tokens(model);
 }
 
 // On a worker, with the model there.
 void start(Runtime& runtime, const std::shared_ptr<Running>& r) {
   const Model& model = r->use->model();
   r->done.load = std::chrono::steady_clock::now() - r->job.arrival;
-  if (r->job.texts.empty()) return finish(*r, std::move(r->done));
+  if (!r->job.tokens) return finish(*r, std::move(r->done));
   auto tokens = all_tokens(model, r->job);
   if (!tokens) return finish(*r, std::move(tokens.error()));
   EmbedOptions options = r->job.embed;
@@ -82,8 +77,21 @@ Result<std::vector<std::string>> read_texts(const JsonFields& fields, std::strin
   return out;
 }
 
+MakeTokens tokens_of(std::vector<std::string> texts, bool truncate) {
+  if (texts.empty()) return {};
+  return [texts = std::move(texts),
+          truncate](const Model& model) -> Result<std::vector<std::vector<Token>>> {
+    std::vector<std::vector<Token>> out;
+    for (const std::string& text : texts) {
+      ENGINE_TRY(tokens, embedding_tokens(model, text, truncate));
+      out.push_back(std::move(tokens));
+    }
+    return out;
+  };
+}
+
 Status run_embed(App& app, std::shared_ptr<Reply> reply, EmbedJob job) {
-  if (!job.texts.empty() && !job.model.card->can("embedding"))
+  if (job.tokens && !job.model.card->can("embedding"))
     return Error{Errc::unsupported, "this model does not support embeddings"};
   auto running = std::make_shared<Running>();
   running->job = std::move(job);

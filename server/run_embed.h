@@ -21,6 +21,11 @@ namespace engine {
 // Errc::invalid_argument: "invalid input type".
 Result<std::vector<std::string>> read_texts(const JsonFields& fields, std::string_view key);
 
+// Runs on a worker once the model is there.
+using MakeTokens = std::function<Result<std::vector<std::vector<Token>>>(const Model&)>;
+// Empty when there are no texts.
+MakeTokens tokens_of(std::vector<std::string> texts, bool truncate);
+
 struct EmbedAnswer {
   EmbedResult result;
   std::chrono::nanoseconds load{};  // from arrival until the model was available
@@ -31,7 +36,7 @@ struct EmbedJob {
   Options options;
   std::optional<std::chrono::nanoseconds> keep_alive;
   std::chrono::steady_clock::time_point arrival{};
-  std::vector<std::string> texts;  // none: the model is loaded, and that is all
+  MakeTokens tokens;  // of what is to be computed; empty: the model is loaded, and that is all
   EmbedOptions embed;
   bool old_form = false;  // the vectors of some models are not normalized, see keeps_raw_vectors()
   // Gives the reply, on a worker; the model is no longer in use then. Not called for a model that

@@ -1,6 +1,10 @@
 #include "server/vector_text.h"
 
+#include <bit>
 #include <charconv>
+#include <cstdint>
+
+#include "server/base64.h"
 
 namespace engine {
 
@@ -13,6 +17,18 @@ void append_vector(std::span<const float> vector, std::string& out) {
     out.append(text, end.ptr);
   }
   out += ']';
+}
+
+void append_vector_base64(std::span<const float> vector, std::string& out) {
+  std::string bytes;
+  bytes.reserve(4 * vector.size());
+  for (const float x : vector) {
+    const auto bits = std::bit_cast<uint32_t>(x);
+    for (int shift = 0; shift < 32; shift += 8) bytes += static_cast<char>(bits >> shift & 0xff);
+  }
+  out += '"';
+  append_base64(bytes, out);
+  out += '"';
 }
 
 }  // namespace engine

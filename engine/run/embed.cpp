@@ -1,5 +1,7 @@
 #include "engine/run/embed.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -23,6 +25,21 @@ void softmax(std::span<float> v) {
   double sum = 0;
   for (float& x : v) sum += x = std::exp(x - most);
   for (float& x : v) x = static_cast<float>(x / sum);
+}
+
+// Cuts what stands behind the first `begin` tokens to `limit` of them.
+Status cut_tokens(std::vector<Token>& tokens, size_t begin, int limit, bool truncate) {
+  if (static_cast<int64_t>(tokens.size() - begin) <= limit) return ok;
+  if (!truncate)
+    return Error{Errc::invalid_argument, "the input length exceeds the context length"};
+  if (limit <= 0)
+    return Error{Errc::invalid_argument, "input after truncation exceeds maximum context length"};
+  tokens.resize(begin + static_cast<size_t>(limit));
+  return ok;
+}
+
+int longest_input(const Model& model) {
+  return std::min(model.info().n_ctx, model.info().n_ctx_train);
 }
 
 // Rerankers made of these decoders answer with the probabilities of their labels.
@@ -49,20 +66,25 @@ Result<std::vector<Token>> embedding_tokens(const Model& model, std::string_view
   if (first != kNoToken) out.push_back(first);
   const size_t begin = out.size();
   ENGINE_TRY_STATUS(t.encode(text, {.add_special = false}, out));
-  const int context = std::min(model.info().n_ctx, model.info().n_ctx_train);
-  const int limit = context - (first != kNoToken) - (last != kNoToken);
-  if (static_cast<int64_t>(out.size() - begin) > limit) {
-    if (!truncate)
-      return Error{Errc::invalid_argument, "the input length exceeds the context length"};
-    if (limit <= 0)
-      return Error{Errc::invalid_argument, "input after truncation exceeds maximum context length"};
-    out.resize(begin + static_cast<size_t>(limit));
-  }
+  const int limit = longest_input(model) - (first != kNoToken) - (last != kNoToken);
+  ENGINE_TRY_STATUS(cut_tokens(out, begin, limit, truncate));
   if (last != kNoToken) out.push_back(last);
   // The empty text of a vocabulary that adds nothing: the model sees where a text ends.
   if (out.empty() && rules.ids.eos != kNoToken) out.push_back(rules.ids.eos);
   if (out.empty()) return Error{Errc::invalid_argument, "the input has no tokens"};
   return out;
+}
+
+Result<std::vector<Token>> embedding_tokens(const Model& model, std::vector<Token> tokens,
+                                            bool truncate) {
+  const int n_vocab = model.info().n_vocab;
+  for (const Token t : tokens)
+    if (t < 0 || t >= n_vocab)
+      return Error{Errc::invalid_argument,
+                   fmt::format("the model has no token {}, but {} tokens", t, n_vocab)};
+  if (tokens.empty()) return Error{Errc::invalid_argument, "the input has no tokens"};
+  ENGINE_TRY_STATUS(cut_tokens(tokens, 0, longest_input(model), truncate));
+  return tokens;
 }
 
 bool keeps_raw_vectors(const Model& model) {

@@ -29,6 +29,10 @@ Status check_can_embed(const Model& model);
 // Errc::invalid_argument: too long and not to be cut; no room for any token; no tokens at all.
 Result<std::vector<Token>> embedding_tokens(const Model& model, std::string_view text,
                                             bool truncate);
+// Tokens that stand for a text as they are, cut to what the model takes.
+// Errc::invalid_argument also: an id that the vocabulary does not have.
+Result<std::vector<Token>> embedding_tokens(const Model& model, std::vector<Token> tokens,
+                                            bool truncate);
 
 // Whether the old form of the embedding endpoint leaves the vectors of this model as they are:
 // callers that stored them depend on it.

@@ -64,8 +64,7 @@ Status embed(App& app, const HttpRequest& request, const std::shared_ptr<Reply>&
   job.options = std::move(merged);
   const Json* input = fields.get("input");
   const bool empty_text = input != nullptr && input->is_string() && texts.front().empty();
-  if (!empty_text) job.texts = std::move(texts);
-  job.embed.truncate = truncate;
+  if (!empty_text) job.tokens = tokens_of(std::move(texts), truncate);
   job.embed.dimensions = static_cast<int>(std::clamp<int64_t>(dimensions, 0, INT32_MAX));
   job.answer = [name, arrival = job.arrival](Reply& to, Result<EmbedAnswer> result) {
     if (!result) return to.fail(result.error());
@@ -88,8 +87,7 @@ Status embeddings(App& app, const HttpRequest& request, const std::shared_ptr<Re
   ENGINE_TRY(merged, merged_options(found->record, options));
   job.model = std::move(*found);
   job.options = std::move(merged);
-  if (!prompt.empty()) job.texts.push_back(std::move(prompt));
-  job.embed.truncate = false;
+  if (!prompt.empty()) job.tokens = tokens_of({std::move(prompt)}, false);
   job.old_form = true;
   job.answer = [](Reply& to, Result<EmbedAnswer> result) {
     if (!result) return to.error(500, trimmed(result.error().message));

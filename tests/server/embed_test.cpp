@@ -1,49 +1,23 @@
 // POST /api/embed and /api/embeddings; numbers are those of the checklist of the HTTP surface.
 #include <charconv>
 #include <cmath>
-#include <fstream>
 #include <thread>
 
-#include "gguf/reader.h"
-#include "tests/server/fixture.h"
-#include "tests/support/tiny_encoder.h"
+#include "tests/server/encoders.h"
 
 namespace engine {
 namespace {
 
 using testing::HttpReply;
-using testing::TinyEncoder;
 
-class EmbedTest : public ServerTest {
+class EmbedTest : public EncoderTest {
  protected:
-  static constexpr size_t D = TinyEncoder::kEmbd;
-
   static void SetUpTestSuite() {
     ServerTest::SetUpTestSuite();
     add_encoder("E1", {});
     add_encoder("nomic", {.arch = "nomic-bert", .pooling = 2});
     add_encoder("bare", {.pooling = 0});
-    TinyEncoder broken{.seed = 2};
-    add_encoder("nan", broken, true);
-  }
-
-  static void add_encoder(const std::string& name, const TinyEncoder& o, bool nan = false) {
-    auto made = testing::make_tiny_encoder(o);
-    ASSERT_TRUE(made);
-    if (nan) {
-      auto file = gguf::File::parse(made->bytes);
-      ASSERT_TRUE(file);
-      const auto view = file->view(*file->find("token_embd_norm.bias"));
-      ASSERT_TRUE(view);
-      const_cast<float*>(view->as<const float>())[0] = std::nanf("");
-    }
-    const std::string path = root_ + "/" + name + ".gguf";
-    std::ofstream(path, std::ios::binary)
-        .write(reinterpret_cast<const char*>(made->bytes.data()), std::ssize(made->bytes));
-    CreateSpec spec;
-    spec.gguf_path = path;
-    const auto record = ModelStore(root_).create(*parse_model_name(name), spec);
-    ASSERT_TRUE(record) << record.error().message;
+    add_encoder("nan", {.seed = 2}, true);
   }
 
   Json embed(const std::string& rest, const std::string& model = "E1") {
