@@ -9,6 +9,7 @@
 namespace engine {
 
 extern const std::string_view kWebPage;  // server/web/index.html
+extern const std::string_view kOpenApi;  // docs/openapi.yaml
 
 }  // namespace engine
 
@@ -37,6 +38,11 @@ Status root(App&, const HttpRequest& request, const std::shared_ptr<Reply>& repl
 
 Status version(App&, const HttpRequest&, const std::shared_ptr<Reply>& reply) {
   reply->json(200, Json{{"version", kCompatVersion}});
+  return ok;
+}
+
+Status openapi(App&, const HttpRequest&, const std::shared_ptr<Reply>& reply) {
+  reply->send({200, "application/yaml", {}, std::string(kOpenApi)});
   return ok;
 }
 
