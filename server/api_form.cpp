@@ -97,4 +97,15 @@ HttpResponse error_response(ApiForm form, int status, std::string_view text) {
   return json_response(form, status, error_json(form, status, text));
 }
 
+HttpResponse unauthorized_response(ApiForm form) {
+  Json body = error_json(form, 401, form == ApiForm::native ? "unauthorized" : "Invalid API Key");
+  if (form == ApiForm::openai) {
+    body["error"]["type"] = common_type(401);
+    body["error"]["code"] = 401;
+  }
+  HttpResponse response = json_response(form, 401, body);
+  response.headers.push_back({"WWW-Authenticate", "Bearer"});
+  return response;
+}
+
 }  // namespace engine

@@ -16,6 +16,8 @@ ApiForm api_form(std::string_view path);
 
 Json error_json(ApiForm form, int status, std::string_view text);
 HttpResponse json_response(ApiForm form, int status, const Json& body);
+// To a client without a valid key.
+HttpResponse unauthorized_response(ApiForm form);
 HttpResponse error_response(ApiForm form, int status, std::string_view text);
 
 }  // namespace engine

@@ -7,6 +7,7 @@
 
 #include "engine/run/model_pool.h"
 #include "engine/store/model_store.h"
+#include "server/http/api_keys.h"
 #include "server/http/cors.h"
 #include "server/http/host_check.h"
 #include "server/http/runtime.h"
@@ -19,6 +20,7 @@ struct App {
   ModelStore store;
   CorsPolicy cors;
   HostCheck host_check;
+  ApiKeys keys;
   LoadOptions load;          // defaults of every load: context, sequences, threads, cache type
   bool n_ctx_fixed = false;  // the context length was set, not chosen automatically
   ModelCards cards;

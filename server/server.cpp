@@ -54,6 +54,8 @@ SessionHooks::Verdict check_guards(const App& app, const HttpRequest& head) {
   if (app.shutting_down)
     return {error_response(api_form(head.path), 503, "server is shutting down"),
             std::move(cors.headers)};
+  if (!app.keys.allow(head))
+    return {unauthorized_response(api_form(head.path)), std::move(cors.headers)};
   const RouteMatch match = find_route(head.method, head.path);
   if (match.handler) return {std::nullopt, std::move(cors.headers)};
   HttpResponse reply = match.allow.empty() ? text_response(404, "404 page not found")
@@ -86,6 +88,10 @@ Result<ServerOptions> ServerOptions::from_environment() {
   o.host = url.host;
   o.port = url.port;
   o.origins = env(Env::OLLAMA_ORIGINS);
+  o.api_keys = env(Env::ENGINE_API_KEY);
+  if (!o.api_keys.empty() && !ApiKeys(o.api_keys).wanted())
+    return Error{Errc::invalid_argument,
+                 "ENGINE_API_KEY has no key: give one, or several with commas between them"};
   if (const int context = env_number(Env::OLLAMA_CONTEXT_LENGTH, 0); context > 0) {
     o.load.n_ctx = std::max(context, 4);
     o.n_ctx_fixed = true;
@@ -122,6 +128,7 @@ struct Server::Impl {
         app{std::move(store),
             std::move(cors),
             HostCheck(o.host),
+            ApiKeys(o.api_keys),
             o.load,
             o.n_ctx_fixed,
             {},

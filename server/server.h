@@ -18,6 +18,7 @@ struct ServerOptions {
   std::string host = "127.0.0.1";  // "": every interface
   uint16_t port = 11434;           // 0: any free one
   std::string origins;             // further CORS origins, comma separated
+  std::string api_keys;            // that clients need, comma separated; "": none
   std::string store_root;          // "": the usual place
   LoadOptions load;
   // load.n_ctx was set by the user: requests without num_ctx get exactly that

@@ -10,6 +10,7 @@
 #include "engine/core/log.h"
 #include "server/cli/interrupt.h"
 #include "server/host_url.h"
+#include "server/http/api_keys.h"
 #include "server/version.h"
 
 namespace engine::cli {
@@ -42,7 +43,8 @@ int on_progress(void*, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
 
 class HttpClient : public Client {
  public:
-  explicit HttpClient(std::string base) : base_(std::move(base)), curl_(curl_easy_init()) {
+  HttpClient(std::string base, std::string key)
+      : base_(std::move(base)), key_(std::move(key)), curl_(curl_easy_init()) {
     ENGINE_CHECK(curl_ != nullptr, "libcurl could not start");
   }
   ~HttpClient() override { curl_easy_cleanup(curl_); }
@@ -56,6 +58,8 @@ class HttpClient : public Client {
     curl_easy_reset(curl_);
     curl_slist* headers = curl_slist_append(nullptr, "Content-Type: application/json");
     headers = curl_slist_append(headers, "Expect:");
+    if (!key_.empty())
+      headers = curl_slist_append(headers, ("Authorization: Bearer " + key_).c_str());
     curl_easy_setopt(curl_, CURLOPT_URL, url.c_str());
     curl_easy_setopt(curl_, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl_, CURLOPT_USERAGENT, kServerHeader);
@@ -92,6 +96,7 @@ class HttpClient : public Client {
 
  private:
   std::string base_;
+  std::string key_;  // "": none
   CURL* curl_;
 };
 
@@ -102,7 +107,8 @@ std::unique_ptr<Client> make_http_client() {
   // where a server of every interface is to be reached
   if (url.host.empty() || url.host == "0.0.0.0") url.host = "127.0.0.1";
   if (url.host == "::") url.host = "::1";
-  return std::make_unique<HttpClient>(url.scheme + "://" + url.authority() + url.path);
+  return std::make_unique<HttpClient>(url.scheme + "://" + url.authority() + url.path,
+                                      ApiKeys(env(Env::ENGINE_API_KEY)).first());
 }
 
 }  // namespace

@@ -79,17 +79,22 @@ Status devices(const Args& args) {
   return ok;
 }
 
+// As it may be shown: the output of this command ends up in reports of faults.
+std::string shown_value(size_t i) {
+  const std::string value = engine::env(static_cast<Env>(i));
+  return static_cast<Env>(i) == Env::ENGINE_API_KEY && !value.empty() ? "***" : value;
+}
+
 Status print_env(const Args& args) {
   if (args.has("--json")) {
     Json out = Json::object();
-    for (size_t i = 0; i < env_list().size(); ++i)
-      out[env_list()[i].name] = engine::env(static_cast<Env>(i));
+    for (size_t i = 0; i < env_list().size(); ++i) out[env_list()[i].name] = shown_value(i);
     fmt::print("{}\n", dump_json(out, 2));
     return ok;
   }
   for (size_t i = 0; i < env_list().size(); ++i) {
     const EnvInfo& info = env_list()[i];
-    const std::string value = engine::env(static_cast<Env>(i));
+    const std::string value = shown_value(i);
     fmt::print("{:<26} {:<20} {}{}\n", info.name, value.empty() ? "-" : value, info.help,
                env_set(static_cast<Env>(i)) ? "  (set)" : "");
   }

@@ -37,9 +37,16 @@ class LocalClient : public Client {
       : compute_(make_thread_pool(o.load.threads)),
         runtime_(1, 1),
         pool_(o.pool, *compute_),
-        app_{std::move(store), std::move(cors), HostCheck(o.host),
-             o.load,           o.n_ctx_fixed,   {},
-             runtime_,         pool_,           o.draft,
+        app_{std::move(store),
+             std::move(cors),
+             HostCheck(o.host),
+             ApiKeys(""),
+             o.load,
+             o.n_ctx_fixed,
+             {},
+             runtime_,
+             pool_,
+             o.draft,
              o.draft_required} {}
   ~LocalClient() override { pool_.close(); }
   bool in_process() const override { return true; }

@@ -25,6 +25,7 @@ struct World {
   App app{ModelStore("/nonexistent/engine-fuzz"),
           std::move(*CorsPolicy::parse("https://*.example.com")),
           HostCheck("127.0.0.1"),
+          ApiKeys(""),
           {},
           false,
           {},
