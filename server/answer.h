@@ -12,6 +12,7 @@
 #include "engine/core/json_io.h"
 #include "engine/text/output/answer_parser.h"
 #include "server/formatter.h"
+#include "server/http/http.h"
 
 namespace engine {
 
@@ -51,11 +52,13 @@ Json load_reply(const AnswerInfo& info, const char* reason);
 // The rendered prompt instead of an answer.
 Json debug_reply(const AnswerInfo& info, const Prompt& prompt);
 
-// How an API words what comes of a request. Requires: none of the functions is empty.
+// How an API words what comes of a request. Requires: the first three are not empty.
 struct AnswerForm {
   std::function<std::unique_ptr<Formatter>(AnswerInfo)> formatter;
   std::function<Json(const AnswerInfo&, const char* reason)> loaded;  // there was no prompt
   std::function<Json(const AnswerInfo&, const Prompt&)> rendered;     // only that was wanted
+  // The reply to a request whose prompt cannot be made; empty: as the API words errors.
+  std::function<HttpResponse(const Error&)> refused = {};
   bool think_if_able = false;  // `think` is dropped where the model cannot, instead of refused
 };
 AnswerForm native_form();

@@ -24,6 +24,8 @@ constexpr PathForm kPaths[] = {
     {"/tokenize", ApiForm::llamacpp},
     {"/detokenize", ApiForm::llamacpp},
     {"/apply-template", ApiForm::llamacpp},
+    {"/completion", ApiForm::llamacpp},
+    {"/infill", ApiForm::llamacpp},
 };
 
 // The type of an error by its status: what the APIs say alike, then each for itself.

@@ -69,6 +69,7 @@ void start_answer(const std::shared_ptr<Reply>& reply, AnswerJob& job,
   const bool computes = prompt && !job.load_only && !job.debug_render && !prompt->tokens.empty();
   if (!computes) {
     use->release();  // before the reply: what the client asks next finds the model idle
+    if (!prompt && job.form.refused) return reply->send(job.form.refused(prompt.error()));
     if (!prompt) return reply->fail(prompt.error());
     if (job.load_only) return reply->json(200, job.form.loaded(job.info, "load"));
     if (job.debug_render) return reply->json(200, job.form.rendered(job.info, *prompt));
@@ -119,6 +120,12 @@ void start_answer(const std::shared_ptr<Reply>& reply, AnswerJob& job,
   request.draft_tokens = job.options.draft_num_predict;
   request.shift = job.shift;
   if (make_answer_parser(job.info)) request.shown = shown_tokens(model, job.info);
+  if (job.adjust) {
+    if (const Status adjusted = job.adjust(model, request); !adjusted) {
+      use->release();
+      return reply->fail(adjusted.error());
+    }
+  }
   request.sink = std::make_shared<MeasuredSink>(queue, metrics, job.model.record.name.short_form(),
                                                 job.info.arrival);
   queue->hold(use);

@@ -65,6 +65,8 @@ struct AnswerJob {
   LogitBias logit_bias;
   bool load_only = false, debug_render = false, shift = true;
   std::function<Result<Prompt>(const Model&)> prompt;  // runs on a worker once the model is there
+  // Likewise, last: what of the request depends on the model; empty: nothing.
+  std::function<Status(const Model&, Request&)> adjust;
 };
 
 // Loads the model if need be and answers through reply; returns at once.

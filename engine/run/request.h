@@ -21,6 +21,7 @@ struct TokenLogprob {
   std::string bytes;              // of the token, which may be a part of a character
   float logprob = 0;              // of the raw logits
   std::vector<TokenLogprob> top;  // the best alternatives
+  Token id = -1;
 };
 
 // One step of the answer. text: whole UTF-8 characters, may be empty

@@ -76,9 +76,9 @@ void release_logprobs(Job& job, size_t text_bytes, std::vector<TokenLogprob>& ou
 TokenLogprob token_logprob(const Tokenizer& tokenizer, const RowOutput& output, Token token,
                            int n) {
   const Logprobs values = logprobs_of(output, token, n);
-  TokenLogprob out{tokenizer.piece(token, true), values.chosen, {}};
+  TokenLogprob out{tokenizer.piece(token, true), values.chosen, {}, token};
   for (const Candidate& c : values.top)
-    out.top.push_back({tokenizer.piece(c.id, true), c.logit, {}});
+    out.top.push_back({tokenizer.piece(c.id, true), c.logit, {}, c.id});
   return out;
 }
 
