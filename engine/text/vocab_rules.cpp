@@ -90,7 +90,7 @@ Result<VocabRules> resolve_rules(const VocabData& data) {
     ENGINE_TRY_STATUS(apply_pre(data, data.model == "gemma4", rules));
 
   const bool wordpiece = rules.algorithm == TokenAlgorithm::wpm;
-  if (wordpiece) rules.ids.sep = 102, rules.ids.pad = 0, rules.ids.mask = 103;
+  if (wordpiece) rules.ids.sep = 102, rules.ids.pad = 0, rules.ids.mask = 103, rules.add_sep = true;
 
   apply_ids(data, rules);
   rules.add_bos = data.add_bos.value_or(rules.add_bos);

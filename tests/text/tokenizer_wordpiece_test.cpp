@@ -73,6 +73,7 @@ TEST(WordPiece, default_ids_of_the_published_vocabularies) {
   const auto t = v.tokenizer();
   const SpecialIds& ids = t->ids();
   EXPECT_EQ(ids.bos, 101);
+  EXPECT_TRUE(t->vocabulary().rules().add_sep) << "between the texts of a pair";
   EXPECT_EQ(ids.unk, 100);
   EXPECT_EQ(ids.sep, 102);
   EXPECT_EQ(ids.mask, 103);
