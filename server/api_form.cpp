@@ -14,18 +14,13 @@ struct PathForm {
 };
 // The first that fits; what none fits is native.
 constexpr PathForm kPaths[] = {
-    {"/v1/messages", ApiForm::anthropic},
-    {"/v1/health", ApiForm::llamacpp},
-    {"/v1/", ApiForm::openai},
-    {"/health", ApiForm::llamacpp},
-    {"/metrics", ApiForm::llamacpp},
-    {"/props", ApiForm::llamacpp},
-    {"/slots", ApiForm::llamacpp},
-    {"/tokenize", ApiForm::llamacpp},
-    {"/detokenize", ApiForm::llamacpp},
-    {"/apply-template", ApiForm::llamacpp},
-    {"/completion", ApiForm::llamacpp},
-    {"/infill", ApiForm::llamacpp},
+    {"/v1/messages", ApiForm::anthropic},   {"/v1/health", ApiForm::llamacpp},
+    {"/v1/rerank", ApiForm::llamacpp},      {"/v1/", ApiForm::openai},
+    {"/health", ApiForm::llamacpp},         {"/metrics", ApiForm::llamacpp},
+    {"/props", ApiForm::llamacpp},          {"/slots", ApiForm::llamacpp},
+    {"/tokenize", ApiForm::llamacpp},       {"/detokenize", ApiForm::llamacpp},
+    {"/apply-template", ApiForm::llamacpp}, {"/completion", ApiForm::llamacpp},
+    {"/infill", ApiForm::llamacpp},         {"/rerank", ApiForm::llamacpp},
 };
 
 // The type of an error by its status: what the APIs say alike, then each for itself.

@@ -24,7 +24,10 @@ void finish(Running& r, Result<EmbedAnswer> result) {
 }
 
 Result<std::vector<std::vector<Token>>> all_tokens(const Model& model, const EmbedJob& job) {
-  ENGINE_TRY_STATUS(check_can_embed(model));
+  ENGINE_TRY_STATUS(job.ranks ? check_can_rank(model) : check_can_embed(model));
+  if (!job.ranks && model.info().pooling == Pooling::rank)
+    return Error{Errc::unsupported,
+                 "this model does not support embeddings: it ranks documents, see /rerank"};
   return job.tokens(model);
 }
 
@@ -92,7 +95,8 @@ MakeTokens tokens_of(std::vector<std::string> texts, bool truncate) {
 
 Status run_embed(App& app, std::shared_ptr<Reply> reply, EmbedJob job) {
   if (job.tokens && !job.model.card->can("embedding"))
-    return Error{Errc::unsupported, "this model does not support embeddings"};
+    return Error{Errc::unsupported, job.ranks ? "this model does not support reranking"
+                                              : "this model does not support embeddings"};
   auto running = std::make_shared<Running>();
   running->job = std::move(job);
   running->reply = reply;

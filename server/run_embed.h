@@ -38,6 +38,7 @@ struct EmbedJob {
   std::chrono::steady_clock::time_point arrival{};
   MakeTokens tokens;  // of what is to be computed; empty: the model is loaded, and that is all
   EmbedOptions embed;
+  bool ranks = false;     // the scores of a classifier are wanted instead of vectors
   bool old_form = false;  // the vectors of some models are not normalized, see keeps_raw_vectors()
   // Gives the reply, on a worker; the model is no longer in use then. Not called for a model that
   // cannot be loaded: that reply is the same everywhere.

@@ -38,6 +38,22 @@ Status cut_tokens(std::vector<Token>& tokens, size_t begin, int limit, bool trun
   return ok;
 }
 
+// The template with the two in their places; what they contain is no place.
+std::string fill_pair(std::string_view form, std::string_view query, std::string_view document) {
+  constexpr std::string_view kQuery = "{query}", kDocument = "{document}";
+  std::string out;
+  for (size_t at = 0; at < form.size();) {
+    if (form.substr(at).starts_with(kQuery)) {
+      out += query, at += kQuery.size();
+    } else if (form.substr(at).starts_with(kDocument)) {
+      out += document, at += kDocument.size();
+    } else {
+      out += form[at++];
+    }
+  }
+  return out;
+}
+
 int longest_input(const Model& model) {
   return std::min(model.info().n_ctx, model.info().n_ctx_train);
 }
@@ -85,6 +101,41 @@ Result<std::vector<Token>> embedding_tokens(const Model& model, std::vector<Toke
   if (tokens.empty()) return Error{Errc::invalid_argument, "the input has no tokens"};
   ENGINE_TRY_STATUS(cut_tokens(tokens, 0, longest_input(model), truncate));
   return tokens;
+}
+
+Status check_can_rank(const Model& model) {
+  if (model.info().pooling != Pooling::rank)
+    return Error{Errc::unsupported, "this model does not support reranking"};
+  return check_can_embed(model);
+}
+
+Result<std::vector<Token>> ranking_tokens(const Model& model, std::string_view query,
+                                          std::string_view document) {
+  const Tokenizer& t = *model.tokenizer();
+  const VocabRules& rules = t.vocabulary().rules();
+  std::vector<Token> out;
+  const auto add_if = [&](bool wanted, Token token) {
+    if (wanted && token != kNoToken) out.push_back(token);
+  };
+  ENGINE_TRY(form, model.file()->str("tokenizer.chat_template.rerank", ""));
+  if (!form.empty()) {
+    ENGINE_TRY_STATUS(t.encode(fill_pair(form, query, document),
+                               {.add_special = false, .parse_special = true}, out));
+  } else {
+    const Token end = rules.ids.eos != kNoToken ? rules.ids.eos : rules.ids.sep;
+    add_if(rules.add_bos, rules.ids.bos);
+    ENGINE_TRY_STATUS(t.encode(query, {.add_special = false}, out));
+    add_if(rules.add_eos, end);
+    add_if(rules.add_sep, rules.ids.sep);
+    ENGINE_TRY_STATUS(t.encode(document, {.add_special = false}, out));
+    add_if(rules.add_eos, end);
+  }
+  if (static_cast<int64_t>(out.size()) > longest_input(model))
+    return Error{Errc::invalid_argument,
+                 fmt::format("query and document are {} tokens together, the context has {}",
+                             out.size(), longest_input(model))};
+  if (out.empty()) return Error{Errc::invalid_argument, "the input has no tokens"};
+  return out;
 }
 
 bool keeps_raw_vectors(const Model& model) {

@@ -34,6 +34,14 @@ Result<std::vector<Token>> embedding_tokens(const Model& model, std::string_view
 Result<std::vector<Token>> embedding_tokens(const Model& model, std::vector<Token> tokens,
                                             bool truncate);
 
+// Errc::unsupported: no classifier reads what this model computes.
+Status check_can_rank(const Model& model);
+// A question and a document as a classifier reads them together: by the template of the file for
+// this, else one behind the other with the marks of the vocabulary.
+// Errc::invalid_argument: together longer than the context.
+Result<std::vector<Token>> ranking_tokens(const Model& model, std::string_view query,
+                                          std::string_view document);
+
 // Whether the old form of the embedding endpoint leaves the vectors of this model as they are:
 // callers that stored them depend on it.
 bool keeps_raw_vectors(const Model& model);

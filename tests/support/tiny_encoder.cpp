@@ -39,6 +39,7 @@ void set_keys(gguf::Writer& w, const TinyEncoder& o, const Vocabulary& v) {
   if (o.pooling != TinyEncoder::kNoPooling) w.set(a + "pooling_type", o.pooling);
   if (o.arch == "nomic-bert") w.set(a + "rope.freq_base", 1000.0f);
   if (o.normalize_key) w.set(a + "normalize_embeddings", o.normalize_value);
+  if (!o.rerank.empty()) w.set("tokenizer.chat_template.rerank", std::string_view(o.rerank));
   w.set("tokenizer.ggml.model", std::string_view("bert"));
   w.set("tokenizer.ggml.token_type_count", TinyEncoder::kTypes);
   w.set_array("tokenizer.ggml.tokens", std::span<const std::string>(v.tokens));

@@ -17,7 +17,8 @@ struct TinyEncoder {
   uint32_t pooling = 1;       // 0 none, 1 mean, 2 cls, 3 last, 4 rank; kNoPooling: no key
   uint32_t seed = 1;
   uint32_t n_ctx = 64;
-  uint32_t labels = 0;  // > 0: a classifier (cls, cls.output)
+  uint32_t labels = 0;      // > 0: a classifier (cls, cls.output)
+  std::string rerank = {};  // the template of question and document; "": none
   bool fused_qkv = false;
   bool normalize_key = false, normalize_value = false;  // ARCH.normalize_embeddings
 
