@@ -116,6 +116,7 @@ Result<ServerOptions> ServerOptions::from_environment() {
       log_warn("OLLAMA_KEEP_ALIVE=\"{}\" is no duration; using 5m", keep);
   }
   o.metrics_compat = env(Env::ENGINE_METRICS_COMPAT) == "1";
+  if (env(Env::ENGINE_SSE_PING) == "0") o.limits.ping = {};
   o.limits.bodies_in_flight = quarter_of_memory();
   ENGINE_TRY_STATUS(CorsPolicy::parse(o.origins));
   return o;

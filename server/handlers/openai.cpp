@@ -21,17 +21,16 @@ Status count_tokens(App& app, const HttpRequest& request, Json native,
 Status openai_chat(App& app, const HttpRequest& request, const std::shared_ptr<Reply>& reply) {
   ENGINE_TRY(body, parse_body(request, "EOF"));
   ENGINE_TRY(native, openai::native_chat(body));
-  ENGINE_TRY(include_usage, openai::wants_usage(JsonFields(body)));
-  return answer_chat(app, native, request.arrival, openai::chat_form(include_usage), reply);
+  ENGINE_TRY(extras, openai::read_extras(JsonFields(body)));
+  return answer_chat(app, native, request.arrival, openai::chat_form(extras), reply);
 }
 
 Status openai_completions(App& app, const HttpRequest& request,
                           const std::shared_ptr<Reply>& reply) {
   ENGINE_TRY(body, parse_body(request, "EOF"));
   ENGINE_TRY(native, openai::native_generate(body));
-  ENGINE_TRY(include_usage, openai::wants_usage(JsonFields(body)));
-  return answer_generate(app, native, request.arrival, openai::completion_form(include_usage),
-                         reply);
+  ENGINE_TRY(extras, openai::read_extras(JsonFields(body)));
+  return answer_generate(app, native, request.arrival, openai::completion_form(extras), reply);
 }
 
 Status openai_responses(App& app, const HttpRequest& request, const std::shared_ptr<Reply>& reply) {

@@ -100,6 +100,7 @@ class Session : public std::enable_shared_from_this<Session> {
         socket_(net::make_strand(io)),
         read_timer_(socket_.get_executor()),
         write_timer_(socket_.get_executor()),
+        ping_timer_(socket_.get_executor()),
         buffer_(set_->limits.header_bytes + 2 * kReadBytes) {}
   ~Session() { forget(); }
 
@@ -268,7 +269,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void end_message() {
     phase_ = Phase::running;
     in_message_ = false;
-    finished_ = head_sent_ = false;
+    finished_ = head_sent_ = begun_ = false;
     ++exchange_;
     read_timer_.cancel();
   }
@@ -348,6 +349,28 @@ class Session : public std::enable_shared_from_this<Session> {
     events_->set_reader([weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->on_strand([](Session& s) { s.pump(); });
     });
+    if (formatter_->content_type() == kEventStream) arm_ping();
+  }
+
+  // Clients and proxies give up on a stream that says nothing for long: until its first event
+  // comments keep it alive.
+  void arm_ping() {
+    if (set_->limits.ping.count() <= 0) return;
+    ping_timer_.expires_after(set_->limits.ping);
+    ping_timer_.async_wait([weak = weak_from_this()](error_code ec) {
+      const auto self = weak.lock();
+      if (!self || ec || self->ping_timer_.expiry() > Clock::now()) return;
+      self->ping();
+    });
+  }
+
+  void ping() {
+    if (!events_ || begun_ || finished_ || phase_ != Phase::running) return;
+    if (!writing_) {
+      send_part(":\n\n");
+      start_write();
+    }
+    arm_ping();
   }
 
   // Moves what waits in the queue to the client. Only when the last write is through: a slow client
@@ -375,6 +398,7 @@ class Session : public std::enable_shared_from_this<Session> {
       HttpResponse response{200, std::string(formatter_->content_type()), {}, std::move(text)};
       return answer(exchange_, std::move(response));
     }
+    begun_ = begun_ || !text.empty();
     send_part(text);
     if (ended) end_stream();
     start_write();
@@ -457,6 +481,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void finish_exchange() {
     log_exchange();
+    ping_timer_.cancel();
     if (events_) events_->set_reader(nullptr);
     events_.reset();
     formatter_.reset();
@@ -512,6 +537,7 @@ class Session : public std::enable_shared_from_this<Session> {
     parser_.reset();
     read_timer_.cancel();
     write_timer_.cancel();
+    ping_timer_.cancel();
     error_code ec;
     socket_.close(ec);
     forget();
@@ -525,7 +551,7 @@ class Session : public std::enable_shared_from_this<Session> {
   const std::shared_ptr<SessionSet::State> set_;
   const uint64_t id_;
   tcp::socket socket_;
-  net::steady_timer read_timer_, write_timer_;
+  net::steady_timer read_timer_, write_timer_, ping_timer_;
   std::string peer_;
 
   // The message that is being read.
@@ -540,7 +566,7 @@ class Session : public std::enable_shared_from_this<Session> {
   uint64_t exchange_ = 0;  // counts requests: what an old handler still says is dropped
   std::vector<HttpHeader> extra_headers_;
   bool keep_alive_ = false, head_only_ = false, head_sent_ = false, finished_ = false,
-       writing_ = false;
+       writing_ = false, begun_ = false;  // begun_: a stream has more than comments
   int http_minor_ = 1;
   std::shared_ptr<EventQueue> events_;
   std::unique_ptr<Formatter> formatter_;

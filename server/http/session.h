@@ -27,6 +27,8 @@ struct HttpLimits {
   std::chrono::milliseconds body_stall = std::chrono::seconds(60);  // without a byte of the body
   // without a byte accepted by the client
   std::chrono::milliseconds write_stall = std::chrono::minutes(5);
+  // between the comments of an event stream that has no event yet; 0: none
+  std::chrono::milliseconds ping = std::chrono::seconds(15);
 };
 
 // What happened to a request, for the log.

@@ -11,6 +11,7 @@
 #include "server/error_map.h"
 #include "server/random_id.h"
 #include "server/sse.h"
+#include "server/timings.h"
 
 namespace engine::openai {
 namespace {
@@ -31,9 +32,9 @@ const char* finish_reason(const GenerateStats& stats) {
 // What the two formatters share: the frame of a reply, errors, the end of a stream.
 class OpenAiFormatter : public AnswerFormatter {
  public:
-  OpenAiFormatter(AnswerInfo info, bool include_usage, const char* id_prefix)
+  OpenAiFormatter(AnswerInfo info, ReplyExtras extras, const char* id_prefix)
       : AnswerFormatter(std::move(info)),
-        include_usage_(include_usage),
+        extras_(extras),
         id_(random_id(id_prefix)),
         created_(std::time(nullptr)) {}
 
@@ -51,15 +52,19 @@ class OpenAiFormatter : public AnswerFormatter {
     if (!list.empty()) choice["logprobs"] = Json{{"content", std::move(list)}};
   }
 
-  const bool include_usage_;
+  void add_timings(const GenerateStats& stats, Json& object) const {
+    if (extras_.timings) object["timings"] = timings_json(stats);
+  }
+
+  const ReplyExtras extras_;
   const std::string id_;
   const std::time_t created_;
 };
 
 class ChatFormatter : public OpenAiFormatter {
  public:
-  ChatFormatter(AnswerInfo info, bool include_usage)
-      : OpenAiFormatter(std::move(info), include_usage, "chatcmpl-") {}
+  ChatFormatter(AnswerInfo info, ReplyExtras extras)
+      : OpenAiFormatter(std::move(info), extras, "chatcmpl-") {}
 
  protected:
   void piece(PieceKind kind, const std::string& text, std::string& out) override {
@@ -90,6 +95,7 @@ class ChatFormatter : public OpenAiFormatter {
     add_logprobs(choice);
     Json reply = object("chat.completion", Json::array({std::move(choice)}));
     reply["usage"] = usage(stats);
+    add_timings(stats, reply);
     out += dump_json(reply) + '\n';
   }
 
@@ -116,10 +122,14 @@ class ChatFormatter : public OpenAiFormatter {
     return delta;
   }
 
-  void chunk(Json delta, Json reason, std::string& out) {
+  Json chunk_object(Json delta, Json reason) {
     Json choice{{"index", 0}, {"delta", std::move(delta)}, {"finish_reason", std::move(reason)}};
     add_logprobs(choice);
-    append_event(object("chat.completion.chunk", Json::array({std::move(choice)})), out);
+    return object("chat.completion.chunk", Json::array({std::move(choice)}));
+  }
+
+  void chunk(Json delta, Json reason, std::string& out) {
+    append_event(chunk_object(std::move(delta), std::move(reason)), out);
   }
 
   void end_stream(const char* reason, const GenerateStats& stats, std::string& out) {
@@ -128,8 +138,10 @@ class ChatFormatter : public OpenAiFormatter {
       delta["content"] = "";
       chunk(std::move(delta), nullptr, out);
     }
-    chunk(Json::object(), reason, out);
-    if (include_usage_) {
+    Json finish = chunk_object(Json::object(), reason);
+    add_timings(stats, finish);
+    append_event(finish, out);
+    if (extras_.usage) {
       Json last = object("chat.completion.chunk", Json::array());
       last["usage"] = usage(stats);
       append_event(last, out);
@@ -142,8 +154,8 @@ class ChatFormatter : public OpenAiFormatter {
 
 class CompletionFormatter : public OpenAiFormatter {
  public:
-  CompletionFormatter(AnswerInfo info, bool include_usage)
-      : OpenAiFormatter(std::move(info), include_usage, "cmpl-") {}
+  CompletionFormatter(AnswerInfo info, ReplyExtras extras)
+      : OpenAiFormatter(std::move(info), extras, "cmpl-") {}
 
   Json single_reply(const std::string& text, const char* reason, Json usage) {
     return {{"id", id_},
@@ -168,11 +180,15 @@ class CompletionFormatter : public OpenAiFormatter {
 
   void end(const AnswerText& all, const GenerateStats& stats, std::string& out) override {
     if (!info_.stream) {
-      out += dump_json(single_reply(all.content, finish_reason(stats), usage(stats))) + '\n';
+      Json reply = single_reply(all.content, finish_reason(stats), usage(stats));
+      add_timings(stats, reply);
+      out += dump_json(reply) + '\n';
       return;
     }
-    append_event(chunk(choices("", finish_reason(stats)), usage(GenerateStats())), out);
-    if (include_usage_) append_event(chunk(Json::array(), usage(stats)), out);
+    Json finish = chunk(choices("", finish_reason(stats)), usage(GenerateStats()));
+    add_timings(stats, finish);
+    append_event(finish, out);
+    if (extras_.usage) append_event(chunk(Json::array(), usage(stats)), out);
     out += "data: [DONE]\n\n";
   }
 
@@ -190,17 +206,17 @@ class CompletionFormatter : public OpenAiFormatter {
              {"choices", std::move(choices)},
              {"model", info_.model},
              {"system_fingerprint", kFingerprint}};
-    if (include_usage_) out["usage"] = std::move(usage);
+    if (extras_.usage) out["usage"] = std::move(usage);
     return out;
   }
 };
 
 }  // namespace
 
-AnswerForm chat_form(bool include_usage) {
+AnswerForm chat_form(ReplyExtras extras) {
   AnswerForm form = native_form();
-  form.formatter = [include_usage](AnswerInfo info) -> std::unique_ptr<Formatter> {
-    return std::make_unique<ChatFormatter>(std::move(info), include_usage);
+  form.formatter = [extras](AnswerInfo info) -> std::unique_ptr<Formatter> {
+    return std::make_unique<ChatFormatter>(std::move(info), extras);
   };
   return form;
 }
@@ -213,13 +229,13 @@ AnswerForm count_form() {
   return form;
 }
 
-AnswerForm completion_form(bool include_usage) {
+AnswerForm completion_form(ReplyExtras extras) {
   AnswerForm form = native_form();
-  form.formatter = [include_usage](AnswerInfo info) -> std::unique_ptr<Formatter> {
-    return std::make_unique<CompletionFormatter>(std::move(info), include_usage);
+  form.formatter = [extras](AnswerInfo info) -> std::unique_ptr<Formatter> {
+    return std::make_unique<CompletionFormatter>(std::move(info), extras);
   };
   form.loaded = [](const AnswerInfo& info, const char* reason) {
-    return CompletionFormatter(info, false).single_reply("", reason, usage(GenerateStats()));
+    return CompletionFormatter(info, {}).single_reply("", reason, usage(GenerateStats()));
   };
   return form;
 }

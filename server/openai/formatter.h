@@ -2,12 +2,12 @@
 #pragma once
 
 #include "server/answer.h"
+#include "server/openai/request.h"
 
 namespace engine::openai {
 
-// include_usage: a stream ends with the numbers of tokens.
-AnswerForm chat_form(bool include_usage);
-AnswerForm completion_form(bool include_usage);
+AnswerForm chat_form(ReplyExtras extras);
+AnswerForm completion_form(ReplyExtras extras);
 // For .../input_tokens: the length of the prompt instead of an answer.
 AnswerForm count_form();
 

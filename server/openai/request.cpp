@@ -65,10 +65,12 @@ Status add_stop(const JsonFields& fields, bool strict, Json& options) {
 
 }  // namespace
 
-Result<bool> wants_usage(const JsonFields& fields) {
+Result<ReplyExtras> read_extras(const JsonFields& fields) {
+  ENGINE_TRY(timings, fields.boolean("timings_per_token", false));
   ENGINE_TRY(options, fields.object("stream_options"));
-  if (!options) return false;
-  return JsonFields(*options, "stream_options.").boolean("include_usage", false);
+  if (!options) return ReplyExtras{false, timings};
+  ENGINE_TRY(usage, JsonFields(*options, "stream_options.").boolean("include_usage", false));
+  return ReplyExtras{usage, timings};
 }
 
 Result<Json> native_options(const JsonFields& fields) {

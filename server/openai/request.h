@@ -13,8 +13,12 @@ namespace engine::openai {
 // POST /v1/chat/completions and POST /v1/completions.
 Result<Json> native_chat(const Json& body);
 Result<Json> native_generate(const Json& body);
-// stream_options.include_usage
-Result<bool> wants_usage(const JsonFields& fields);
+// What a reply holds on request.
+struct ReplyExtras {
+  bool usage = false;    // stream_options.include_usage: a stream ends with the numbers of tokens
+  bool timings = false;  // timings_per_token: the last object has `timings`
+};
+Result<ReplyExtras> read_extras(const JsonFields& fields);
 
 // ---- parts that the requests of several endpoints share ----
 

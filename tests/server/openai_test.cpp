@@ -427,7 +427,8 @@ TEST_F(OpenAiTest, Check228CompletionStream) {
 TEST(OpenAiFormatter, Check226FaultInAStream) {
   AnswerInfo info;
   info.model = "M";
-  for (const AnswerForm& form : {openai::chat_form(true), openai::completion_form(true)}) {
+  for (const AnswerForm& form :
+       {openai::chat_form({.usage = true}), openai::completion_form({.usage = true})}) {
     const std::unique_ptr<Formatter> formatter = form.formatter(info);
     std::string out;
     formatter->write({1, "a"}, out);
