@@ -115,6 +115,12 @@ Result<ServerOptions> ServerOptions::from_environment() {
     else
       log_warn("OLLAMA_KEEP_ALIVE=\"{}\" is no duration; using 5m", keep);
   }
+  if (const std::string limit = env(Env::OLLAMA_LOAD_TIMEOUT); !limit.empty()) {
+    if (const auto d = parse_duration_or_seconds(limit))
+      o.pool.load_timeout = *d;
+    else
+      log_warn("OLLAMA_LOAD_TIMEOUT=\"{}\" is no duration; using 5m", limit);
+  }
   o.metrics_compat = env(Env::ENGINE_METRICS_COMPAT) == "1";
   if (env(Env::ENGINE_SSE_PING) == "0") o.limits.ping = {};
   o.limits.bodies_in_flight = quarter_of_memory();

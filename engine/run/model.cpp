@@ -19,6 +19,7 @@
 #include "engine/model/describe.h"
 #include "engine/model/vocab.h"
 #include "engine/model/weights.h"
+#include "engine/run/load_progress.h"
 #include "engine/text/chat_template.h"
 #include "engine/text/tokenizer.h"
 #include "kernels/backend.h"
@@ -69,6 +70,7 @@ struct Model::Impl {
   std::vector<OutputNeed> needs;
   std::vector<RowKey> keys;
 
+  Status step() { return options.progress ? options.progress->step() : Status(ok); }
   Status load_text();
   Status load_weights(ThreadPool& pool);
   Status check_memory(std::span<const WeightSource> sources, std::span<const int32_t> pages) const;
@@ -125,13 +127,17 @@ Status Model::Impl::load_weights(ThreadPool& pool) {
   ENGINE_TRY_STATUS(check_memory(sources, counts));
   WeightOptions how;
   how.reference = options.reference, how.repack = options.repack;
-  how.packed = [this](std::span<const std::byte> bytes) { file->drop(bytes); };
+  how.packed = [this](std::span<const std::byte> bytes) {
+    file->drop(bytes);
+    (void)step();  // the end of a load that is called off comes behind the weights
+  };
   ENGINE_TRY(loaded, backend->load_weights(sources, how));
   weights = std::move(loaded);
   for (size_t i = 0; i < weights.size(); ++i)
     if (weights[i].data != sources[i].host.data)  // packed: the pages of the file may leave memory
       if (const auto t = file->find(graph.weights[i].name)) file->drop(*t);
 
+  ENGINE_TRY_STATUS(step());
   ENGINE_TRY(store, backend->make_pages(graph, counts, options.kv_type));
   pages = std::move(store);
   CompileOptions compile;
@@ -139,6 +145,7 @@ Status Model::Impl::load_weights(ThreadPool& pool) {
   compile.threads = options.threads;
   compile.max_top = std::min(compile.max_top, spec.n_vocab);
   compile.verify = env(Env::ENGINE_VERIFY) == "1";
+  ENGINE_TRY_STATUS(step());
   ENGINE_TRY(compiled, backend->compile(graph, weights, pages, compile));
   exec = std::move(compiled);
   cache = std::make_unique<KvCache>(graph.group_window, counts);
@@ -199,7 +206,9 @@ Result<std::unique_ptr<Model>> Model::load(gguf::File file, std::shared_ptr<cons
   impl->options.max_rows = std::max(1, options.max_rows);
   impl->options.max_outputs = std::clamp(options.max_outputs, 1, impl->options.max_rows);
   if (impl->file->has("tokenizer.ggml.model")) ENGINE_TRY_STATUS(impl->load_text());
+  ENGINE_TRY_STATUS(impl->step());
   ENGINE_TRY_STATUS(impl->load_weights(pool));
+  impl->options.progress = nullptr;
   ModelInfo& info = impl->info;
   if (const auto name = impl->file->str("general.name"); name) info.name = *name;
   info.file_type = file_type_of(*impl->file);

@@ -17,6 +17,7 @@
 
 namespace engine {
 
+struct LoadProgress;
 struct PlanReport;
 class Tokenizer;
 class ChatTemplate;
@@ -41,6 +42,7 @@ struct LoadOptions {
   bool repack = true;
   bool lock = false;     // keep the model in memory; a warning where the system does not allow it
   int max_outputs = 64;  // rows of one step that may want an output
+  std::shared_ptr<LoadProgress> progress;  // nullptr: nobody watches
 };
 
 struct ModelInfo {

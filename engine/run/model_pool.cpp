@@ -13,11 +13,15 @@
 #include "engine/core/check.h"
 #include "engine/core/log.h"
 #include "engine/run/draft.h"
+#include "engine/run/load_progress.h"
 
 namespace engine {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// So long and longer counts as for ever, which also keeps sums from overflowing.
+constexpr auto kCentury = std::chrono::hours(24 * 365 * 100);
 
 // Lets several models use one pool of threads: whoever comes first computes first.
 class FairPool : public ThreadPool {
@@ -66,8 +70,7 @@ struct LoadedModel {
     scheduler.reset();
   }
 
-  // A century and more counts as for ever, which also keeps deadline() from overflowing.
-  bool forever() const { return keep_alive > std::chrono::hours(24 * 365 * 100); }
+  bool forever() const { return keep_alive > kCentury; }
   Clock::time_point deadline() const { return idle_since + keep_alive; }
 };
 
@@ -95,6 +98,11 @@ struct ModelPool::Impl {
   std::deque<Waiter> queue;
   Ticket next_ticket = 1;
   int64_t load_ns = 0;  // of all loads so far
+  // of the running load; nullptr: none
+  std::shared_ptr<LoadProgress> progress;
+  std::string loading;  // its path
+  uint64_t seen_steps = 0;
+  Clock::time_point seen_at;  // when they were first seen
   bool closed = false, stopping = false;
   std::thread loader, reaper;
 
@@ -215,22 +223,34 @@ struct ModelPool::Impl {
   void load_front(std::unique_lock<std::mutex>& lock, std::vector<Answer>& answers) {
     Waiter& front = queue.front();
     front.loading = true;
-    const PoolRequest request = front.request;
+    PoolRequest request = front.request;
+    request.options.progress = std::make_shared<LoadProgress>();
+    watch(request);
     lock.unlock();
     Result<std::shared_ptr<LoadedModel>> result = load(request);
     lock.lock();
     if (!result && result.error().code == Errc::out_of_memory && !loaded.empty()) {
       log_warn("{}: {}; unloading all other models for a second try", request.path,
                result.error().message);
+      progress = nullptr;  // waiting for others is no stall
       while (!stopping && (!loaded.empty() || !retired.empty() || freeing > 0)) {
         if (const auto m = victim())
           retire(m);
         else
           loader_wakes.wait(lock);
       }
+      watch(request);
       lock.unlock();
       result = load(request);
       lock.lock();
+    }
+    progress = nullptr;
+    if (request.options.progress->aborted) {  // whoever waited has been told
+      log_warn("the load of {} that stalled has ended", request.path);
+      lock.unlock();
+      result = Error{Errc::cancelled, {}};
+      lock.lock();
+      return;
     }
     if (result) {
       loaded.push_back(*result);
@@ -299,11 +319,53 @@ struct ModelPool::Impl {
     return std::unique_ptr<Model>();
   }
 
+  // The load of a request begins.
+  void watch(const PoolRequest& request) {
+    progress = request.options.progress;
+    loading = request.path;
+    seen_steps = progress->steps, seen_at = Clock::now();
+    reaper_wakes.notify_all();
+  }
+
+  // Calls off a load that has stalled; its waiters, or none. next: when to look again.
+  std::vector<Answer> watch_load(Clock::time_point now, std::optional<Clock::time_point>& next) {
+    std::vector<Answer> answers;
+    const bool limited =
+        options.load_timeout > std::chrono::nanoseconds::zero() && options.load_timeout < kCentury;
+    if (!limited || !progress || progress->aborted) return answers;
+    if (const uint64_t steps = progress->steps; steps != seen_steps)
+      seen_steps = steps, seen_at = now;
+    if (now - seen_at < options.load_timeout) {
+      next = seen_at + options.load_timeout;
+      return answers;
+    }
+    progress->aborted = true;
+    log_error("loading {}: no progress for {:.1f} s", loading,
+              std::chrono::duration<double>(options.load_timeout).count());
+    for (auto it = queue.begin(); it != queue.end();) {
+      if (it->request.path != loading) {
+        ++it;
+        continue;
+      }
+      answers.push_back(
+          {std::move(it->ready), Error{Errc::internal, "timed out waiting for model to load"}});
+      it = queue.erase(it);
+    }
+    return answers;
+  }
+
   void run_reaper() {
     std::unique_lock lock(mutex);
     while (!stopping || !retired.empty()) {
       const Clock::time_point now = Clock::now();
       std::optional<Clock::time_point> next;
+      if (std::vector<Answer> answers = watch_load(now, next); !answers.empty()) {
+        lock.unlock();
+        for (Answer& a : answers) a.ready(std::move(a.result));
+        answers.clear();
+        lock.lock();
+        continue;
+      }
       const auto all = loaded;
       for (const auto& m : all) {
         if (m->uses > 0 || m->forever()) continue;

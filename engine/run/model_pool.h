@@ -22,6 +22,8 @@ struct PoolOptions {
   int max_queue = 512;  // requests that may wait for a load; further ones are refused
   // of a model whose requests name none
   std::chrono::nanoseconds keep_alive = std::chrono::minutes(5);
+  // A load that makes no progress for so long is called off; 0 or less: never.
+  std::chrono::nanoseconds load_timeout = std::chrono::minutes(5);
 };
 
 // "For ever", as a keep-alive.
@@ -90,7 +92,8 @@ class ModelPool {
 
   // Calls ready exactly once: before acquire() returns
   // if the model is loaded or the queue is full, else on the loading thread.
-  // Errors: busy (queue full, closed), cancelled, and what Model::load says.
+  // Errors: busy (queue full, closed), cancelled, internal (the load stalled), and what Model::load
+  // says.
   Ticket acquire(PoolRequest request, Ready ready);
   // Whoever still waits under this ticket gets Errc::cancelled at once.
   // A load that has begun is finished.

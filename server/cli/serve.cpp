@@ -26,11 +26,12 @@ constexpr Env kEnvironment[] = {Env::OLLAMA_HOST,          Env::OLLAMA_MODELS,
                                 Env::OLLAMA_KV_CACHE_TYPE, Env::OLLAMA_ORIGINS,
                                 Env::ENGINE_API_KEY,       Env::ENGINE_SSE_PING,
                                 Env::OLLAMA_NUM_PARALLEL,  Env::OLLAMA_MAX_LOADED_MODELS,
-                                Env::OLLAMA_MAX_QUEUE,     Env::OLLAMA_NOPRUNE,
-                                Env::OLLAMA_GO_TEMPLATE,   Env::OLLAMA_DEBUG,
-                                Env::ENGINE_SPECULATE,     Env::ENGINE_DRAFT_MODEL,
-                                Env::ENGINE_MEMORY,        Env::ENGINE_THREADS,
-                                Env::ENGINE_ISA,           Env::ENGINE_POOL};
+                                Env::OLLAMA_MAX_QUEUE,     Env::OLLAMA_LOAD_TIMEOUT,
+                                Env::OLLAMA_NOPRUNE,       Env::OLLAMA_GO_TEMPLATE,
+                                Env::OLLAMA_DEBUG,         Env::ENGINE_SPECULATE,
+                                Env::ENGINE_DRAFT_MODEL,   Env::ENGINE_MEMORY,
+                                Env::ENGINE_THREADS,       Env::ENGINE_ISA,
+                                Env::ENGINE_POOL};
 
 }  // namespace
 
