@@ -114,7 +114,9 @@ std::unique_ptr<AnswerParser> make_answer_parser(const AnswerInfo& info) {
   const bool tools = info.format && info.tools && !info.tools->empty();
   // gpt-oss writes its channels whether reasoning is wanted or not.
   const bool channels = info.format && info.format->body == CallBody::harmony;
-  if (!tools && !channels && !info.split_thinking) return nullptr;
+  // In Functionary's answers all text has a name in front.
+  const bool addressed = info.format && !info.format->content_name.empty();
+  if (!tools && !channels && !addressed && !info.split_thinking) return nullptr;
   AnswerRules rules;
   if (info.format) rules.format = info.format;
   rules.call_tag = info.call_tag;

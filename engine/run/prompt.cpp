@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "engine/core/check.h"
+#include "engine/text/output/harmony_names.h"
 #include "engine/text/tokenizer.h"
 
 namespace engine {
@@ -111,7 +112,9 @@ Result<Prompt> render_and_encode(const Model& model, const ChatInput& input,
                                  const ChatTemplate* chat) {
   ENGINE_TRY(tokenizer, tokenizer_of(model));
   const ChatTemplate& with = chosen(model, chat);
-  ENGINE_TRY(rendered, with.render(input));
+  const bool channels = detect_answer_format(with.source()).body == CallBody::harmony;
+  const HarmonyInput named = channels ? harmony_input(input) : HarmonyInput();
+  ENGINE_TRY(rendered, with.render(channels ? named.input : input));
   Prompt prompt;
   ENGINE_TRY_STATUS(encode_rendered(*tokenizer, rendered, prompt.tokens));
   prompt.text = std::move(rendered.text);

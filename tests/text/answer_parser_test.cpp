@@ -223,7 +223,18 @@ const Case kCases[] = {
      R"(f{"k":"v"})"},
     {"functionary31", "<function=f>{\"k\": \"v\"}</function>", R"(f{"k":"v"})"},
     {"functionary31", "<function=get_weather></function>", "get_weather{}"},
+    {"functionary32", "get_weather\n{\"city\": \"Oslo\"}>>>f\n{}",
+     R"(get_weather{"city":"Oslo"};f{})"},
+    {"functionary32", "all\nLet me see.\n>>>f\n{\"n\": 1}", R"(f{"n":1})", "Let me see."},
+    {"functionary32", ">>>all\nHi >> there\n", "", "Hi >> there\n"},
+    {"functionary32", "f\n{\"k\": \"a\"}>>>all\nDone", R"(f{"k":"a"})", "Done"},
+    {"functionary32", "Hello there", "", "Hello there"},
     // lists of JSON
+    {"minimax_m1",
+     "Ok.\n<tool_calls>\n{\"name\": \"f\", \"arguments\": {\"n\": 1}}\n{\"name\": \"g\", "
+     "\"arguments\": {}}\n</tool_calls>",
+     R"(f{"n":1};g{})", "Ok."},
+    {"minimax_m1", "<tool_calls>\nnone", "", "<tool_calls>\nnone"},
     {"cohere",
      "<|START_THINKING|>t<|END_THINKING|><|START_ACTION|>[{\"tool_call_id\":\"0\",\"tool_name\":"
      "\"f\",\"parameters\":{\"k\":\"v\"}}]"
@@ -271,13 +282,16 @@ TEST(AnswerParser, EveryFormatHasACase) {
 TEST(AnswerParser, WithoutToolsCallsAreText) {
   for (const Case& c : kCases) {
     AnswerRules r = rules(c, false);
-    if (r.format->body == CallBody::harmony) continue;
+    if (r.format->body == CallBody::harmony || !r.format->content_name.empty()) continue;
     r.thinking = false;
     expect_same_for_all_cuts(r, c.text, {c.text, "", ""});
   }
   AnswerRules r = rules({"harmony", "", ""}, false);
   EXPECT_EQ(parse(r, "<|channel|>commentary to=functions.f<|message|>{}<|call|>", {}),
             (Outcome{"{}", "", ""}));
+  r = rules({"functionary32", "", ""}, false);
+  expect_same_for_all_cuts(r, "all\nHi >>>f\n{}", {"Hi >>>f\n{}", "", ""});
+  expect_same_for_all_cuts(r, "f\n{}", {"f\n{}", "", ""});
 }
 
 TEST(AnswerParser, ThinkingWithoutTools) {
@@ -410,12 +424,82 @@ TEST(AnswerParser, DeepValuesAreNoCalls) {
   }
 }
 
+TEST(AnswerParser, WhereTheReasoningLay) {
+  const auto thought = [](const char* format, bool inside, const std::string& text) {
+    AnswerRules r = rules({format, "", ""});
+    r.starts_thinking = inside;
+    std::string out;
+    for (size_t cut = 0; cut <= text.size(); ++cut) {
+      AnswerParser p(r);
+      p.push(text.substr(0, cut));
+      p.push(text.substr(cut));
+      p.finish();
+      std::string spans;
+      for (const ByteSpan& s : p.thought())
+        spans += "[" + text.substr(s.begin, s.end - s.begin) + "]";
+      if (cut > 0) {
+        EXPECT_EQ(spans, out) << "cut at " << cut << " of " << text;
+      }
+      out = spans;
+    }
+    return out;
+  };
+  EXPECT_EQ(thought("hermes", true, "why not\n</think>\n\nyes"), "[why not\n]");
+  EXPECT_EQ(thought("hermes", false, "<think>\nwhy</think>yes"), "[why]");
+  EXPECT_EQ(thought("hermes", true, "a</th>b"), "[a</th>b]");
+  EXPECT_EQ(thought("hermes", true, "a <tool_call>{\"name\":\"f\"}</tool_call>"), "[a ]");
+  EXPECT_EQ(thought("hermes", false, "yes"), "");
+  EXPECT_EQ(thought("ministral", false, "[THINK]a[/THINK]b[THINK]c[/THINK]"), "[a][c]");
+  EXPECT_EQ(thought("harmony", false,
+                    "<|channel|>analysis<|message|>Hm<|end|><|start|>assistant<|channel|>final"
+                    "<|message|>Hi"),
+            "[Hm]");
+}
+
+TEST(HarmonyNames, AreIdentifiersAndLeadBack) {
+  const Json tools = Json::parse(
+      R"([{"function":{"name":"get-weather"}},{"function":{"name":"get.weather"}},{"function":{"name":"get weather"}},
+          {"function":{"name":"2x"}},{"function":{"name":"é!"}},{"function":{"name":"browser.search"}},{"function":{"name":"a$1"}}])");
+  const HarmonyNames names(&tools);
+  const std::pair<const char*, const char*> pairs[] = {{"get-weather", "get_weather"},
+                                                       {"get.weather", "get_weather_2"},
+                                                       {"get weather", "get_weather_3"},
+                                                       {"2x", "_2x"},
+                                                       {"é!", "unnamed"},
+                                                       {"browser.search", "browser.search"},
+                                                       {"a$1", "a$1"}};
+  for (const auto& [original, written] : pairs) {
+    EXPECT_EQ(names.written(original), written);
+    EXPECT_EQ(names.original(written), original);
+  }
+  EXPECT_EQ(names.original("nosuch"), "nosuch");
+  EXPECT_EQ((*names.renamed(tools))[1]["function"]["name"], "get_weather_2");
+  AnswerRules r;
+  r.format = find_answer_format("harmony");
+  r.tools = std::make_shared<const Json>(tools);
+  EXPECT_EQ(
+      parse(r, "<|channel|>commentary to=functions.get_weather_2<|message|>{}<|call|>", {}).calls,
+      "get.weather{}");
+  ChatInput input;
+  input.tools = &tools;
+  input.messages.resize(2);
+  input.messages[0].tool_calls.push_back({"1", "get-weather", "{}"});
+  input.messages[1].tool_name = "old.tool";
+  const HarmonyInput named = harmony_input(input);
+  EXPECT_EQ(named.input.messages[0].tool_calls[0].name, "get_weather");
+  EXPECT_EQ(named.input.messages[1].tool_name, "old_tool");
+  EXPECT_EQ((*named.input.tools)[3]["function"]["name"], "_2x");
+}
+
 TEST(AnswerFormat, DetectedFromTemplates) {
   const std::pair<const char*, const char*> cases[] = {
       {"[SYSTEM_PROMPT] [TOOL_CALLS] [ARGS]", "ministral"},
       {"{{ '[TOOL_CALLS] [' }}", "mistral"},
       {"<|start|><|channel|>", "harmony"},
       {"<|tool_calls_section_begin|><|tool_call_begin|>", "kimi"},
+      {">>>all\\n >>>${recipient}", "functionary32"},
+      {"<beginning_of_sentence> <tool_calls>", "minimax_m1"},
+      {"<tool_calls>[", "apriel"},
       {"List of tools: <|tool_list_start|>[ <|tool_list_end|>", "lfm2"},
       {"dsml_token ｜DSML｜ function_calls", "dsml"},
       {"'<|tool_call>call:'", "gemma4"},

@@ -33,7 +33,10 @@ struct AnswerFormat {
   std::string_view value, value_end;          // pairs: around a value
   std::string_view mark;                      // bare: around a string
   std::string_view think = "<think>", think_end = "</think>";
-  std::string_view dropped;         // tags around plain text, not part of it
+  std::string_view dropped;  // tags around plain text, not part of it
+  // Calls and plain text are messages that begin with the name of a tool, or with this one. The prompt
+  // ends with the tag that opens a message.
+  std::string_view content_name;
   bool plain_json = false;          // an answer that is nothing but JSON is a call too
   bool known_names = false;         // other names than those of the request are no calls
   bool key_is_name = false;         // json: {"f": {arguments}}

@@ -65,7 +65,7 @@ AnswerParser::AnswerParser(const AnswerRules& rules)
       think_end_(rules.think_end.empty() ? std::string(format_.think_end) : rules.think_end),
       generic_tag_(rules.call_tag) {
   if (format_.body == CallBody::harmony) {
-    harmony_ = std::make_unique<HarmonyParser>(!tools_.empty());
+    harmony_ = std::make_unique<HarmonyParser>(!tools_.empty(), rules.tools.get());
     return;
   }
   if (!tools_.empty()) {
@@ -79,6 +79,11 @@ AnswerParser::AnswerParser(const AnswerRules& rules)
       content_tags_.push_back({std::string(tag), TagKind::dropped});
     only_json_ = json_tag || (generic_tag_.empty() && format_.plain_json);
     if (json_tag) generic_tag_.clear();
+  }
+  // The prompt ends with the opening tag of a message.
+  if (!format_.content_name.empty()) {
+    begin_call();
+    return;
   }
   if (!thinks_) return;
   thinking_tags_.push_back({think_end_, TagKind::think_end});
@@ -96,6 +101,7 @@ AnswerPart AnswerParser::push(std::string_view text) {
     return out;
   }
   held_ += text;
+  pushed_ += text.size();
   while (step(out, false)) {
   }
   return out;
@@ -160,7 +166,10 @@ bool AnswerParser::thinking(AnswerPart& out, bool last) {
   const size_t end = found ? at - trailing_blanks(std::string_view(held_).substr(0, at))
                            : held_.size() - (last ? 0 : undecided(held_, thinking_tags_));
   out.thinking.append(held_, 0, end);
+  if (!begun_ && end > 0) thought_.push_back({offset(), offset()});
   begun_ = begun_ || end > 0;
+  // White space in front of the closing tag was thought too.
+  if (begun_) thought_.back().end = offset() + (found ? at : end);
   if (!found) {
     held_.erase(0, end);
     return false;
@@ -228,17 +237,17 @@ bool AnswerParser::section(AnswerPart& out, bool last) {
     give_up(out, 0);
     return true;
   }
-  if (held_.starts_with(format_.open)) {
-    raw_ += format_.open;
-    held_.erase(0, format_.open.size());
-    begin_call();
-    return true;
-  }
   if (held_.starts_with(format_.section_end)) {
     held_.erase(0, format_.section_end.size());
     raw_.clear();
     skip_blanks_ = true;
     state_ = State::content;
+    return true;
+  }
+  if (format_.open.empty() ? held_.starts_with('{') : held_.starts_with(format_.open)) {
+    raw_ += format_.open;
+    held_.erase(0, format_.open.size());
+    begin_call();
     return true;
   }
   const bool may_come = is_partial(held_, format_.open) || is_partial(held_, format_.section_end);
@@ -252,9 +261,32 @@ void AnswerParser::begin_call() {
   scanner_ = JsonScanner();
   searched_ = value_ = 0;
   to_end_ = false;
+  addressed_ = format_.content_name.empty();
+}
+
+// Whether what begins is a message to a tool; a message to the reader is content.
+bool AnswerParser::address(bool last) {
+  if (pushed_ == held_.size() && held_.starts_with(format_.open)) {
+    held_.erase(0, format_.open.size());  // once more
+    return true;
+  }
+  const std::string reader = std::string(format_.content_name) + "\n";
+  const bool may_come =
+      (pushed_ == held_.size() && is_partial(held_, format_.open)) || is_partial(held_, reader);
+  if (may_come && !last) return false;
+  addressed_ = true;
+  if (held_.starts_with(reader)) {
+    held_.erase(0, reader.size());
+    raw_.clear();
+    state_ = State::content;
+  } else if (tools_.empty()) {
+    state_ = State::content;
+  }
+  return true;
 }
 
 bool AnswerParser::call(AnswerPart& out, bool last) {
+  if (!addressed_) return address(last);
   if (to_end_) return call_until_tag(out, last, {});
   switch (format_.body) {
     case CallBody::json:

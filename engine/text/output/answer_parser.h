@@ -44,6 +44,9 @@ class AnswerParser {
   // The end: a call without its end is tried once, else what was held back is content.
   AnswerPart finish();
 
+  // Where the reasoning lay in what was pushed so far, tags left out; complete after finish().
+  const std::vector<ByteSpan>& thought() const { return harmony_ ? harmony_->thought() : thought_; }
+
  private:
   enum class State : uint8_t { before, thinking, content, section, call, after_call };
   enum class TagKind : uint8_t { section, call, think, think_end, dropped };
@@ -58,12 +61,15 @@ class AnswerParser {
   bool thinking(AnswerPart& out, bool last);
   bool content(AnswerPart& out, bool last);
   bool section(AnswerPart& out, bool last);
+  bool address(bool last);
   bool call(AnswerPart& out, bool last);
   bool call_until_tag(AnswerPart& out, bool last, std::string_view close);
   bool find_value(AnswerPart& out, bool last, bool& again);
   bool call_of_json(AnswerPart& out, bool last);
   bool after_call(bool last);
 
+  // Of all text, where held_ begins.
+  size_t offset() const { return pushed_ - held_.size(); }
   void begin_call();
   void give(AnswerPart& out, size_t bytes);  // of held_, as content
   void give_up(AnswerPart& out, size_t bytes);
@@ -85,8 +91,11 @@ class AnswerParser {
   bool skip_blanks_ = false;  // white space behind a tag
   bool only_json_ = false;    // nothing but calls so far: plain JSON may be one
   bool begun_ = false;        // some reasoning was given out
+  bool addressed_ = true;     // who the call is for has been looked at
   bool to_end_ = false;       // the call has no end but that of the answer
   bool found_ = false;        // a call with a generic tag
+  size_t pushed_ = 0;         // bytes
+  std::vector<ByteSpan> thought_;
 };
 
 }  // namespace engine

@@ -33,6 +33,7 @@ std::string_view next_word(std::string_view& s) {
 void HarmonyParser::push(std::string_view text, std::string& thinking, std::string& content,
                          ToolCalls& calls) {
   held_ += text;
+  pushed_ += text.size();
   while (step(thinking, content, calls, false)) {
   }
 }
@@ -79,7 +80,7 @@ void HarmonyParser::read_header(std::string_view header) {
 void HarmonyParser::end_call(std::string& content, ToolCalls& calls) {
   const Result<Json> arguments =
       trimmed(body_).empty() ? Result<Json>(Json::object()) : parse_whole_json(body_);
-  if (!arguments || !add_call(recipient_, *arguments, calls)) content += body_;
+  if (!arguments || !add_call(names_.original(recipient_), *arguments, calls)) content += body_;
   body_.clear();
 }
 
@@ -129,6 +130,11 @@ bool HarmonyParser::step(std::string& thinking, std::string& content, ToolCalls&
   }
   std::string& to = mode_ == Mode::call ? body_ : mode_ == Mode::thinking ? thinking : content;
   to.append(held_, 0, take);
+  if (mode_ == Mode::thinking && take > 0) {
+    const size_t at = pushed_ - held_.size();
+    if (thought_.empty() || thought_.back().end != at) thought_.push_back({at, at});
+    thought_.back().end = at + take;
+  }
   held_.erase(0, take + (ended ? size : 0));
   if (!ended) return false;
   if (mode_ == Mode::call) end_call(content, calls);

@@ -5,18 +5,26 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/text/output/call_reader.h"
+#include "engine/text/output/harmony_names.h"
 
 namespace engine {
 
+struct ByteSpan {
+  size_t begin, end;
+};
+
 class HarmonyParser {
  public:
-  // calls: messages to a tool are calls, else content.
-  explicit HarmonyParser(bool calls) : calls_(calls) {}
+  // tools: of the request. calls: messages to a tool are calls, else content.
+  HarmonyParser(bool calls, const Json* tools) : calls_(calls), names_(tools) {}
 
   void push(std::string_view text, std::string& thinking, std::string& content, ToolCalls& calls);
   void finish(std::string& thinking, std::string& content, ToolCalls& calls);
+  // Where the reasoning lay in what was pushed.
+  const std::vector<ByteSpan>& thought() const { return thought_; }
 
  private:
   enum class State : uint8_t { header, body, between };
@@ -26,9 +34,12 @@ class HarmonyParser {
   void end_call(std::string& content, ToolCalls& calls);
 
   const bool calls_;
+  const HarmonyNames names_;
   State state_ = State::header;
   Mode mode_ = Mode::content;
   std::string held_, recipient_, body_;
+  size_t pushed_ = 0;  // bytes
+  std::vector<ByteSpan> thought_;
 };
 
 }  // namespace engine
