@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "server/random_id.h"
@@ -29,6 +30,8 @@ AnswerFormatter::AnswerFormatter(AnswerInfo info)
 void AnswerFormatter::write(const TokenEvent& event, std::string& out) {
   if (info_.logprobs)
     logprobs_.insert(logprobs_.end(), event.logprobs.begin(), event.logprobs.end());
+  if (parser_ && event.token >= 0) begins_.push_back(bytes_);
+  bytes_ += event.text.size();
   if (event.text.empty()) return;
   take(parser_ ? parser_->push(event.text) : AnswerPart{{}, event.text, {}}, out);
 }
@@ -44,6 +47,21 @@ void AnswerFormatter::done(const GenerateStats& stats, std::string& out) {
                                               stats.proposed_tokens)
                                 : "",
       info_.note);
+}
+
+int AnswerFormatter::thinking_tokens() const {
+  if (!parser_) return 0;
+  int count = 0;
+  size_t i = 0;
+  for (const ByteSpan& span : parser_->thought()) {
+    const auto end_of = [&](size_t k) {
+      const size_t end = k + 1 < begins_.size() ? begins_[k + 1] : bytes_;
+      return std::max(end, begins_[k] + 1);  // a part of a character has no text yet
+    };
+    while (i < begins_.size() && end_of(i) <= span.begin) ++i;
+    for (; i < begins_.size() && begins_[i] < span.end; ++i) ++count;
+  }
+  return count;
 }
 
 Json AnswerFormatter::take_logprobs() {

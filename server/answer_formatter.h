@@ -38,6 +38,8 @@ class AnswerFormatter : public Formatter {
   // Those of the tokens since the last call, for the object that is being written.
   // Empty when there are none or none were asked for.
   Json take_logprobs();
+  // How many tokens had a part in the reasoning. For end().
+  int thinking_tokens() const;
 
   const AnswerInfo info_;
 
@@ -47,6 +49,9 @@ class AnswerFormatter : public Formatter {
   const std::unique_ptr<AnswerParser> parser_;  // nullptr: all is content
   AnswerText all_;
   std::vector<TokenLogprob> logprobs_;
+  // Of every token, where its text begins in the answer; only with a parser.
+  std::vector<size_t> begins_;
+  size_t bytes_ = 0;
   std::string note_;
 };
 

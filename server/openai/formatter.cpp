@@ -94,12 +94,18 @@ class ChatFormatter : public OpenAiFormatter {
     Json choice{{"index", 0}, {"message", std::move(message)}, {"finish_reason", reason}};
     add_logprobs(choice);
     Json reply = object("chat.completion", Json::array({std::move(choice)}));
-    reply["usage"] = usage(stats);
+    reply["usage"] = chat_usage(stats);
     add_timings(stats, reply);
     out += dump_json(reply) + '\n';
   }
 
  private:
+  Json chat_usage(const GenerateStats& stats) const {
+    Json out = usage(stats);
+    out["completion_tokens_details"] = Json{{"reasoning_tokens", thinking_tokens()}};
+    return out;
+  }
+
   static Json call_json(const ChatToolCall& call, size_t index) {
     return {{"id", call.id},
             {"index", index},
@@ -143,7 +149,7 @@ class ChatFormatter : public OpenAiFormatter {
     append_event(finish, out);
     if (extras_.usage) {
       Json last = object("chat.completion.chunk", Json::array());
-      last["usage"] = usage(stats);
+      last["usage"] = chat_usage(stats);
       append_event(last, out);
     }
     out += "data: [DONE]\n\n";

@@ -126,12 +126,12 @@ class ResponsesFormatter : public AnswerFormatter {
   }
 
  private:
-  static Json usage(const GenerateStats& stats) {
+  Json usage(const GenerateStats& stats) const {
     return {{"input_tokens", stats.prompt_tokens},
             {"output_tokens", stats.output_tokens},
             {"total_tokens", stats.prompt_tokens + stats.output_tokens},
             {"input_tokens_details", {{"cached_tokens", stats.cached_tokens}}},
-            {"output_tokens_details", {{"reasoning_tokens", 0}}}};
+            {"output_tokens_details", {{"reasoning_tokens", thinking_tokens()}}}};
   }
 
   Json object(const std::string& status, Json usage, Json completed_at) const {

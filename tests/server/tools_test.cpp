@@ -124,6 +124,40 @@ TEST_F(ToolsTest, ThinkingThenACall) {
   EXPECT_EQ(calls, 1);
 }
 
+TEST_F(ToolsTest, TokensOfTheReasoning) {
+  answer_with({"Why", " not", "?\n", "</think>", "\n\n", "So", "."},
+              testing::kTinyThinkingTemplate);
+  const std::string chat =
+      R"({"model":"C","temperature":0,"messages":[{"role":"user","content":"hi"}])";
+  const Json whole = post_json("/v1/chat/completions", chat + "}");
+  EXPECT_EQ(whole["choices"][0]["message"]["reasoning"], "Why not?");
+  EXPECT_EQ(whole["usage"]["completion_tokens_details"]["reasoning_tokens"], 3) << whole.dump();
+  const std::vector<Json> stream = events(
+      "/v1/chat/completions", chat + R"(,"stream":true,"stream_options":{"include_usage":true}})");
+  EXPECT_EQ(stream.back()["usage"], whole["usage"]);
+  const Json off = post_json("/v1/chat/completions", chat + R"(,"reasoning_effort":"none"})");
+  EXPECT_EQ(off["usage"]["completion_tokens_details"]["reasoning_tokens"], 0);
+  const std::string ask = R"({"model":"C","temperature":0,"input":"hi")";
+  const Json response = post_json("/v1/responses", ask + "}");
+  EXPECT_EQ(response["usage"]["output_tokens_details"]["reasoning_tokens"], 3) << response.dump();
+  EXPECT_EQ(events("/v1/responses", ask + R"(,"stream":true})").back()["response"]["usage"],
+            response["usage"]);
+}
+
+TEST_F(ToolsTest, NamesOfHarmony) {
+  answer_with({"<|channel|>", "commentary", " to=functions.get_weather", "<|message|>", "{}"},
+              "{% for m in messages %}<|start|>{{ m.role }}<|channel|>final<|message|>{{ m.content "
+              "}}{% endfor %}"
+              "{% if tools %}{{ tools | tojson }}{% endif %}<|start|>assistant{{ '\\n' }}");
+  const std::string tools = R"("tools":[{"type":"function","function":{"name":"get-weather"}}])";
+  const Json j = post_json("/api/chat", body(tools + R"(,"stream":false)"));
+  EXPECT_EQ(j["message"]["tool_calls"][0]["function"]["name"], "get-weather") << j.dump();
+  const Json prompt = post_json("/api/chat", body(tools + R"(,"_debug_render_only":true)"));
+  const std::string text = prompt["_debug_info"]["rendered_template"];
+  EXPECT_NE(text.find("get_weather"), std::string::npos);
+  EXPECT_EQ(text.find("get-weather"), std::string::npos);
+}
+
 TEST_F(ToolsTest, TagsOfAGoTemplate) {
   answer_with(
       {"<call>", "{\"name\": \"get_weather\", \"arguments\": ", "{\"city\": \"Oslo\"}}"}, "",
