@@ -77,6 +77,7 @@ void AnswerFormatter::take(AnswerPart part, std::string& out) {
   if (info_.stream && !part.thinking.empty()) piece(PieceKind::thinking, part.thinking, out);
   if (info_.stream && !part.content.empty()) piece(PieceKind::content, part.content, out);
   for (ChatToolCall& next : part.calls) {
+    if (!info_.parallel_calls && !all_.calls.empty()) break;
     next.id = random_call_id();
     all_.calls.push_back(std::move(next));
     if (info_.stream) call(all_.calls.back(), all_.calls.size() - 1, out);

@@ -57,6 +57,23 @@ std::vector<Token> shown_tokens(const Model& model, const AnswerInfo& info) {
   return out;
 }
 
+// What the answer keeps to; null: it is free.
+Result<std::shared_ptr<grammar::Constraint>> constraint_of(const Model& model, AnswerJob& job,
+                                                           const Prompt& prompt) {
+  if (job.choice.forced) {
+    ENGINE_TRY(calls,
+               forced_calls(model, *prompt.format, prompt.call_tag, *job.info.tools, job.choice));
+    job.format = std::move(calls);
+  }
+  if (!job.format.constrains()) return std::shared_ptr<grammar::Constraint>();
+  // The grammar of a call has the channels of gpt-oss in it.
+  const bool channels = prompt.format && prompt.format->body == CallBody::harmony;
+  const auto start = !job.info.split_thinking || channels ? grammar::Start::at_once
+                     : job.info.starts_thinking           ? grammar::Start::after_thinking
+                                                          : grammar::Start::may_think_before;
+  return make_constraint(model, job.format, {start, job.info.think_open, job.info.think_close});
+}
+
 void start_answer(const std::shared_ptr<Reply>& reply, AnswerJob& job,
                   std::shared_ptr<ModelUse> use, const std::shared_ptr<Metrics>& metrics) {
   const Model& model = use->model();
@@ -98,18 +115,12 @@ void start_answer(const std::shared_ptr<Reply>& reply, AnswerJob& job,
   const int most = 10 * context;
   auto queue = std::make_shared<EventQueue>();
   Request request;
-  if (job.format.constrains()) {
-    const auto start = !job.info.split_thinking   ? grammar::Start::at_once
-                       : job.info.starts_thinking ? grammar::Start::after_thinking
-                                                  : grammar::Start::may_think_before;
-    Result<std::shared_ptr<grammar::Constraint>> made =
-        make_constraint(model, job.format, {start, job.info.think_open, job.info.think_close});
-    if (!made) {
-      use->release();
-      return reply->fail(made.error());
-    }
-    request.constraint = std::move(*made);
+  Result<std::shared_ptr<grammar::Constraint>> constraint = constraint_of(model, job, *prompt);
+  if (!constraint) {
+    use->release();
+    return reply->fail(constraint.error());
   }
+  request.constraint = std::move(*constraint);
   request.logprobs = job.logprobs;
   request.num_keep = effective_keep(model, job.options.num_keep, prompt->tokens.size());
   request.prompt = std::move(prompt->tokens);

@@ -13,6 +13,7 @@
 
 #include "engine/core/options.h"
 #include "engine/run/constrain.h"
+#include "engine/run/forced_calls.h"
 #include "engine/run/prompt.h"
 #include "server/answer.h"
 #include "server/app.h"
@@ -61,6 +62,7 @@ struct AnswerJob {
   AnswerInfo info;
   AnswerForm form;
   OutputFormat format;
+  ToolChoice choice;  // of info.tools
   int logprobs = -1;  // as AnswerFields::logprobs
   LogitBias logit_bias;
   bool load_only = false, debug_render = false, shift = true;

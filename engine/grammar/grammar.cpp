@@ -94,6 +94,12 @@ ExprId Grammar::until(std::string text) {
   return add(std::move(e));
 }
 
+ExprId Grammar::token(Token id, bool negated) {
+  Expr e;
+  e.kind = Expr::token, e.id = id, e.negated = negated;
+  return add(std::move(e));
+}
+
 RuleId Grammar::declare(std::string name) {
   rules_.push_back({std::move(name), -1});
   return static_cast<RuleId>(rules_.size()) - 1;
@@ -105,14 +111,34 @@ RuleId Grammar::define(std::string name, ExprId body) {
   return rule;
 }
 
-Grammar behind_thinking(Grammar g, Start start, const std::string& open, const std::string& close) {
+RuleId Grammar::take_over(const Grammar& other) {
+  const auto exprs = static_cast<ExprId>(exprs_.size());
+  const auto rules = static_cast<RuleId>(rules_.size());
+  for (Expr e : other.exprs_) {
+    for (ExprId& part : e.parts) part += exprs;
+    if (e.kind == Expr::rule) e.id += rules;
+    exprs_.push_back(std::move(e));
+  }
+  for (Rule rule : other.rules_) {
+    if (rule.body >= 0) rule.body += exprs;
+    rules_.push_back(std::move(rule));
+  }
+  return other.root + rules;
+}
+
+Grammar behind_thinking(Grammar g, Start start, const Tag& open, const Tag& close) {
   if (start == Start::at_once) return g;
   const ExprId gap = g.repeat(g.chars(" \t\r\n"), 0, 8), root = g.ref(g.root);
+  const ExprId begin = open.token >= 0 ? g.token(open.token) : g.literal(open.text);
+  const ExprId thinking =
+      close.token >= 0
+          ? g.sequence({g.repeat(g.token(close.token, true), 0, -1), g.token(close.token)})
+          : g.until(close.text);
   std::vector<ExprId> parts;
   if (start == Start::after_thinking)
-    parts = {g.until(close), gap, root};
+    parts = {thinking, gap, root};
   else
-    parts = {gap, g.optional(g.sequence({g.literal(open), g.until(close), gap})), root};
+    parts = {gap, g.optional(g.sequence({begin, thinking, gap})), root};
   const ExprId body = g.sequence(std::move(parts));
   g.root = g.define("thinking, then " + g.rules()[static_cast<size_t>(g.root)].name, body);
   return g;

@@ -56,11 +56,14 @@ class Grammar {
   ExprId optional(ExprId part) { return repeat(part, 0, 1); }
   ExprId ref(RuleId rule);
   ExprId until(std::string text);
+  ExprId token(Token id, bool negated = false);
   ExprId empty() { return sequence({}); }
 
   RuleId declare(std::string name);  // to be defined later
   void define(RuleId rule, ExprId body) { rules_[static_cast<size_t>(rule)].body = body; }
   RuleId define(std::string name, ExprId body);
+  // Adds all rules of another grammar; its root.
+  RuleId take_over(const Grammar& other);
 
   struct Rule {
     std::string name;
@@ -77,6 +80,16 @@ class Grammar {
   std::vector<Rule> rules_;
 };
 
+// A text that may be one token of the vocabulary instead of characters.
+struct Tag {
+  Tag(const char* t) : text(t) {}
+  Tag(std::string t, Token id = -1, bool ends_text = false)
+      : text(std::move(t)), token(id), ends(ends_text) {}
+  std::string text;
+  Token token = -1;
+  bool ends = false;  // the token ends the answer and is no part of a grammar
+};
+
 // Where a constraint begins in the answer of a model that reasons first.
 enum class Start : uint8_t {
   at_once,
@@ -84,7 +97,6 @@ enum class Start : uint8_t {
   may_think_before,  // a thinking block may come first
 };
 // The same grammar behind free text up to the closing tag; white space may stand around the tags.
-Grammar behind_thinking(Grammar grammar, Start start, const std::string& open,
-                        const std::string& close);
+Grammar behind_thinking(Grammar grammar, Start start, const Tag& open, const Tag& close);
 
 }  // namespace engine::grammar

@@ -25,6 +25,13 @@ Result<grammar::Grammar> parsed(const Tokenizer& tokenizer, const std::string& g
   return grammar::parse_gbnf(gbnf, token_of, tokenizer.size());
 }
 
+// A control token has no text that a grammar of characters could meet.
+grammar::Tag tag_of(const Tokenizer& tokenizer, const std::string& text) {
+  const Token id = text.empty() ? kNoToken : tokenizer.find(text);
+  const bool control = id != kNoToken && tokenizer.piece(id).empty();
+  return {text, control ? id : kNoToken};
+}
+
 }  // namespace
 
 Result<OutputFormat> json_format() {
@@ -44,7 +51,7 @@ Result<std::shared_ptr<grammar::Constraint>> make_constraint(const Model& model,
     return Error{Errc::invalid_argument,
                  "the model has no vocabulary of texts: its answers cannot be constrained"};
   std::shared_ptr<const grammar::Program> program = format.program;
-  if (!format.gbnf.empty() || thinking.start != grammar::Start::at_once) {
+  if (program == nullptr || thinking.start != grammar::Start::at_once) {
     grammar::Grammar g;
     if (format.gbnf.empty()) {
       g = *format.grammar;
@@ -52,8 +59,9 @@ Result<std::shared_ptr<grammar::Constraint>> make_constraint(const Model& model,
       ENGINE_TRY(own, parsed(*tokenizer, format.gbnf));
       g = std::move(own);
     }
-    ENGINE_TRY(made, grammar::Program::compile(behind_thinking(std::move(g), thinking.start,
-                                                               thinking.open, thinking.close)));
+    ENGINE_TRY(made, grammar::Program::compile(behind_thinking(
+                         std::move(g), thinking.start, tag_of(*tokenizer, thinking.open),
+                         tag_of(*tokenizer, thinking.close))));
     program = std::move(made);
   }
   return std::make_shared<grammar::Constraint>(std::move(program), model.token_trie());

@@ -16,7 +16,7 @@ namespace engine {
 // What is asked for, checked as far as that is possible without a model; nothing is set: free text.
 struct OutputFormat {
   std::shared_ptr<const grammar::Grammar> grammar;
-  std::shared_ptr<const grammar::Program> program;  // of grammar
+  std::shared_ptr<const grammar::Program> program;  // of grammar; null: not compiled yet
   std::string gbnf;                                 // parsed for the model: it may name tokens
 
   bool constrains() const { return grammar != nullptr || !gbnf.empty(); }

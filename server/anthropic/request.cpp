@@ -9,7 +9,6 @@
 #include "engine/core/log.h"
 #include "server/anthropic/messages.h"
 #include "server/json_fields.h"
-#include "server/openai/request.h"
 
 namespace engine::anthropic {
 namespace {
@@ -82,16 +81,26 @@ Result<Json> native_tools(const JsonFields& fields) {
   return out;
 }
 
-// The choice as the OpenAI form writes it, so that both are applied in one place.
-Result<Json> openai_choice(const JsonFields& fields) {
+// The choice in the form of native requests.
+Status copy_tool_choice(const JsonFields& fields, Json& native) {
   ENGINE_TRY(choice, fields.object("tool_choice"));
-  if (!choice) return Json();
+  if (!choice) return ok;
   const JsonFields inner(*choice, "tool_choice.");
   ENGINE_TRY(type, inner.string("type"));
   ENGINE_TRY(name, inner.string("name"));
-  if (type == "any") return Json("required");
-  if (type == "tool") return Json{{"type", "function"}, {"function", {{"name", name}}}};
-  return Json(type == "none" ? "none" : "auto");
+  ENGINE_TRY(single, inner.boolean("disable_parallel_tool_use", false));
+  if (type == "tool")
+    native["tool_choice"] = Json{{"type", "function"}, {"function", {{"name", name}}}};
+  else if (type == "any")
+    native["tool_choice"] = "required";
+  else if (type == "auto" || type == "none")
+    native["tool_choice"] = type;
+  else
+    return invalid(fmt::format(
+        "tool_choice: unknown type \"{}\" (must be \"auto\", \"any\", \"tool\" or \"none\")",
+        type));
+  if (single) native["parallel_tool_calls"] = false;
+  return ok;
 }
 
 }  // namespace
@@ -118,9 +127,8 @@ Result<Json> native_chat(const Json& body, bool counting) {
   ENGINE_TRY(think, native_think(fields));
   native["think"] = std::move(think);
   ENGINE_TRY(tools, native_tools(fields));
-  ENGINE_TRY(choice, openai_choice(fields));
-  ENGINE_TRY_STATUS(openai::apply_tool_choice(choice.is_null() ? nullptr : &choice, tools));
   native["tools"] = std::move(tools);
+  ENGINE_TRY_STATUS(copy_tool_choice(fields, native));
   return native;
 }
 

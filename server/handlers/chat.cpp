@@ -5,6 +5,7 @@
 #include "server/base64.h"
 #include "server/handlers/handlers.h"
 #include "server/run_answer.h"
+#include "server/tool_choice.h"
 
 namespace engine {
 namespace {
@@ -69,6 +70,7 @@ Status answer_chat(App& app, const Json& request, std::chrono::steady_clock::tim
   ENGINE_TRY(images, has_images(list));
   ENGINE_TRY(tool_list, fields.array("tools"));
   ENGINE_TRY(tools, parse_tools(tool_list));
+  ENGINE_TRY(choice, read_tool_choice(fields, tools));
   if (answer.model.empty()) return Error{Errc::invalid_argument, "model is required"};
   std::optional<FoundModel> found = find_model(app, *reply, answer.model, NotFoundText::as_sent);
   if (!found) return ok;
@@ -88,7 +90,13 @@ Status answer_chat(App& app, const Json& request, std::chrono::steady_clock::tim
   ENGINE_TRY_STATUS(check(*found, answer, tools));
   ENGINE_TRY(options, merged_options(found->record, answer.options));
   ENGINE_TRY(format, read_output_format(fields, options));
+  if (choice.forced && format.constrains())
+    return Error{
+        Errc::invalid_argument,
+        "a tool_choice that forces a call and a format of the answer cannot be used together"};
   job.format = std::move(format);
+  job.info.parallel_calls = choice.parallel;
+  job.choice = std::move(choice);
   job.logprobs = answer.logprobs;
   job.info.logprobs = answer.logprobs >= 0;
   if (images) {

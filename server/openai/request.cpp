@@ -131,29 +131,9 @@ Result<Json> native_format(const JsonFields& format) {
   return schema ? *schema : Json();
 }
 
-Status apply_tool_choice(const Json* choice, Json& tools) {
-  if (!choice || *choice == "auto") return ok;
-  if (*choice == "none") {
-    tools = Json::array();
-    return ok;
-  }
-  if (*choice == "required")
-    return Error{Errc::unsupported, "tool_choice \"required\" is not supported by this server"};
-  if (!choice->is_object())
-    return invalid("tool_choice must be \"auto\", \"none\", \"required\" or an object");
-  const JsonFields fields(*choice, "tool_choice.");
-  ENGINE_TRY(function, fields.object("function"));
-  ENGINE_TRY(outer, fields.string("name"));
-  std::string name = outer;
-  if (function) {
-    ENGINE_TRY(inner, JsonFields(*function, "tool_choice.function.").string("name"));
-    name = inner;
-  }
-  for (const Json& tool : tools)
-    if (tool.is_object() && tool.contains("function") && tool["function"].is_object() &&
-        tool["function"].value("name", Json()) == name)
-      return Error{Errc::unsupported, "a named tool_choice is not supported by this server"};
-  return invalid(fmt::format("unknown tool \"{}\" in tool_choice", name));
+void copy_tool_choice(const JsonFields& fields, Json& native) {
+  for (const char* key : {"tool_choice", "parallel_tool_calls"})
+    if (const Json* value = fields.get(key)) native[key] = *value;
 }
 
 Result<Json> native_chat(const Json& body) {
@@ -178,9 +158,8 @@ Result<Json> native_chat(const Json& body) {
     native["format"] = std::move(format);
   }
   ENGINE_TRY(tool_list, fields.array("tools"));
-  Json tools = tool_list ? *tool_list : Json::array();
-  ENGINE_TRY_STATUS(apply_tool_choice(fields.get("tool_choice"), tools));
-  native["tools"] = std::move(tools);
+  native["tools"] = tool_list ? *tool_list : Json::array();
+  copy_tool_choice(fields, native);
   ENGINE_TRY(logprobs, fields.boolean("logprobs", false));
   ENGINE_TRY(top_logprobs, fields.integer("top_logprobs", 0));
   native["logprobs"] = logprobs;

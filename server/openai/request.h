@@ -31,8 +31,7 @@ Result<Json> native_think(const std::string& effort);
 Result<std::string> reasoning_effort(const JsonFields& fields);
 // `format` for a response_format; null: free text.
 Result<Json> native_format(const JsonFields& format);
-// What a choice of tools makes of the tools. Only those choices that need no constraint of the
-// answer are offered: "auto" keeps all, "none" drops them.
-Status apply_tool_choice(const Json* choice, Json& tools);
+// tool_choice and parallel_tool_calls, which native requests have in the same form.
+void copy_tool_choice(const JsonFields& fields, Json& native);
 
 }  // namespace engine::openai

@@ -147,9 +147,9 @@ class ResponsesFormatter : public AnswerFormatter {
              {"output", output_},
              {"error", nullptr},
              {"tools", echo_["tools"]},
-             {"tool_choice", "auto"},
+             {"tool_choice", echo_["tool_choice"]},
              {"truncation", echo_["truncation"]},
-             {"parallel_tool_calls", true},
+             {"parallel_tool_calls", echo_["parallel_tool_calls"]},
              {"text", echo_["text"]},
              {"top_p", echo_["top_p"]},
              {"presence_penalty", 0},
@@ -243,6 +243,8 @@ Result<AnswerForm> responses_form(const Json& body) {
   Json echo;
   echo["instructions"] = given("instructions", nullptr);
   echo["tools"] = given("tools", Json::array());
+  echo["tool_choice"] = given("tool_choice", "auto");
+  echo["parallel_tool_calls"] = given("parallel_tool_calls", true);
   echo["truncation"] = given("truncation", "disabled");
   echo["text"] = given("text", Json{{"format", {{"type", "text"}}}});
   echo["top_p"] = given("top_p", 1.0);

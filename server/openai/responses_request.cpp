@@ -202,8 +202,8 @@ Result<Json> native_response_request(const Json& body) {
   Json tools = Json::array();
   ENGINE_TRY(list, fields.array("tools"));
   if (list) ENGINE_TRY_STATUS(add_tools(*list, {}, "tools", tools));
-  ENGINE_TRY_STATUS(apply_tool_choice(fields.get("tool_choice"), tools));
   native["tools"] = std::move(tools);
+  copy_tool_choice(fields, native);
   return native;
 }
 

@@ -29,6 +29,7 @@ std::vector<std::string_view> split_tags(std::string_view list) {
 }
 
 const std::vector<AnswerFormat>& answer_formats() {
+  constexpr std::string_view kNamedArguments = "{\"name\": \"$name\", \"arguments\": $arguments}";
   static const std::vector<AnswerFormat> formats = {
 #define FORMAT(id, ...) AnswerFormat{.name = #id, __VA_ARGS__},
 #include "engine/text/output/tool_formats.inc"

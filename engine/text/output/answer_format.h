@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/core/call_layout.h"
+
 namespace engine {
 
 // What stands between the tags of a call.
@@ -44,6 +46,7 @@ struct AnswerFormat {
   bool think_anywhere = false;      // reasoning may begin behind other text
   // Parts that a Jinja template of this format contains: all of "a & b", one of "a & b || c".
   std::string_view templates, without;
+  CallLayout layout;         // of calls that are asked for; read by the same parser
   std::string_view parsers;  // names of this format in model configs, separated by spaces
 };
 
