@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <random>
 
 #include "engine/grammar/matcher.h"
 #include "engine/text/output/answer_parser.h"
@@ -108,6 +109,63 @@ TEST(ForcedCalls, EveryFormatReadsWhatItsGrammarAllows) {
     EXPECT_FALSE(accepts(any, f.substr(0, f.size() - 1)));
     EXPECT_FALSE(accepts(any, "Well. " + f));
     EXPECT_FALSE(accepts(any, replaced(f, "f", "h")));
+  }
+}
+
+// A text of the grammar, each byte drawn from those that may follow; "" when it gets too long.
+std::string drawn(const std::shared_ptr<const grammar::Program>& program, std::mt19937& rng) {
+  Matcher m(program);
+  Matcher::State s = m.start();
+  for (std::string text; text.size() < 4000;) {
+    if (m.accepts(s) && (m.ends(s) || rng() % 2 == 0)) return text;
+    std::string next;
+    for (int b = 0; b < 256; ++b)
+      if ((b >= 32 || b == '\n') && m.next(s, static_cast<uint8_t>(b)) != Matcher::kDead)
+        next += static_cast<char>(b);
+    if (next.size() > 90) return {};  // free text, which ends by chance alone
+    EXPECT_FALSE(next.empty()) << text;
+    if (next.empty()) return {};
+    text += next[rng() % next.size()];
+    s = m.next(s, static_cast<uint8_t>(text.back()));
+  }
+  return {};
+}
+
+TEST(ForcedCalls, WhateverIsDrawnIsACall) {
+  const char* const tools =
+      R"([{"function":{"name":"f","parameters":{"type":"object","properties":{"e":{"enum":["red","light blue"]},
+      "n":{"type":"integer","minimum":1,"maximum":99},"l":{"type":"array","items":{"type":"integer"},"maxItems":2},
+      "o":{"type":"object","properties":{"a":{"type":"boolean"},"b":{"enum":["x y","z"]}},"required":["a"]},
+      "s":{"type":["null","boolean"]},"q":{"type":"number"}},"required":["n","o"]}}},{"function":{"name":"g_2"}}])";
+  std::mt19937 rng(7);
+  for (const AnswerFormat& format : answer_formats()) {
+    SCOPED_TRACE(format.name);
+    const auto program = compiled(call_shape(format), tools, "", true);
+    ASSERT_TRUE(program);
+    int texts = 0;
+    for (int i = 0; i < 40; ++i) {
+      const std::string text = drawn(program, rng);
+      if (text.empty()) continue;
+      ++texts;
+      const AnswerPart part = parsed(format, text, tools);
+      EXPECT_EQ(part.content.find_first_not_of(" \n"), std::string::npos) << text;
+      EXPECT_FALSE(part.calls.empty()) << text;
+      for (const ChatToolCall& call : part.calls) {
+        const Json a = Json::parse(call.arguments);
+        if (call.name == "g_2") {
+          EXPECT_EQ(call.arguments, "{}");
+          continue;
+        }
+        EXPECT_EQ(call.name, "f");
+        EXPECT_TRUE(a["n"].is_number_integer() && a["n"] >= 1 && a["n"] <= 99) << text;
+        EXPECT_TRUE(a["o"].is_object() && a["o"]["a"].is_boolean()) << text;
+        EXPECT_TRUE(!a.contains("l") || a["l"].is_array()) << text;
+        EXPECT_TRUE(!a.contains("q") || a["q"].is_number()) << text;
+        EXPECT_TRUE(!a.contains("s") || !a["s"].is_string()) << text;
+        EXPECT_TRUE(!a.contains("e") || a["e"] == "red" || a["e"] == "light blue") << text;
+      }
+    }
+    EXPECT_GT(texts, 10);
   }
 }
 

@@ -257,6 +257,8 @@ const Case kCases[] = {
     {"lfm2",
      R"(<|tool_call_start|>[f(k='it\'s', n=-1, x=2.5, b=True, l=[1, 'a', None], o={'a': (1, 2)}), g()]<|tool_call_end|>done)",
      R"(f{"k":"it's","n":-1,"x":2.5,"b":true,"l":[1,"a",null],"o":{"a":[1,2]}};g{})", "done"},
+    {"lfm2", "<|tool_call_start|>[f(x=1.5E+3, n=+2, k=-1e-2)]<|tool_call_end|>",
+     R"(f{"x":1500.0,"n":2,"k":-0.01})"},
     {"lfm2", "<|tool_call_start|>[f(]<|tool_call_end|>", "",
      "<|tool_call_start|>[f(]<|tool_call_end|>"},
     {"olmo3", "<function_calls>f(k=\"x\", n=1)\ng()</function_calls>", R"(f{"k":"x","n":1};g{})"},

@@ -155,7 +155,9 @@ class Literals {
   }
   std::string_view number_or_word() {
     size_t n = !rest_.empty() && (rest_[0] == '+' || rest_[0] == '-') ? 1 : 0;
-    while (n < rest_.size() && (is_word(rest_[n]) || (rest_[n] == '+' && rest_[n - 1] == 'e'))) ++n;
+    while (n < rest_.size() &&
+           (is_word(rest_[n]) || (rest_[n] == '+' && (rest_[n - 1] | 0x20) == 'e')))
+      ++n;
     const std::string_view out = rest_.substr(0, n);
     rest_.remove_prefix(n);
     return out;
