@@ -10,6 +10,7 @@
 #include <fstream>
 #include <set>
 #include <system_error>
+#include <utility>
 
 #include "engine/core/env.h"
 #include "engine/core/log.h"
@@ -245,7 +246,7 @@ std::vector<ListedModel> ModelStore::list() const {
     out.push_back(std::move(m));
   }
   std::stable_sort(out.begin(), out.end(), [](const ListedModel& a, const ListedModel& b) {
-    return a.modified > b.modified;
+    return std::pair(a.modified, a.modified_ns) > std::pair(b.modified, b.modified_ns);
   });
   return out;
 }

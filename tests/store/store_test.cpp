@@ -103,6 +103,21 @@ TEST_F(StoreTest, CreateFindAndList) {
       fs::is_regular_file(folder_ + "/models/manifests/registry.ollama.ai/library/tiny/latest"));
 }
 
+TEST_F(StoreTest, NewestFirstAlsoWithinASecond) {
+  const fs::path library = folder_ + "/models/manifests/registry.ollama.ai/library";
+  const auto second = fs::file_time_type(
+      std::chrono::ceil<std::chrono::seconds>(fs::file_time_type::clock::now().time_since_epoch()));
+  const char* const oldest_first[] = {"a", "c", "b"};
+  for (int i = 0; i < 3; ++i) {
+    create(oldest_first[i], {});
+    fs::last_write_time(library / oldest_first[i] / "latest",
+                        second + std::chrono::milliseconds(100 * i));
+  }
+  std::string order;
+  for (const ListedModel& m : store_->list()) order += m.name.model;
+  EXPECT_EQ(order, "bca");
+}
+
 TEST_F(StoreTest, EmptyStore) {
   EXPECT_TRUE(store_->list().empty());
   const auto r = store_->find(name("nothing"));
