@@ -104,6 +104,14 @@ Status Model::Impl::load_weights(ThreadPool& pool) {
                    ? options.n_ctx
                    : std::min<int>(kDefaultContext,
                                    static_cast<int>(std::min<uint32_t>(n_ctx_train, 1u << 30)));
+  if (options.cap_n_ctx) {
+    const auto trained = static_cast<int>(std::min<uint32_t>(n_ctx_train, kMostContext));
+    const int most = trained > 0 ? trained : kMostContext;
+    if (info.n_ctx > most)
+      log_warn("a context of {} tokens is cut to the {} the model was trained with", info.n_ctx,
+               most);
+    info.n_ctx = std::min(info.n_ctx, most);
+  }
   ENGINE_TRY_STATUS(arch->read(*file, {info.n_ctx}, spec));
   if (spec.learned_pos || spec.encoder()) info.n_ctx = std::min(info.n_ctx, spec.n_ctx_train);
   if (spec.encoder()) options.max_rows = std::max(options.max_rows, info.n_ctx);
@@ -196,7 +204,7 @@ Result<std::unique_ptr<Model>> Model::load(const std::string& path, const LoadOp
 Result<std::unique_ptr<Model>> Model::load(gguf::File file, std::shared_ptr<const void> owner,
                                            const LoadOptions& options, ThreadPool& pool) {
   const int64_t begin = now_ns();
-  if (options.n_ctx < 0 || options.n_ctx > (1 << 24))
+  if (options.n_ctx < 0 || (options.n_ctx > kMostContext && !options.cap_n_ctx))
     return Error{Errc::invalid_argument,
                  fmt::format("a context of {} tokens is out of range", options.n_ctx)};
   auto impl = std::make_unique<Impl>();

@@ -28,9 +28,13 @@ namespace grammar {
 class TokenTrie;
 }
 
+inline constexpr int kMostContext = 1 << 24;
+
 struct LoadOptions {
   // tokens of context per sequence; 0: 4096 or the context of the model if that is smaller
   int n_ctx = 0;
+  // n_ctx beyond what the model was trained with becomes that, with a warning
+  bool cap_n_ctx = false;
   int n_sequences = 1;         // sequences the cache has room for at full context
   int max_rows = 512;          // most rows of one step
   int threads = 0;             // 0: all of the pool

@@ -114,8 +114,10 @@ struct ModelPool::Impl {
 
   static bool suits(const LoadedModel& m, const PoolRequest& r) {
     const ModelInfo& info = m.model->info();
+    // as Model::load caps it: else a model would be loaded again and again
     const int n_ctx =
-        info.n_ctx_train > 0 ? std::min(r.options.n_ctx, info.n_ctx_train) : r.options.n_ctx;
+        std::min(r.options.n_ctx,
+                 info.n_ctx_train > 0 ? std::min(info.n_ctx_train, kMostContext) : kMostContext);
     return (!r.n_ctx_given || info.n_ctx == n_ctx) &&
            (!r.max_rows_given || m.options.max_rows == r.options.max_rows) &&
            (!r.threads_given || m.options.threads == r.options.threads) &&
@@ -280,7 +282,9 @@ struct ModelPool::Impl {
     m->options = request.options;
     m->keep_alive = request.keep_alive.value_or(options.keep_alive);
     try {
-      ENGINE_TRY(model, Model::load(request.path, request.options, fair));
+      LoadOptions capped = request.options;
+      capped.cap_n_ctx = true;  // suits() takes it for granted
+      ENGINE_TRY(model, Model::load(request.path, capped, fair));
       m->model = std::move(model);
       ENGINE_TRY(draft, load_draft(request, *m->model));
       m->draft = std::move(draft);

@@ -82,6 +82,13 @@ def test_a_seed_repeats_and_stop_strings_cut(client):
     assert cut.done_reason == "stop" and cut.response == whole[:whole.index(word)]
 
 
+def test_more_context_than_a_model_has(client):
+    client.generate(SMOLLM, keep_alive=0)
+    reply = client.generate(SMOLLM, "a", options={"num_ctx": 1_000_000, "num_predict": 1})
+    assert reply.eval_count == 1
+    assert client.ps().models[0].context_length == client.show(SMOLLM).modelinfo["llama.context_length"]
+
+
 def test_structured_output(client):
     reply = client.chat(SMOLLM, messages=[{"role": "user", "content": "Describe Paris."}], format=City.model_json_schema(),
                         options={**GREEDY, "num_predict": 100})

@@ -167,6 +167,17 @@ TEST_F(PoolTest, NumCtxReloadsAndOtherOptionsDoNot) {
   EXPECT_EQ(context(), 256) << "not given: no reload";
 }
 
+TEST_F(PoolTest, NumCtxBeyondTheTrainedContextIsCapped) {
+  for (const char* n_ctx : {"5000", "20000000", "2147483647"}) {
+    post("/api/generate", R"({"model":"N","keep_alive":0})");
+    const HttpReply r =
+        post("/api/generate", std::string(R"({"model":"N","prompt":"a","stream":false,)") +
+                                  R"("options":{"num_predict":1,"num_ctx":)" + n_ctx + "}}");
+    EXPECT_EQ(r.status, 200) << n_ctx << ": " << r.body;
+    EXPECT_EQ(parse(get("/api/ps").body)["models"][0]["context_length"], 2048) << n_ctx;
+  }
+}
+
 TEST_F(PoolTest, ConcurrentAnswersDoNotMix) {
   const std::string prompts[] = {"the sky", "you", "hello", "is it blue"};
   std::string alone[4], together[4];
