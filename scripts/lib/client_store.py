@@ -75,7 +75,8 @@ def fill(store, model_file, import_model):
     import_model(model_file, "smollm2")
     derive(store, "smollm2", "tools", TOOLS_TEMPLATE, {})
     derive(store, "smollm2", "caller", TOOLS_TEMPLATE, {"grammar": THE_CALL, "temperature": 0})
-    derive(store, "smollm2", "talker", "", {"grammar": NO_END})
+    # a penalty: after 30 equal tokens the server would end the answer
+    derive(store, "smollm2", "talker", "", {"grammar": NO_END, "repeat_penalty": 1.5})
     pooled = store / "embedder.gguf"
     with_pooling(model_file, pooled)
     import_model(pooled, "embedder")
