@@ -40,7 +40,7 @@ engine_status status_of(Errc code) {
   }
 }
 
-constexpr engine_model_options default_options() {
+engine_model_options default_options() {
   engine_model_options o = {};
   o.size = sizeof o;
   o.n_sequences = 1;
