@@ -102,6 +102,15 @@ std::span<const OptionInfo> option_list() {
   return kList;
 }
 
+std::span<const std::string_view> sampling_options() {
+  static constexpr std::string_view kNames[] = {
+#define OPTION(name, type, fallback, low, high, help) #name,
+#include "engine/core/sampling_options.inc"
+#undef OPTION
+  };
+  return kNames;
+}
+
 Status apply_options(const Json& object, Options& options) {
   if (!object.is_object()) return Error{Errc::invalid_argument, "options must be an object"};
   for (const auto& [name, value] : object.items())

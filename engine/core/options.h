@@ -37,6 +37,8 @@ struct OptionInfo {
   std::string_view name, type, fallback, help;
 };
 std::span<const OptionInfo> option_list();
+// The names in sampling_options.inc.
+std::span<const std::string_view> sampling_options();
 
 // Overwrites what the object names; null counts as absent. Unknown names are logged and skipped.
 // Errc::invalid_argument: `option "top_k" must be of type integer`.

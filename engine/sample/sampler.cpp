@@ -26,6 +26,8 @@ SamplerParams sampler_params(const Options& o, int n_ctx) {
   p.top_p = o.top_p;
   p.min_p = o.min_p;
   p.typical_p = o.typical_p;
+  p.top_n_sigma = o.top_n_sigma;
+  p.min_keep = o.min_keep;
   p.repeat_last_n = o.repeat_last_n < 0 ? n_ctx : o.repeat_last_n;
   p.repeat_penalty = o.repeat_penalty;
   p.presence_penalty = o.presence_penalty;
@@ -49,6 +51,13 @@ bool Sampler::penalizes() const {
           params_.presence_penalty != 0);
 }
 
+size_t Sampler::front() const {
+  if (params_.temperature <= 0) return 1;
+  // the spread of all logits comes before top_k
+  if (params_.top_n_sigma > 0) return 0;
+  return static_cast<size_t>(std::max(params_.top_k, 0));
+}
+
 void Sampler::touch() {
   if (!touched_old_) return;
   touched_ = always_;
@@ -64,15 +73,14 @@ OutputNeed Sampler::need(std::span<const Token> ahead) {
     wanted_.insert(wanted_.end(), ahead.begin(), ahead.end());
     sort_unique(wanted_);
   }
-  const int32_t best = params_.temperature <= 0 ? 1 : params_.top_k;
+  const size_t best = front();
   OutputNeed n;
   n.kind = OutputNeed::full;
   // A filter may refuse any number of the best.
-  if (filter_ == nullptr && best > 0 &&
-      static_cast<size_t>(best) + wanted_.size() <= kMostCandidates) {
+  if (filter_ == nullptr && best > 0 && best + wanted_.size() <= kMostCandidates) {
     // Even if every touched id drops out, the `best` untouched ones are among k.
     n.kind = OutputNeed::top;
-    n.k = best + static_cast<int>(wanted_.size());
+    n.k = static_cast<int>(best + wanted_.size());
     n.also = wanted_;
   }
   return n;
@@ -115,7 +123,7 @@ void Sampler::assign_allowed(std::span<float> logits) {
       logits[i] = patched(id, logits[i]);
     }
   std::vector<Candidate> allowed;
-  const auto best = static_cast<size_t>(params_.temperature <= 0 ? 1 : std::max(params_.top_k, 0));
+  const size_t best = front();
   bool complete = false;
   if (best > 0 && best <= kMostCandidates) {
     const size_t look = std::max<size_t>(2 * best, 64);

@@ -24,6 +24,8 @@ struct SamplerParams {
   float top_p = 0.9f;          // >= 1: off
   float min_p = 0;             // <= 0: off
   float typical_p = 1;         // >= 1: off
+  float top_n_sigma = -1;      // <= 0: off
+  int32_t min_keep = 0;        // the truncating stages leave at least so many
   int32_t repeat_last_n = 64;  // tokens the penalties look back; 0: off, < 0: all
   float repeat_penalty = 1;    // 1: off
   float presence_penalty = 0, frequency_penalty = 0;  // 0: off
@@ -59,6 +61,7 @@ class Sampler {
 
  private:
   bool penalizes() const;
+  size_t front() const;  // so many of the best decide, whatever the others are; 0: all count
   float patched(Token id, float logit) const;  // Requires: id is touched
   double uniform();
   void touch();                                  // fills touched_

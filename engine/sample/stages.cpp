@@ -21,6 +21,10 @@ float orderly(float logit) {
 
 constexpr size_t kFirstLook = 256;
 
+size_t least(const SamplerParams& p) {
+  return static_cast<size_t>(std::max(p.min_keep, 0));
+}
+
 }  // namespace
 
 void Candidates::assign(std::span<const Candidate> some) {
@@ -70,11 +74,13 @@ void Candidates::keep_front(size_t n) {
   ordered_ = std::min(ordered_, n);
 }
 
-void Candidates::keep_above(float logit) {
-  const Candidate best = (*this)[0];
+void Candidates::keep_above(float logit, size_t least) {
+  least = std::clamp<size_t>(least, 1, c_.size());
+  if (least > ordered_) order(least);
+  const Candidate best = c_[0];
   size_t in_front = 0;
   while (in_front < ordered_ && c_[in_front].logit >= logit) ++in_front;
-  if (in_front < ordered_) return keep_front(std::max<size_t>(in_front, 1));
+  if (in_front < ordered_) return keep_front(std::max(in_front, least));
   std::erase_if(c_, [&](const Candidate& c) { return c.logit < logit && c.id != best.id; });
 }
 
@@ -87,6 +93,18 @@ double Candidates::total_weight(float temperature) {
   double sum = 0;
   for (const Candidate& c : c_) sum += weight(c, best, temperature);
   return sum;
+}
+
+// Population standard deviation of what is possible.
+void top_n_sigma(Candidates& candidates, const SamplerParams& p) {
+  if (p.top_n_sigma <= 0) return;
+  double n = 0, sum = 0, squares = 0;
+  for (const Candidate& c : candidates.raw())
+    if (c.logit > -INFINITY) sum += c.logit, ++n;
+  for (const Candidate& c : candidates.raw())
+    if (c.logit > -INFINITY) squares += (c.logit - sum / n) * (c.logit - sum / n);
+  const double floor = candidates[0].logit - p.top_n_sigma * std::sqrt(squares / n);
+  candidates.keep_above(static_cast<float>(std::max<double>(floor, -FLT_MAX)));
 }
 
 void top_k(Candidates& candidates, const SamplerParams& p) {
@@ -119,7 +137,7 @@ void typical_p(Candidates& candidates, const SamplerParams& p) {
   for (const Typical& t : all) {
     kept.push_back(t.candidate);
     mass += t.probability;
-    if (mass > p.typical_p) break;
+    if (mass > p.typical_p && kept.size() >= least(p)) break;
   }
   candidates.keep(std::move(kept));
 }
@@ -130,12 +148,12 @@ void top_p(Candidates& candidates, const SamplerParams& p) {
   double mass = 0;
   for (size_t i = 0; i < candidates.size(); ++i) {
     mass += weight(candidates[i], candidates[0], 1);
-    if (mass >= target) return candidates.keep_front(i + 1);
+    if (mass >= target && i + 1 >= least(p)) return candidates.keep_front(i + 1);
   }
 }
 
 void min_p(Candidates& candidates, const SamplerParams& p) {
-  if (p.min_p > 0) candidates.keep_above(candidates[0].logit + std::log(p.min_p));
+  if (p.min_p > 0) candidates.keep_above(candidates[0].logit + std::log(p.min_p), least(p));
 }
 
 Token draw(Candidates& candidates, float temperature, double u) {

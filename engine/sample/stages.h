@@ -26,8 +26,9 @@ class Candidates {
   }
   std::span<Candidate> raw() { return c_; }  // in any order; for changes before the first look
 
-  void keep_front(size_t n);     // the n best
-  void keep_above(float logit);  // those with at least this logit, and always the best
+  void keep_front(size_t n);  // the n best
+  // those with at least this logit, and always the `least` best
+  void keep_above(float logit, size_t least = 1);
   void keep(std::vector<Candidate> chosen) { c_ = std::move(chosen), ordered_ = 0; }
 
   // Sum of exp((l - l_best) / t).

@@ -16,21 +16,12 @@ namespace {
 struct Renamed {
   const char *field, *option;
 };
-// Later ones win.
+// Beside the samplers. Later ones win.
 constexpr Renamed kOptions[] = {
     {"n_predict", "num_predict"},
     {"max_tokens", "num_predict"},
     {"max_completion_tokens", "num_predict"},
     {"n_keep", "num_keep"},
-    {"temperature", "temperature"},
-    {"top_k", "top_k"},
-    {"top_p", "top_p"},
-    {"min_p", "min_p"},
-    {"typical_p", "typical_p"},
-    {"repeat_last_n", "repeat_last_n"},
-    {"repeat_penalty", "repeat_penalty"},
-    {"presence_penalty", "presence_penalty"},
-    {"frequency_penalty", "frequency_penalty"},
     {"seed", "seed"},
     {"stop", "stop"},
     {"grammar", "grammar"},
@@ -97,6 +88,8 @@ Result<std::vector<Bias>> read_bias(const Json* list) {
 Result<Json> read_options(const JsonFields& fields) {
   ENGINE_TRY(given, fields.object("options"));
   Json out = given ? *given : Json::object();
+  for (const std::string_view name : sampling_options())
+    if (const Json* value = fields.get(name)) out[std::string(name)] = *value;
   for (const Renamed& r : kOptions) {
     if (!fields.get(r.field)) continue;
     if (std::string_view(r.option) == "num_predict") {

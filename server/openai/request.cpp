@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "engine/core/options.h"
 #include "server/openai/messages.h"
 
 namespace engine::openai {
@@ -76,6 +77,8 @@ Result<ReplyExtras> read_extras(const JsonFields& fields) {
 Result<Json> native_options(const JsonFields& fields) {
   ENGINE_TRY(given, fields.object("options"));
   Json out = given ? *given : Json::object();
+  for (const std::string_view name : sampling_options())
+    if (const Json* value = fields.get(name)) out[std::string(name)] = *value;
   for (const char* key : {"temperature", "top_p", "frequency_penalty", "presence_penalty"}) {
     ENGINE_TRY(value, fields.number(key));
     const bool has_default =

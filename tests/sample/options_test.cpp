@@ -32,6 +32,8 @@ TEST(Options, DefaultsAreThoseOfTheSampler) {
   EXPECT_EQ(a.typical_p, b.typical_p);
   EXPECT_EQ(a.repeat_last_n, b.repeat_last_n);
   EXPECT_EQ(a.repeat_penalty, b.repeat_penalty);
+  EXPECT_EQ(a.top_n_sigma, b.top_n_sigma);
+  EXPECT_EQ(a.min_keep, b.min_keep);
   EXPECT_EQ(a.seed, b.seed);
   EXPECT_EQ(Options().num_keep, 4);
   EXPECT_EQ(Options().num_predict, -1);
@@ -86,7 +88,7 @@ TEST(Options, WindowOfMinusOneIsTheContext) {
 }
 
 TEST(Options, ListDescribesEveryOption) {
-  EXPECT_EQ(option_list().size(), 21u);
+  EXPECT_EQ(option_list().size(), 23u);
   for (const OptionInfo& o : option_list()) EXPECT_FALSE(o.help.empty()) << o.name;
   EXPECT_EQ(option_list()[3].name, "temperature");
   EXPECT_EQ(option_list()[3].type, "float32");

@@ -168,10 +168,13 @@ TEST_F(CompletionTest, Sampling) {
   const Json schema = ask(R"("prompt":"x","n_predict":100,"json_schema":{"const":5})");
   EXPECT_EQ(schema["content"], "5");
   EXPECT_EQ(
-      ask(prompt + R"("mirostat":2,"dry_multiplier":0.8,"cache_prompt":true,"id_slot":-1,"zz":1)")
-          ["content"],
+      ask(prompt + R"("adaptive_target":0.5,"cache_prompt":true,"id_slot":-1,"zz":1)")["content"],
       greedy["content"])
       << "unknown fields are ignored";
+  EXPECT_EQ(ask(prompt + R"("temperature":2,"seed":1,"top_n_sigma":0.0001)")["content"],
+            greedy["content"]);
+  EXPECT_EQ(refused(R"("prompt":"x","top_n_sigma":"2")"),
+            "option \"top_n_sigma\" must be of type float32");
 }
 
 TEST_F(CompletionTest, Probabilities) {

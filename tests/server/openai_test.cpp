@@ -352,6 +352,27 @@ TEST_F(OpenAiTest, LogitBias) {
   EXPECT_NE(chat_error(std::string(R"("logit_bias":5,)") + kHi), "");
 }
 
+TEST_F(OpenAiTest, SamplersBeyondThoseOfTheApi) {
+  const auto text = [&](const std::string& more) {
+    return post_json("/v1/completions", R"({"model":"M","prompt":"hi","max_tokens":8,"seed":3,)" +
+                                            more + "}")["choices"][0]["text"];
+  };
+  const Json greedy = text(R"("temperature":0)");
+  EXPECT_NE(text(R"("temperature":2)"), greedy);
+  for (const char* sampler : {R"("top_k":1)", R"("min_p":1)", R"("top_n_sigma":0.0001)"}) {
+    EXPECT_EQ(text(std::string(R"("temperature":2,)") + sampler), greedy) << sampler;
+    EXPECT_EQ(ask(std::string(R"("temperature":2,"max_tokens":8,)") + sampler + "," +
+                  kHi)["choices"][0]["message"]["content"],
+              ask(std::string(R"("temperature":0,"max_tokens":8,)") +
+                  kHi)["choices"][0]["message"]["content"])
+        << sampler;
+  }
+  EXPECT_EQ(chat_error(std::string(R"("top_n_sigma":"2",)") + kHi),
+            "option \"top_n_sigma\" must be of type float32");
+  EXPECT_EQ(chat_error(std::string(R"("min_keep":[],)") + kHi),
+            "option \"min_keep\" must be of type integer");
+}
+
 TEST_F(OpenAiTest, InputTokens) {
   const Json j = post_json("/v1/chat/completions/input_tokens", chat(kHi));
   EXPECT_EQ(j["object"], "response.input_tokens");
