@@ -28,6 +28,10 @@ SamplerParams sampler_params(const Options& o, int n_ctx) {
   p.typical_p = o.typical_p;
   p.top_n_sigma = o.top_n_sigma;
   p.min_keep = o.min_keep;
+  p.dynatemp_range = o.dynatemp_range;
+  p.dynatemp_exponent = o.dynatemp_exponent;
+  p.xtc_probability = o.xtc_probability;
+  p.xtc_threshold = o.xtc_threshold;
   p.repeat_last_n = o.repeat_last_n < 0 ? n_ctx : o.repeat_last_n;
   p.repeat_penalty = o.repeat_penalty;
   p.presence_penalty = o.presence_penalty;
@@ -40,6 +44,7 @@ Sampler::Sampler(SamplerParams params)
     : params_(std::move(params)),
       seed_(params_.seed == -1 ? std::random_device{}() : static_cast<uint32_t>(params_.seed)),
       random_(seed_),
+      xtc_random_(seed_),
       always_(params_.suppressed) {
   for (const auto& [id, bias] : params_.logit_bias) always_.push_back(id);
   sort_unique(always_);
@@ -168,17 +173,23 @@ Token Sampler::pick(const RowOutput& output) {
   }
   ENGINE_CHECK(candidates_.size() > 0, "a row without candidates");
   const double u = uniform();
+  const float chance = xtc_chance();
   if (params_.temperature <= 0) candidates_.keep_front(1);
   if (candidates_.size() == 1 || !std::isfinite(candidates_[0].logit)) return candidates_[0].id;
-#define SAMPLER(name) name(candidates_, params_);
+#define SAMPLER(name) name(candidates_, params_, chance);
 #include "engine/sample/samplers.inc"
-  return draw(candidates_, params_.temperature, u);
+  return draw(candidates_, draw_temperature(candidates_, params_), u);
 }
 
 // 53 random bits out of 64, low word first: the same on every standard library.
 double Sampler::uniform() {
   const double low = random_(), high = random_();
   return std::min((low + high * 0x1p32) * 0x1p-64, 1.0 - 0x1p-53);
+}
+
+float Sampler::xtc_chance() {
+  if (params_.xtc_probability <= 0 || params_.xtc_threshold > 0.5f) return 1;
+  return std::min(static_cast<float>(xtc_random_()) * 0x1p-32f, 1.0f - 0x1p-24f);
 }
 
 }  // namespace engine

@@ -19,13 +19,15 @@
 namespace engine {
 
 struct SamplerParams {
-  float temperature = 0.8f;    // <= 0: greedy
-  int32_t top_k = 40;          // <= 0: off
-  float top_p = 0.9f;          // >= 1: off
-  float min_p = 0;             // <= 0: off
-  float typical_p = 1;         // >= 1: off
-  float top_n_sigma = -1;      // <= 0: off
-  int32_t min_keep = 0;        // the truncating stages leave at least so many
+  float temperature = 0.8f;                         // <= 0: greedy
+  int32_t top_k = 40;                               // <= 0: off
+  float top_p = 0.9f;                               // >= 1: off
+  float min_p = 0;                                  // <= 0: off
+  float typical_p = 1;                              // >= 1: off
+  float top_n_sigma = -1;                           // <= 0: off
+  float dynatemp_range = 0, dynatemp_exponent = 1;  // range 0: off
+  float xtc_probability = 0, xtc_threshold = 0.1f;  // 0: off; above 0.5: off
+  int32_t min_keep = 0;                             // the truncating stages leave at least so many
   int32_t repeat_last_n = 64;  // tokens the penalties look back; 0: off, < 0: all
   float repeat_penalty = 1;    // 1: off
   float presence_penalty = 0, frequency_penalty = 0;  // 0: off
@@ -64,12 +66,13 @@ class Sampler {
   size_t front() const;  // so many of the best decide, whatever the others are; 0: all count
   float patched(Token id, float logit) const;  // Requires: id is touched
   double uniform();
+  float xtc_chance();                            // one number per step while xtc is on
   void touch();                                  // fills touched_
   void assign_allowed(std::span<float> logits);  // candidates_ from a row and the filter
 
   SamplerParams params_;
   uint32_t seed_;
-  std::mt19937 random_;
+  std::mt19937 random_, xtc_random_;           // with the same seed
   std::deque<Token> history_;                  // the last repeat_last_n tokens
   std::unordered_map<Token, int32_t> counts_;  // of the tokens in history_
   std::vector<Token> always_;                  // biased and suppressed ids; sorted

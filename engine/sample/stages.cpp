@@ -74,6 +74,12 @@ void Candidates::keep_front(size_t n) {
   ordered_ = std::min(ordered_, n);
 }
 
+void Candidates::drop_front(size_t n) {
+  if (n > ordered_) order(n);
+  c_.erase(c_.begin(), c_.begin() + static_cast<std::ptrdiff_t>(n));
+  ordered_ -= n;
+}
+
 void Candidates::keep_above(float logit, size_t least) {
   least = std::clamp<size_t>(least, 1, c_.size());
   if (least > ordered_) order(least);
@@ -95,8 +101,26 @@ double Candidates::total_weight(float temperature) {
   return sum;
 }
 
+size_t Candidates::possible() const {
+  return static_cast<size_t>(
+      std::count_if(c_.begin(), c_.end(), [](const Candidate& c) { return c.logit > -INFINITY; }));
+}
+
+namespace {
+
+// total: the weight of all at temperature 1
+double entropy_of(Candidates& candidates, double total) {
+  const Candidate best = candidates[0];
+  double entropy = 0;
+  for (const Candidate& c : candidates.raw())
+    if (const double q = weight(c, best, 1) / total; q > 0) entropy -= q * std::log(q);
+  return entropy;
+}
+
+}  // namespace
+
 // Population standard deviation of what is possible.
-void top_n_sigma(Candidates& candidates, const SamplerParams& p) {
+void top_n_sigma(Candidates& candidates, const SamplerParams& p, float) {
   if (p.top_n_sigma <= 0) return;
   double n = 0, sum = 0, squares = 0;
   for (const Candidate& c : candidates.raw())
@@ -107,17 +131,15 @@ void top_n_sigma(Candidates& candidates, const SamplerParams& p) {
   candidates.keep_above(static_cast<float>(std::max<double>(floor, -FLT_MAX)));
 }
 
-void top_k(Candidates& candidates, const SamplerParams& p) {
+void top_k(Candidates& candidates, const SamplerParams& p, float) {
   if (p.top_k > 0) candidates.keep_front(static_cast<size_t>(p.top_k));
 }
 
-void typical_p(Candidates& candidates, const SamplerParams& p) {
+void typical_p(Candidates& candidates, const SamplerParams& p, float) {
   if (p.typical_p >= 1) return;
   const Candidate best = candidates[0];
   const double total = candidates.total_weight(1);
-  double entropy = 0;
-  for (const Candidate& c : candidates.raw())
-    if (const double q = weight(c, best, 1) / total; q > 0) entropy -= q * std::log(q);
+  const double entropy = entropy_of(candidates, total);
   struct Typical {
     double distance, probability;
     Candidate candidate;
@@ -142,7 +164,7 @@ void typical_p(Candidates& candidates, const SamplerParams& p) {
   candidates.keep(std::move(kept));
 }
 
-void top_p(Candidates& candidates, const SamplerParams& p) {
+void top_p(Candidates& candidates, const SamplerParams& p, float) {
   if (p.top_p >= 1) return;
   const double target = p.top_p * candidates.total_weight(1);
   double mass = 0;
@@ -152,11 +174,32 @@ void top_p(Candidates& candidates, const SamplerParams& p) {
   }
 }
 
-void min_p(Candidates& candidates, const SamplerParams& p) {
+void min_p(Candidates& candidates, const SamplerParams& p, float) {
   if (p.min_p > 0) candidates.keep_above(candidates[0].logit + std::log(p.min_p), least(p));
 }
 
+void xtc(Candidates& candidates, const SamplerParams& p, float chance) {
+  if (p.xtc_probability <= 0 || p.xtc_threshold > 0.5f || chance > p.xtc_probability) return;
+  const double total = candidates.total_weight(1);
+  const size_t n = candidates.possible();
+  size_t likely = 0;
+  while (likely < n && weight(candidates[likely], candidates[0], 1) / total >= p.xtc_threshold)
+    ++likely;
+  if (likely > 1 && n - (likely - 1) >= least(p)) candidates.drop_front(likely - 1);
+}
+
+float draw_temperature(Candidates& candidates, const SamplerParams& p) {
+  const size_t n = p.dynatemp_range > 0 ? candidates.possible() : 0;
+  if (n <= 1) return p.temperature;
+  const double evenness =
+      entropy_of(candidates, candidates.total_weight(1)) / std::log(static_cast<double>(n));
+  const float low = std::max(0.0f, p.temperature - p.dynatemp_range),
+              high = p.temperature + p.dynatemp_range;
+  return low + (high - low) * static_cast<float>(std::pow(evenness, p.dynatemp_exponent));
+}
+
 Token draw(Candidates& candidates, float temperature, double u) {
+  if (temperature <= 0) return candidates[0].id;
   const double target = u * candidates.total_weight(temperature);
   double sum = 0;
   Token last = candidates[0].id;

@@ -27,12 +27,14 @@ class Candidates {
   std::span<Candidate> raw() { return c_; }  // in any order; for changes before the first look
 
   void keep_front(size_t n);  // the n best
+  void drop_front(size_t n);  // Requires: n < size()
   // those with at least this logit, and always the `least` best
   void keep_above(float logit, size_t least = 1);
   void keep(std::vector<Candidate> chosen) { c_ = std::move(chosen), ordered_ = 0; }
 
   // Sum of exp((l - l_best) / t).
   double total_weight(float temperature);
+  size_t possible() const;  // without those of minus infinity
 
  private:
   void order(size_t n);
@@ -44,14 +46,18 @@ class Candidates {
 // The n best of a row, in order; without those that are impossible (minus infinity, not a number).
 std::vector<Candidate> best_of(std::span<const float> logits, size_t n);
 
-#define SAMPLER(name) void name(Candidates& candidates, const SamplerParams& params);
+// chance: a random number of this step, for a stage that does not always take place.
+#define SAMPLER(name) void name(Candidates& candidates, const SamplerParams& params, float chance);
 #include "engine/sample/samplers.inc"
 
 // exp((l - best) / t): in float, but sums of them in double.
 float weight(const Candidate& c, const Candidate& best, float temperature);
 
+// Of this draw. It varies where dynatemp_range allows that: the more even the distribution, the higher.
+float draw_temperature(Candidates& candidates, const SamplerParams& params);
+
 // The first candidate at which the running sum of weights reaches u times their total.
-// Requires: 0 <= u < 1, not empty.
+// A temperature of 0: the best. Requires: 0 <= u < 1, not empty.
 Token draw(Candidates& candidates, float temperature, double u);
 
 }  // namespace engine

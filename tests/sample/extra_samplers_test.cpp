@@ -50,5 +50,75 @@ TEST(ExtraSamplers, MinKeepIsAFloorOfTruncation) {
   EXPECT_EQ(support(p, logits_of(kFive)), (std::set<Token>{0, 1}));
 }
 
+// kFive has an entropy of 1.39232, which is 0.865098 of ln 5.
+TEST(ExtraSamplers, DynamicTemperatureFollowsTheEntropy) {
+  struct Case {
+    float temperature, range, exponent;
+    double result;
+  };
+  for (const Case& c : {Case{1, 0.5f, 1, 1.365098}, Case{1, 0.5f, 2, 1.248394},
+                        Case{0.3f, 1, 1, 1.124627}, Case{1, 0.5f, 0, 1.5}, Case{1, 0, 5, 1}}) {
+    SamplerParams p = plain();
+    p.temperature = c.temperature;
+    p.dynatemp_range = c.range;
+    p.dynatemp_exponent = c.exponent;
+    Candidates five;
+    five.assign(logits_of(kFive));
+    EXPECT_NEAR(draw_temperature(five, p), c.result, 1e-4);
+    std::vector<double> expected;
+    double sum = 0;
+    for (double q : kFive) sum += expected.emplace_back(std::pow(q, 1 / c.result));
+    for (double& q : expected) q /= sum;
+    EXPECT_LT(chi_square(frequencies(p, logits_of(kFive), 20000), expected), kBound4);
+  }
+  SamplerParams p = plain();
+  p.dynatemp_range = 1;
+  EXPECT_EQ(support(p, {3, -INFINITY}), (std::set<Token>{0}));
+  EXPECT_EQ(support(p, {3, -500}), (std::set<Token>{0})) << "a temperature of 0";
+  EXPECT_EQ(support(p, {3, 3}), (std::set<Token>{0, 1}));
+  p.temperature = 0;
+  EXPECT_EQ(support(p, logits_of(kFive)), (std::set<Token>{0})) << "greedy stays greedy";
+}
+
+TEST(ExtraSamplers, XtcDropsTheTopButTheLeastLikelyOfIt) {
+  SamplerParams p = plain();
+  p.xtc_probability = 1;
+  const std::vector<std::pair<float, size_t>> cases = {{0.6f, 5},  {0.45f, 5}, {0.35f, 5},
+                                                       {0.29f, 4}, {0.12f, 3}, {0.01f, 1}};
+  for (const auto& [threshold, kept] : cases) {
+    p.xtc_threshold = threshold;
+    const std::set<Token> left = support(p, logits_of(kFive));
+    EXPECT_EQ(left.size(), kept) << threshold;
+    EXPECT_EQ(*left.begin(), static_cast<Token>(5 - kept)) << threshold;
+  }
+  p.xtc_threshold = 0.12f;
+  EXPECT_LT(chi_square(frequencies(p, logits_of(kFive), 20000), {0, 0, 0.5, 1.0 / 3, 0.5 / 3}),
+            kBound4);
+  p.min_keep = 3;
+  EXPECT_EQ(support(p, logits_of(kFive)).size(), 3u);
+  p.min_keep = 4;
+  EXPECT_EQ(support(p, logits_of(kFive)).size(), 5u) << "nothing, rather than less";
+  p.min_keep = 0;
+  p.temperature = 0;
+  EXPECT_EQ(support(p, logits_of(kFive)), (std::set<Token>{0})) << "greedy stays greedy";
+}
+
+TEST(ExtraSamplers, XtcHasNumbersOfItsOwn) {
+  // mt19937(1): 0.417, 0.997, 0.720, 0.933, 0.0001, 0.128; a cold draw takes the best of what is left
+  SamplerParams p = plain();
+  p.temperature = 1e-3f;
+  p.xtc_threshold = 0.12f;
+  p.xtc_probability = 0.5f;
+  Sampler sampler(p);
+  std::vector<Token> drawn;
+  for (int i = 0; i < 6; ++i) drawn.push_back(pick(sampler, logits_of(kFive)));
+  EXPECT_EQ(drawn, (std::vector<Token>{2, 0, 0, 0, 2, 2}));
+  // The numbers of the draw are the same with and without.
+  SamplerParams off = plain(), rare = plain();
+  rare.xtc_probability = 1e-6f;
+  Sampler a(off), b(rare);
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(pick(a, logits_of(kFive)), pick(b, logits_of(kFive)));
+}
+
 }  // namespace
 }  // namespace engine

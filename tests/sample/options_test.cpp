@@ -34,6 +34,10 @@ TEST(Options, DefaultsAreThoseOfTheSampler) {
   EXPECT_EQ(a.repeat_penalty, b.repeat_penalty);
   EXPECT_EQ(a.top_n_sigma, b.top_n_sigma);
   EXPECT_EQ(a.min_keep, b.min_keep);
+  EXPECT_EQ(a.dynatemp_range, b.dynatemp_range);
+  EXPECT_EQ(a.dynatemp_exponent, b.dynatemp_exponent);
+  EXPECT_EQ(a.xtc_probability, b.xtc_probability);
+  EXPECT_EQ(a.xtc_threshold, b.xtc_threshold);
   EXPECT_EQ(a.seed, b.seed);
   EXPECT_EQ(Options().num_keep, 4);
   EXPECT_EQ(Options().num_predict, -1);
@@ -88,7 +92,7 @@ TEST(Options, WindowOfMinusOneIsTheContext) {
 }
 
 TEST(Options, ListDescribesEveryOption) {
-  EXPECT_EQ(option_list().size(), 23u);
+  EXPECT_EQ(option_list().size(), 27u);
   for (const OptionInfo& o : option_list()) EXPECT_FALSE(o.help.empty()) << o.name;
   EXPECT_EQ(option_list()[3].name, "temperature");
   EXPECT_EQ(option_list()[3].type, "float32");
