@@ -28,6 +28,9 @@ SamplerParams sampler_params(const Options& o, int n_ctx) {
   p.typical_p = o.typical_p;
   p.top_n_sigma = o.top_n_sigma;
   p.min_keep = o.min_keep;
+  p.mirostat = o.mirostat;
+  p.mirostat_tau = o.mirostat_tau;
+  p.mirostat_eta = o.mirostat_eta;
   p.dynatemp_range = o.dynatemp_range;
   p.dynatemp_exponent = o.dynatemp_exponent;
   p.xtc_probability = o.xtc_probability;
@@ -45,13 +48,14 @@ Sampler::Sampler(SamplerParams params)
       seed_(params_.seed == -1 ? std::random_device{}() : static_cast<uint32_t>(params_.seed)),
       random_(seed_),
       xtc_random_(seed_),
-      always_(params_.suppressed) {
+      always_(params_.suppressed),
+      mirostat_(params_.mirostat, params_.mirostat_tau, params_.mirostat_eta) {
   for (const auto& [id, bias] : params_.logit_bias) always_.push_back(id);
   sort_unique(always_);
 }
 
 bool Sampler::penalizes() const {
-  return params_.repeat_last_n != 0 &&
+  return !mirostat_.on() && params_.repeat_last_n != 0 &&
          (params_.repeat_penalty != 1 || params_.frequency_penalty != 0 ||
           params_.presence_penalty != 0);
 }
@@ -59,7 +63,7 @@ bool Sampler::penalizes() const {
 size_t Sampler::front() const {
   if (params_.temperature <= 0) return 1;
   // the spread of all logits comes before top_k
-  if (params_.top_n_sigma > 0) return 0;
+  if (mirostat_.on() || params_.top_n_sigma > 0) return 0;
   return static_cast<size_t>(std::max(params_.top_k, 0));
 }
 
@@ -175,6 +179,8 @@ Token Sampler::pick(const RowOutput& output) {
   const double u = uniform();
   const float chance = xtc_chance();
   if (params_.temperature <= 0) candidates_.keep_front(1);
+  if (mirostat_.on() && params_.temperature > 0 && std::isfinite(candidates_[0].logit))
+    return mirostat_.draw(candidates_, output.full.size(), params_.temperature, u);
   if (candidates_.size() == 1 || !std::isfinite(candidates_[0].logit)) return candidates_[0].id;
 #define SAMPLER(name) name(candidates_, params_, chance);
 #include "engine/sample/samplers.inc"

@@ -13,6 +13,7 @@
 
 #include "engine/core/options.h"
 #include "engine/core/row_output.h"
+#include "engine/sample/mirostat.h"
 #include "engine/sample/stages.h"
 #include "engine/sample/token_filter.h"
 
@@ -27,7 +28,9 @@ struct SamplerParams {
   float top_n_sigma = -1;                           // <= 0: off
   float dynatemp_range = 0, dynatemp_exponent = 1;  // range 0: off
   float xtc_probability = 0, xtc_threshold = 0.1f;  // 0: off; above 0.5: off
-  int32_t min_keep = 0;                             // the truncating stages leave at least so many
+  int32_t mirostat = 0;                             // 1, 2: in the place of all but temperature
+  float mirostat_tau = 5, mirostat_eta = 0.1f;
+  int32_t min_keep = 0;        // the truncating stages leave at least so many
   int32_t repeat_last_n = 64;  // tokens the penalties look back; 0: off, < 0: all
   float repeat_penalty = 1;    // 1: off
   float presence_penalty = 0, frequency_penalty = 0;  // 0: off
@@ -81,6 +84,7 @@ class Sampler {
   bool touched_old_ = true;    // history_ has changed since
   std::vector<Token> wanted_;  // ids whose logits the last need asks for
   Candidates candidates_;
+  Mirostat mirostat_;
   TokenFilter* filter_ = nullptr;
 };
 

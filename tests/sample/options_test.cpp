@@ -34,6 +34,9 @@ TEST(Options, DefaultsAreThoseOfTheSampler) {
   EXPECT_EQ(a.repeat_penalty, b.repeat_penalty);
   EXPECT_EQ(a.top_n_sigma, b.top_n_sigma);
   EXPECT_EQ(a.min_keep, b.min_keep);
+  EXPECT_EQ(a.mirostat, b.mirostat);
+  EXPECT_EQ(a.mirostat_tau, b.mirostat_tau);
+  EXPECT_EQ(a.mirostat_eta, b.mirostat_eta);
   EXPECT_EQ(a.dynatemp_range, b.dynatemp_range);
   EXPECT_EQ(a.dynatemp_exponent, b.dynatemp_exponent);
   EXPECT_EQ(a.xtc_probability, b.xtc_probability);
@@ -92,7 +95,7 @@ TEST(Options, WindowOfMinusOneIsTheContext) {
 }
 
 TEST(Options, ListDescribesEveryOption) {
-  EXPECT_EQ(option_list().size(), 27u);
+  EXPECT_EQ(option_list().size(), 30u);
   for (const OptionInfo& o : option_list()) EXPECT_FALSE(o.help.empty()) << o.name;
   EXPECT_EQ(option_list()[3].name, "temperature");
   EXPECT_EQ(option_list()[3].type, "float32");
