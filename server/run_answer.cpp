@@ -7,6 +7,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "engine/run/dry_breakers.h"
 #include "engine/text/tokenizer.h"
 #include "server/duration.h"
 #include "server/metrics.h"
@@ -125,6 +126,10 @@ void start_answer(const std::shared_ptr<Reply>& reply, AnswerJob& job,
   request.num_keep = effective_keep(model, job.options.num_keep, prompt->tokens.size());
   request.prompt = std::move(prompt->tokens);
   request.sampling = sampler_params(job.options, context);
+  if (const Status added = add_dry_breakers(model, job.options, request.sampling); !added) {
+    use->release();
+    return reply->fail(added.error());
+  }
   request.sampling.logit_bias = std::move(job.logit_bias);
   request.stop = job.options.stop;
   request.max_tokens = job.options.num_predict < 0 ? most : std::min(job.options.num_predict, most);

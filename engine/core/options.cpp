@@ -13,6 +13,8 @@
 namespace engine {
 namespace {
 
+constexpr size_t kMostBreakers = 64;  // each is looked for in the whole vocabulary
+
 Error wrong_type(std::string_view name, std::string_view type) {
   return {Errc::invalid_argument, fmt::format("option \"{}\" must be of type {}", name, type)};
 }
@@ -125,6 +127,9 @@ Status check_options(const Options& o) {
   if (!(o.repeat_penalty > 0) || !std::isfinite(1 / o.repeat_penalty))
     return bad("repeat_penalty", "finite and greater than 0");
   if (o.repeat_last_n < -1) return bad("repeat_last_n", "at least -1");
+  if (o.dry_penalty_last_n < 0) return bad("dry_penalty_last_n", "at least 0");
+  if (o.dry_sequence_breakers.size() > kMostBreakers)
+    return bad("dry_sequence_breakers", fmt::format("of at most {} texts", kMostBreakers));
   return ok;
 }
 

@@ -27,6 +27,10 @@ struct OptionTypes {
   using unset_flag = std::optional<bool>;
 };
 
+inline std::vector<std::string> default_dry_breakers() {
+  return {"\n", ":", "\"", "*"};
+}
+
 struct Options {
 #define OPTION(name, type, fallback, low, high, help) OptionTypes::type name = fallback;
 #include "engine/core/options.inc"
@@ -45,7 +49,7 @@ std::span<const std::string_view> sampling_options();
 Status apply_options(const Json& object, Options& options);
 
 // What no clamping can mend: penalties that are not finite, a repeat penalty
-// that is not positive, a window below -1.
+// that is not positive, a window below -1 (of DRY: below 0), hundreds of breakers.
 Status check_options(const Options& options);
 
 // Names that older clients still send in a Modelfile; they have no effect.

@@ -28,6 +28,10 @@ SamplerParams sampler_params(const Options& o, int n_ctx) {
   p.typical_p = o.typical_p;
   p.top_n_sigma = o.top_n_sigma;
   p.min_keep = o.min_keep;
+  p.dry.multiplier = o.dry_multiplier;
+  p.dry.base = o.dry_base;
+  p.dry.allowed_length = o.dry_allowed_length;
+  p.dry.last_n = o.dry_penalty_last_n;
   p.mirostat = o.mirostat;
   p.mirostat_tau = o.mirostat_tau;
   p.mirostat_eta = o.mirostat_eta;
@@ -49,6 +53,7 @@ Sampler::Sampler(SamplerParams params)
       random_(seed_),
       xtc_random_(seed_),
       always_(params_.suppressed),
+      dry_(params_.mirostat != 0 ? DryParams() : params_.dry),
       mirostat_(params_.mirostat, params_.mirostat_tau, params_.mirostat_eta) {
   for (const auto& [id, bias] : params_.logit_bias) always_.push_back(id);
   sort_unique(always_);
@@ -71,6 +76,8 @@ void Sampler::touch() {
   if (!touched_old_) return;
   touched_ = always_;
   for (const auto& [id, count] : counts_) touched_.push_back(id);
+  dry_now_ = dry_.penalties();
+  for (const auto& [id, penalty] : dry_now_) touched_.push_back(id);
   sort_unique(touched_);
   touched_old_ = false;
 }
@@ -78,10 +85,10 @@ void Sampler::touch() {
 OutputNeed Sampler::need(std::span<const Token> ahead) {
   touch();
   wanted_ = touched_;
-  if (penalizes() && !ahead.empty()) {
-    wanted_.insert(wanted_.end(), ahead.begin(), ahead.end());
-    sort_unique(wanted_);
-  }
+  if (penalizes()) wanted_.insert(wanted_.end(), ahead.begin(), ahead.end());
+  for (size_t n = 1; dry_.on() && n <= ahead.size(); ++n)
+    for (const auto& [id, penalty] : dry_.penalties(ahead.first(n))) wanted_.push_back(id);
+  if (!ahead.empty()) sort_unique(wanted_);
   const size_t best = front();
   OutputNeed n;
   n.kind = OutputNeed::full;
@@ -96,6 +103,7 @@ OutputNeed Sampler::need(std::span<const Token> ahead) {
 }
 
 void Sampler::accept(Token token) {
+  if (dry_.on()) touched_old_ = true, dry_.accept(token);
   if (!penalizes()) return;
   touched_old_ = true;
   history_.push_back(token);
@@ -114,10 +122,12 @@ float Sampler::patched(Token id, float logit) const {
       params_.suppressed.end())
     return -INFINITY;
   const auto hit = counts_.find(id);
-  if (hit == counts_.end()) return logit;
-  logit = logit <= 0 ? logit * params_.repeat_penalty : logit / params_.repeat_penalty;
-  return logit -
-         (static_cast<float>(hit->second) * params_.frequency_penalty + params_.presence_penalty);
+  if (hit != counts_.end()) {
+    logit = logit <= 0 ? logit * params_.repeat_penalty : logit / params_.repeat_penalty;
+    logit -= static_cast<float>(hit->second) * params_.frequency_penalty + params_.presence_penalty;
+  }
+  const auto dry = std::lower_bound(dry_now_.begin(), dry_now_.end(), std::pair(id, -INFINITY));
+  return dry != dry_now_.end() && dry->first == id ? logit - dry->second : logit;
 }
 
 // The chain sees what it would see if all other logits were minus infinity. Where the k best allowed

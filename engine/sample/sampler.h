@@ -13,6 +13,7 @@
 
 #include "engine/core/options.h"
 #include "engine/core/row_output.h"
+#include "engine/sample/dry.h"
 #include "engine/sample/mirostat.h"
 #include "engine/sample/stages.h"
 #include "engine/sample/token_filter.h"
@@ -34,7 +35,8 @@ struct SamplerParams {
   int32_t repeat_last_n = 64;  // tokens the penalties look back; 0: off, < 0: all
   float repeat_penalty = 1;    // 1: off
   float presence_penalty = 0, frequency_penalty = 0;  // 0: off
-  int64_t seed = -1;                                  // -1: random
+  DryParams dry;
+  int64_t seed = -1;  // -1: random
   std::vector<std::pair<Token, float>> logit_bias;
   std::vector<Token> suppressed;  // never drawn
 };
@@ -79,10 +81,12 @@ class Sampler {
   std::deque<Token> history_;                  // the last repeat_last_n tokens
   std::unordered_map<Token, int32_t> counts_;  // of the tokens in history_
   std::vector<Token> always_;                  // biased and suppressed ids; sorted
-  // ids whose logits differ from the raw ones: always_ and history_; sorted
+  // ids whose logits differ from the raw ones: always_, history_, those of dry_now_; sorted
   std::vector<Token> touched_;
-  bool touched_old_ = true;    // history_ has changed since
+  bool touched_old_ = true;    // a token came since
   std::vector<Token> wanted_;  // ids whose logits the last need asks for
+  Dry dry_;
+  Dry::Penalties dry_now_;  // of the next token, as of touch()
   Candidates candidates_;
   Mirostat mirostat_;
   TokenFilter* filter_ = nullptr;

@@ -141,6 +141,16 @@ TEST(Sampler, CheckingFirstEqualsMaskingFirst) {
        .seed = 15,
        .logit_bias = {{10, 4.0f}},
        .suppressed = {kEnd}},
+      {.top_n_sigma = 1.5f, .seed = 16},
+      {.temperature = 0.8f,
+       .dynatemp_range = 0.5f,
+       .xtc_probability = 0.7f,
+       .xtc_threshold = 0.05f,
+       .min_keep = 3,
+       .dry = {.multiplier = 2},
+       .seed = 17},
+      {.temperature = 1, .mirostat = 1, .mirostat_tau = 2, .seed = 18},
+      {.temperature = 1, .mirostat = 2, .mirostat_tau = 2, .seed = 19},
   };
   size_t masks = 0, picks = 0;
   for (SamplerParams params : settings)

@@ -133,6 +133,13 @@ TEST_F(SpeculateTest, answers_are_the_same_with_and_without) {
         requests.back().sampling.top_k = 0;
         requests.push_back(greedy(repetitive(60, seed), 250));
         requests.back().sampling.frequency_penalty = 0.1f;
+        requests.push_back(requests[1]);
+        requests.back().sampling.dry.multiplier = 0.5f;
+        requests.back().sampling.xtc_probability = 0.5f;
+        requests.back().sampling.dynatemp_range = 0.3f;
+        requests.push_back(requests[1]);
+        requests.back().sampling.mirostat = 2;
+        requests.back().sampling.mirostat_tau = 2;
         for (size_t i = 0; i < requests.size(); ++i) {
           const Answer want = answer(*model, {}, requests[i]);
           for (const SpeculateOptions& o : {kEager, SpeculateOptions{.lookup = true}}) {

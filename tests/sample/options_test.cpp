@@ -34,6 +34,10 @@ TEST(Options, DefaultsAreThoseOfTheSampler) {
   EXPECT_EQ(a.repeat_penalty, b.repeat_penalty);
   EXPECT_EQ(a.top_n_sigma, b.top_n_sigma);
   EXPECT_EQ(a.min_keep, b.min_keep);
+  EXPECT_EQ(a.dry.multiplier, b.dry.multiplier);
+  EXPECT_EQ(a.dry.base, b.dry.base);
+  EXPECT_EQ(a.dry.allowed_length, b.dry.allowed_length);
+  EXPECT_EQ(a.dry.last_n, b.dry.last_n);
   EXPECT_EQ(a.mirostat, b.mirostat);
   EXPECT_EQ(a.mirostat_tau, b.mirostat_tau);
   EXPECT_EQ(a.mirostat_eta, b.mirostat_eta);
@@ -70,6 +74,8 @@ TEST(Options, NumbersAreCutAndClamped) {
   EXPECT_EQ(read(R"({"seed": 4294967295})").seed, 4294967295);
   EXPECT_EQ(read(R"({"temperature": 1})").temperature, 1);
   EXPECT_EQ(read(R"({"num_ctx": 1})").num_ctx, 4);
+  EXPECT_EQ(read(R"({"mirostat": 9})").mirostat, 2);
+  EXPECT_EQ(read(R"({"xtc_probability": 2, "xtc_threshold": -1})").xtc_probability, 1);
 }
 
 TEST(Options, ErrorsNameOptionAndType) {
@@ -85,6 +91,21 @@ TEST(Options, ErrorsNameOptionAndType) {
   EXPECT_EQ(error_of(R"({"repeat_penalty": 1e-40})"),
             "option \"repeat_penalty\" must be finite and greater than 0");
   EXPECT_EQ(error_of(R"({"repeat_last_n": -2})"), "option \"repeat_last_n\" must be at least -1");
+  EXPECT_EQ(error_of(R"({"dry_penalty_last_n": -1})"),
+            "option \"dry_penalty_last_n\" must be at least 0");
+  EXPECT_EQ(error_of(R"({"dry_sequence_breakers": 3})"),
+            "option \"dry_sequence_breakers\" must be of type array");
+  EXPECT_EQ(error_of(R"({"dry_sequence_breakers": ["x", 1]})"),
+            "option \"dry_sequence_breakers\" must be of an array of strings");
+  EXPECT_EQ(error_of((R"({"dry_sequence_breakers": ["x")" +
+                      [] {
+                        std::string more;
+                        for (int i = 0; i < 64; ++i) more += R"(, "x")";
+                        return more + "]}";
+                      }())
+                         .c_str()),
+            "option \"dry_sequence_breakers\" must be of at most 64 texts");
+  EXPECT_EQ(error_of(R"({"mirostat": true})"), "option \"mirostat\" must be of type integer");
   EXPECT_EQ(error_of("[]"), "options must be an object");
   EXPECT_EQ(error_of(R"({"no_such_option": {}})"), "");
 }
@@ -95,7 +116,7 @@ TEST(Options, WindowOfMinusOneIsTheContext) {
 }
 
 TEST(Options, ListDescribesEveryOption) {
-  EXPECT_EQ(option_list().size(), 30u);
+  EXPECT_EQ(option_list().size(), 35u);
   for (const OptionInfo& o : option_list()) EXPECT_FALSE(o.help.empty()) << o.name;
   EXPECT_EQ(option_list()[3].name, "temperature");
   EXPECT_EQ(option_list()[3].type, "float32");

@@ -177,6 +177,49 @@ TEST_F(CompletionTest, Sampling) {
             "option \"top_n_sigma\" must be of type float32");
 }
 
+// Every name reaches the sampler: at a high temperature each of them brings back the greedy answer,
+// or changes it.
+TEST_F(CompletionTest, ExtraSamplers) {
+  const std::string prompt = R"("prompt":"the sky","n_predict":12,"seed":1,)";
+  const auto text = [&](const std::string& more) { return ask(prompt + more)["content"]; };
+  const Json greedy = text(R"("temperature":0)"), hot = text(R"("temperature":3)");
+  EXPECT_NE(hot, greedy);
+  EXPECT_EQ(text(R"("temperature":3,"mirostat":2,"mirostat_tau":0,"mirostat_eta":0)"), greedy);
+  EXPECT_NE(text(R"("temperature":3,"mirostat":1,"mirostat_tau":9)"), greedy);
+  EXPECT_EQ(text(R"("temperature":0.01,"top_k":40)"), greedy);
+  EXPECT_NE(text(R"("temperature":0.01,"dynatemp_range":5)"), greedy);
+  EXPECT_NE(text(R"("temperature":0.01,"xtc_probability":1,"xtc_threshold":0)"), greedy);
+  EXPECT_EQ(text(R"("temperature":0.01,"xtc_probability":1,"xtc_threshold":0.6)"), greedy);
+  EXPECT_EQ(text(R"("temperature":3,"top_k":1,"min_keep":5)"), greedy) << "top_k is no floor";
+  EXPECT_EQ(text(R"("temperature":3,"min_p":1)"), greedy);
+  EXPECT_NE(text(R"("temperature":3,"min_p":1,"min_keep":20)"), greedy);
+  EXPECT_EQ(refused(R"("prompt":"x","mirostat":"2")"),
+            "option \"mirostat\" must be of type integer");
+  EXPECT_EQ(refused(R"("prompt":"x","dry_penalty_last_n":-1)"),
+            "option \"dry_penalty_last_n\" must be at least 0");
+}
+
+TEST_F(CompletionTest, Dry) {
+  const std::string prompt = R"("prompt":"the sky","n_predict":12,"logit_bias":[["a",50]],)";
+  const auto text = [&](const std::string& more) { return ask(prompt + more)["content"]; };
+  EXPECT_EQ(text(R"("dry_multiplier":0)"), "aaaaaaaaaaaa");
+  const std::string broken = text(R"("dry_multiplier":200,"dry_sequence_breakers":[])");
+  EXPECT_EQ(broken.substr(0, 3), "aaa") << "a repetition of two begins here";
+  EXPECT_NE(broken[3], 'a');
+  EXPECT_EQ(text(R"("dry_multiplier":200,"dry_sequence_breakers":["a"])"), "aaaaaaaaaaaa");
+  EXPECT_EQ(text(R"("dry_multiplier":200,"dry_sequence_breakers":[],"dry_allowed_length":50)"),
+            "aaaaaaaaaaaa");
+  EXPECT_EQ(text(R"("dry_multiplier":200,"dry_sequence_breakers":[],"dry_penalty_last_n":2)"),
+            "aaaaaaaaaaaa");
+  const std::string native =
+      post_json("/api/generate", R"({"model":"M","prompt":"the sky","raw":true,"stream":false,)"
+                                 R"("logit_bias":{")" +
+                                     tokens_of("a")[0].dump() +
+                                     R"(":50},"options":{"num_predict":12,"dry_multiplier":200,)"
+                                     R"("dry_sequence_breakers":[]}})")["response"];
+  EXPECT_EQ(native, broken) << "native options have the same names";
+}
+
 TEST_F(CompletionTest, Probabilities) {
   const Json j = ask(R"("prompt":"the sky","n_predict":4,"n_probs":3,"return_tokens":true)");
   const Json& list = j["completion_probabilities"];
