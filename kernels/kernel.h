@@ -38,8 +38,8 @@ struct Kernel {
   size_t (*scratch)(const void* args) noexcept = nullptr;
   const Pack* pack = nullptr;    // weight layout it reads; nullptr: rows as in the file
   const Micro* micro = nullptr;  // matmul: what the weight type contributes
-  // |y - ref| <= tolerance * sqrt(k) * rms(w) * rms(x); 1e-3f where operands are rounded to half
-  // or sums of products are cut to 16 bits
+  // |y - ref| <= tolerance * sqrt(k) * rms(w) * rms(x); 1e-3f where operands are rounded to half,
+  // 3e-3f where sums of products are cut to 16 bits
   float tolerance = 1e-5f;
   // matmul: rows that are served by reading the weights once, for reports; nullptr: all
   int64_t (*pass_rows)(const void* args) noexcept = nullptr;

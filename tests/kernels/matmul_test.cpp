@@ -48,8 +48,9 @@ TEST_P(Matmul, SurvivesTheLargestSums) {
       const std::vector<Expected> expected = p.expected();
       ASSERT_EQ(y.size(), expected.size());
       for (size_t i = 0; i < y.size(); ++i) {
-        ASSERT_LE(std::fabs(y[i] - expected[i].value),
-                  1e-5 * expected[i].slack + 0x1p-20 * std::fabs(expected[i].value) + 1e-10)
+        ASSERT_LE(
+            std::fabs(y[i] - expected[i].value),
+            kernel().tolerance * expected[i].slack + 0x1p-20 * std::fabs(expected[i].value) + 1e-10)
             << i;
       }
     }

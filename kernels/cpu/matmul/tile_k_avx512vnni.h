@@ -276,7 +276,8 @@ consteval Kernel<Ctx> vnni_block_kernel(const char* id, Op op) {
   constexpr DType kType = C<Vec512>::kType;
   Kernel<Ctx> k = matmul_kernel(id, op, kType, DType::a8x256, kVnniNeeds, 40, driver_avx512vnni,
                                 Panels<kType, 16>::kPack, kVnniBlockMicro<C<Vec512>>);
-  if (kDrop < C < Vec512 >>> 0) k.tolerance = 1e-3f;  // bits are cut
+  constexpr int kCut = kDrop<C<Vec512>>;
+  if (kCut > 0) k.tolerance = 3e-3f;  // beside outliers, whose lift multiplies what is cut
   return k;
 }
 
