@@ -49,7 +49,7 @@ def map_body(context, body):
         body["options"] = {**options, "num_predict": 4} if isinstance(options, dict) else options
     else:
         for key in ("max_completion_tokens", LIMITS.get(context.operation.path, "max_tokens")):
-            if not isinstance(body.get(key), int) or body[key] > 4:
+            if not isinstance(body.get(key), int) or not 1 <= body[key] <= 4:  # below 1: no limit
                 body[key] = 4
     return body
 
