@@ -12,6 +12,7 @@
 #include "engine/core/cpu_info.h"
 #include "engine/core/env.h"
 #include "engine/core/log.h"
+#include "engine/store/model_store.h"
 #include "server/version.h"
 
 namespace engine {
@@ -44,6 +45,10 @@ Status serve(const ServerOptions& options) {
   sigaddset(&signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
+  ENGINE_TRY(store, options.store_root.empty()
+                        ? ModelStore::open_default()
+                        : Result<ModelStore>(ModelStore(options.store_root)));
+  store.prune();
   const PoolKind kind = env(Env::ENGINE_POOL) == "openmp" ? PoolKind::openmp : PoolKind::native;
   const std::unique_ptr<ThreadPool> compute =
       ThreadPool::create(kind, options.load.threads > 0 ? options.load.threads : usable_cores());

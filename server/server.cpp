@@ -16,10 +16,12 @@
 #include "engine/run/cache_type.h"
 #include "server/app.h"
 #include "server/duration.h"
+#include "server/handlers/handlers.h"
 #include "server/host_url.h"
 #include "server/http/listener.h"
 #include "server/http/router.h"
 #include "server/request_log.h"
+#include "server/upload.h"
 
 namespace engine {
 namespace {
@@ -44,7 +46,27 @@ int env_number(Env which, int fallback) {
   return fallback;
 }
 
-SessionHooks::Verdict check_guards(const App& app, const HttpRequest& head) {
+// A body for /api/blobs goes to the disk while it arrives, unless the answer is known before.
+void open_upload(const ModelStore& store, Uploads& uploads, const HttpRequest& head,
+                 SessionHooks::Verdict& verdict) {
+  const std::string digest = digest_of_path(head.path);
+  const auto refuse = [&](int status, std::string_view text) {
+    verdict.reply = error_response(ApiForm::native, status, text);
+  };
+  if (digest.empty()) return refuse(400, "invalid digest format");
+  if (store.blobs().has(digest)) {
+    store.blobs().touch(digest);
+    verdict.reply = empty_response(200);
+    return;
+  }
+  int64_t size = -1;
+  const std::string_view length = head.header("Content-Length");
+  std::from_chars(length.data(), length.data() + length.size(), size);
+  verdict.sink = uploads.start(digest, size);
+  if (!verdict.sink) refuse(503, "server busy: too many uploads, please try again");
+}
+
+SessionHooks::Verdict check_guards(const App& app, Uploads& uploads, const HttpRequest& head) {
   CorsPolicy::Verdict cors = app.cors.check(head);
   if (cors.reply) return {std::move(cors.reply), {}};
   const HostCheck::Verdict host = app.host_check.check(head.header("Host"));
@@ -57,7 +79,11 @@ SessionHooks::Verdict check_guards(const App& app, const HttpRequest& head) {
   if (!app.keys.allow(head))
     return {unauthorized_response(api_form(head.path)), std::move(cors.headers)};
   const RouteMatch match = find_route(head.method, head.path);
-  if (match.handler) return {std::nullopt, std::move(cors.headers)};
+  if (match.handler) {
+    SessionHooks::Verdict verdict{std::nullopt, std::move(cors.headers)};
+    if (match.handler == handlers::put_blob) open_upload(app.store, uploads, head, verdict);
+    return verdict;
+  }
   HttpResponse reply = match.allow.empty() ? text_response(404, "404 page not found")
                                            : text_response(405, "405 method not allowed");
   reply.content_type = "text/plain";
@@ -145,11 +171,12 @@ struct Server::Impl {
             o.draft_required,
             std::make_shared<Metrics>(),
             o.metrics_compat},
+        uploads(app.store),
         sessions(runtime, o.limits, hooks()) {}
 
   SessionHooks hooks() {
     SessionHooks h;
-    h.check = [this](const HttpRequest& head) { return check_guards(app, head); };
+    h.check = [this](const HttpRequest& head) { return check_guards(app, uploads, head); };
     h.handle = [this](HttpRequest request, std::shared_ptr<Reply> reply) {
       runtime.post_work([this, request = std::make_shared<HttpRequest>(std::move(request)),
                          reply = std::move(reply)] { run_handler(app, *request, reply); });
@@ -176,6 +203,7 @@ struct Server::Impl {
     pool.close();
     wait_for_sessions(grace);
     sessions.close_all();
+    uploads.stop();
     wait_for_sessions(std::chrono::seconds(2));
     runtime.stop();
   }
@@ -183,6 +211,7 @@ struct Server::Impl {
   Runtime runtime;
   ModelPool pool;
   App app;
+  Uploads uploads;
   SessionSet sessions;
   std::unique_ptr<Listener> listener;
   std::mutex shutdown_mutex;

@@ -16,8 +16,9 @@ std::string raw(const char* name) {
   const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; };
   while (!s.empty() && blank(s.back())) s.pop_back();
   while (!s.empty() && blank(s.front())) s.erase(s.begin());
-  if (s.size() >= 2 && (s.front() == '"' || s.front() == '\'') && s.back() == s.front())
-    s = s.substr(1, s.size() - 2);
+  const auto quote = [](char c) { return c == '"' || c == '\''; };
+  while (!s.empty() && quote(s.back())) s.pop_back();
+  while (!s.empty() && quote(s.front())) s.erase(s.begin());
   return s;
 }
 

@@ -15,7 +15,7 @@ struct EnvInfo {
   const char *name, *fallback, *help;
 };
 
-// Value with surrounding blanks and one pair of quotes removed; the default when unset or empty.
+// Value with surrounding blanks and then surrounding quotes removed; the default when unset or empty.
 std::string env(Env e);
 bool env_set(Env e);  // set and not empty
 std::span<const EnvInfo> env_list();

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "engine/core/result.h"
+#include "engine/store/files.h"
 
 namespace engine {
 
@@ -32,14 +33,17 @@ class BlobFolder {
   explicit BlobFolder(std::string folder) : folder_(std::move(folder)) {}
 
   const std::string& folder() const { return folder_; }
-  // Requires: valid_digest(digest).
+  // Digits of the digest are written small. Requires: valid_digest(digest).
   std::string path(std::string_view digest) const;
   bool has(std::string_view digest) const;
+  // Bytes of a blob; Errc::not_found `blob "<digest>" not found`.
+  Result<int64_t> size(std::string_view digest) const;
   // Sets the time of a blob to now, which protects it from the one-hour rule of a running Ollama.
   void touch(std::string_view digest) const;
-  // digest "": take whatever the bytes hash to; else Errc::corrupt on a difference.
-  // An existing blob is kept.
-  Result<BlobInfo> put(std::string_view digest, const ByteSource& source) const;
+  // digest "": take whatever the bytes hash to; else Errc::corrupt `digest mismatch, expected "<a>",
+  // got "<b>"` on a difference, and nothing is kept. size: how many bytes are to come, -1 for
+  // unknown; without the space for them nothing is written. An existing blob is kept and touched.
+  Result<BlobInfo> put(std::string_view digest, const ByteSource& source, int64_t size = -1) const;
   // A text blob of at most max_bytes.
   Result<std::string> read_text(std::string_view digest, size_t max_bytes = size_t{16} << 20) const;
   Status remove(std::string_view digest) const;  // already missing is fine
@@ -47,10 +51,5 @@ class BlobFolder {
  private:
   std::string folder_;
 };
-
-// Writes a whole file under a temporary name in `temp_folder`, syncs it and renames it to `path`.
-Status write_file_atomically(const std::string& temp_folder, const std::string& path,
-                             std::string_view bytes);
-Result<std::string> read_file(const std::string& path, size_t max_bytes);
 
 }  // namespace engine

@@ -1,9 +1,11 @@
 // Manifests and configs: JSON to structs and back.
 #include "engine/store/manifest.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "engine/core/json_io.h"
+#include "engine/store/hash_json.h"
 #include "engine/store/name.h"
 
 namespace engine {
@@ -20,6 +22,13 @@ Error corrupt(std::string what) {
 std::string text_of(const Json& object, const char* key) {
   const auto it = object.find(key);
   return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+// 0 when the key is missing, no whole number, or negative.
+int64_t count_of(const Json& object, const char* key) {
+  const auto it = object.find(key);
+  return it != object.end() && it->is_number_integer() ? std::max<int64_t>(0, it->get<int64_t>())
+                                                       : 0;
 }
 
 std::vector<std::string> texts_of(const Json& object, const char* key) {
@@ -42,7 +51,7 @@ Result<Layer> parse_layer(const Json& json, bool may_be_empty) {
   if (!(may_be_empty && layer.digest.empty()) && !valid_digest(layer.digest)) {
     return corrupt("invalid digest format \"" + layer.digest + "\"");
   }
-  if (!layer.digest.empty()) layer.digest[6] = ':';
+  if (!layer.digest.empty()) layer.digest = plain_digest(layer.digest);
   if (const auto it = json.find("size"); it != json.end()) {
     if (!it->is_number_integer()) return corrupt("a size is not an integer");
     layer.size = it->get<int64_t>();
@@ -102,7 +111,7 @@ std::string write_manifest(const Manifest& manifest) {
                      {"mediaType", media::kManifest},
                      {"config", layer_json(manifest.config)},
                      {"layers", layers}};
-  return dump_json(json) + "\n";
+  return hash_json(json);
 }
 
 Result<ModelConfig> parse_config(std::string_view text) {
@@ -123,13 +132,18 @@ Result<ModelConfig> parse_config(std::string_view text) {
   c.remote_host = text_of(json, "remote_host");
   c.remote_model = text_of(json, "remote_model");
   c.capabilities = texts_of(json, "capabilities");
+  c.context_length = count_of(json, "context_length");
+  c.embedding_length = count_of(json, "embedding_length");
+  c.base_name = text_of(json, "base_name");
+  if (const auto it = json.find("draft"); it != json.end() && it->is_object() && !it->empty())
+    c.draft = dump_json(*it);
   return c;
 }
 
 std::string write_config(const ModelConfig& c) {
   Json json = {{"model_format", c.format},
                {"model_family", c.family},
-               {"model_families", c.families},
+               {"model_families", c.families.empty() ? Json(nullptr) : Json(c.families)},
                {"model_type", c.parameter_size},
                {"file_type", c.file_type}};
   const auto add = [&json](const char* key, const std::string& value) {
@@ -141,9 +155,15 @@ std::string write_config(const ModelConfig& c) {
   add("remote_host", c.remote_host);
   add("remote_model", c.remote_model);
   if (!c.capabilities.empty()) json["capabilities"] = c.capabilities;
+  if (c.context_length > 0) json["context_length"] = c.context_length;
+  if (c.embedding_length > 0) json["embedding_length"] = c.embedding_length;
+  add("base_name", c.base_name);
+  if (!c.draft.empty()) {
+    if (const auto draft = parse_json(c.draft); draft && draft->is_object()) json["draft"] = *draft;
+  }
   json["architecture"] = "amd64";
   json["os"] = "linux";
-  return dump_json(json) + "\n";
+  return hash_json(json);
 }
 
 }  // namespace engine

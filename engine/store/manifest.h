@@ -18,6 +18,7 @@ inline constexpr std::string_view kConfig = "application/vnd.docker.container.im
 inline constexpr std::string_view kModel = "application/vnd.ollama.image.model";
 inline constexpr std::string_view kProjector = "application/vnd.ollama.image.projector";
 inline constexpr std::string_view kAdapter = "application/vnd.ollama.image.adapter";
+inline constexpr std::string_view kDraft = "application/vnd.ollama.image.draft";
 inline constexpr std::string_view kTemplate = "application/vnd.ollama.image.template";
 // old name of template
 inline constexpr std::string_view kPrompt = "application/vnd.ollama.image.prompt";
@@ -25,6 +26,12 @@ inline constexpr std::string_view kSystem = "application/vnd.ollama.image.system
 inline constexpr std::string_view kParams = "application/vnd.ollama.image.params";
 inline constexpr std::string_view kMessages = "application/vnd.ollama.image.messages";
 inline constexpr std::string_view kLicense = "application/vnd.ollama.image.license";
+inline constexpr std::string_view kTensor = "application/vnd.ollama.image.tensor";
+inline constexpr std::string_view kJson = "application/vnd.ollama.image.json";
+inline constexpr std::string_view kEmbed = "application/vnd.ollama.image.embed";  // obsolete
+// Name, description and recorded training settings of a Modelfile, a JSON object. A type of ours:
+// other programs keep layers of a type they do not know.
+inline constexpr std::string_view kMeta = "application/vnd.engine.image.meta";
 }  // namespace media
 
 struct Layer {
@@ -55,6 +62,9 @@ struct ModelConfig {
   std::string file_type;              // "Q4_K_M"
   std::string renderer, parser, requires_version, remote_host, remote_model;
   std::vector<std::string> capabilities;
+  int64_t context_length = 0, embedding_length = 0;  // of hosted models; 0: not set
+  std::string base_name;                             // of hosted models
+  std::string draft;  // JSON object about the draft model, kept as it is; "": none
 };
 
 Result<ModelConfig> parse_config(std::string_view text);

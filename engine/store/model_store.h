@@ -2,10 +2,17 @@
 // both programs can share it.
 //  <root>/manifests/<host>/<namespace>/<model>/<tag>  one manifest per name
 //  <root>/blobs/sha256-<64 hex>                       weights, templates, parameters ... by content
-// Thread-safe but for mount_file(): it holds only paths, and every call looks at the files.
+// Thread-safe but for mount_file(): every call looks at the files; copies share what they have read.
+//
+// What adds to a store holds a shared StoreLock from its first blob to its manifest, so that nobody
+// takes blobs for unused meanwhile. Blobs go first when adding, manifests when removing: a crash
+// leaves at worst blobs that no manifest names, which prune() and fsck find.
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +20,7 @@
 #include "engine/core/result.h"
 #include "engine/store/blobs.h"
 #include "engine/store/manifest.h"
+#include "engine/store/manifest_cache.h"
 #include "engine/store/name.h"
 
 namespace engine {
@@ -28,7 +36,9 @@ struct ModelRecord {
   ModelConfig config;
   std::string model_path;  // blob of the weights (the last model layer); "" for hosted models
   std::vector<std::string> projector_paths, adapter_paths;
-  std::string parent;  // where the weights came from: `from` of the model layer
+  std::string draft_path;  // of a draft model for speculative decoding; "": none
+  std::string meta;        // JSON object of name, description, training settings; "": none
+  std::string parent;      // where the weights came from: `from` of the model layer
   std::string template_text, system;
   std::string params;    // JSON object of options, "" for none
   std::string messages;  // JSON list of {"role", "content"}, "" for none
@@ -87,29 +97,52 @@ class ModelStore {
   // Removes the manifest, empty folders, and every blob that no other manifest names.
   Status remove(const ModelName& name) const;
 
-  Result<BlobInfo> put_blob(std::string_view digest, const ByteSource& source) const {
-    return blobs_.put(digest, source);
+  // See BlobFolder::put.
+  Result<BlobInfo> put_blob(std::string_view digest, const ByteSource& source,
+                            int64_t size = -1) const {
+    return blobs_.put(digest, source, size);
   }
   // A layer of the given type from text.
   Result<Layer> put_layer(std::string_view media_type, std::string_view text) const;
+  // A layer of a blob that is in the store, whose time is set to now. Errc::not_found
+  // `blob "<digest>" not found`.
+  Result<Layer> layer_of_blob(std::string_view media_type, std::string_view digest) const;
+
+  // Every blob must be there. An old version of the name is replaced, and what only it used is
+  // removed: see remove_unused, and give back the lock before if those blobs may be young.
   Status write(const ModelName& name, const Manifest& manifest) const;
+  // The same with the bytes as they are, checked; removes nothing.
+  Status write_bytes(const ModelName& name, std::string_view manifest) const;
+  // The manifest of a name; nullopt where there is none that can be read.
+  std::optional<Manifest> manifest(const ModelName& name) const;
+  // What `old` names and no manifest does now; empty while OLLAMA_NOPRUNE is set.
+  std::vector<std::string> unused(const Manifest& old) const;
+  // Removes those. While somebody adds to the store, the caller included, blobs that were
+  // written or used within the last hour stay for prune().
+  Status remove_unused(const Manifest& old) const;
   // Checks the file by parsing it, copies it into the store, writes config and manifest, drops
   // blobs only the old version used.
   Result<ModelRecord> create(const ModelName& name, const CreateSpec& spec) const;
 
-  // At the start of a server: removes blobs and left-overs that are older than one hour and that no
-  // manifest names. Does nothing when OLLAMA_NOPRUNE is set or a manifest is broken.
+  // At the start of a server: gives blobs of very old stores the name they have today, and, unless
+  // OLLAMA_NOPRUNE is set, a manifest is broken, or somebody adds to the store, removes blobs and
+  // left-overs that are older than one hour and that no manifest names.
   void prune() const;
 
  private:
-  std::string manifest_path(const ModelName& name) const;
+  std::string path_of(const ModelName& name) const;
   std::vector<ModelName> names() const;
-  Status remove_unused(const Manifest& old) const;
-  void remove_empty_folders() const;
+  std::set<std::string> named() const;  // the digests of all manifests that can be read
+  Status remove_unnamed(const std::set<std::string>& digests) const;
+  Status add(const ModelName& name, const CreateSpec& spec, const std::string& params,
+             const ModelConfig& config) const;
+  void rename_old_blobs() const;
+  bool prune_blobs() const;
 
   std::string root_;
   BlobFolder blobs_;
   std::vector<ModelRecord> mounts_;
+  std::shared_ptr<ManifestCache> cache_;
 };
 
 // text names an existing GGUF file, or else a model of the store.

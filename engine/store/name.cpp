@@ -144,4 +144,11 @@ bool valid_digest(std::string_view digest) {
   });
 }
 
+std::string plain_digest(std::string_view digest) {
+  std::string out(digest);
+  out[6] = ':';
+  std::transform(out.begin(), out.end(), out.begin(), lower);
+  return out;
+}
+
 }  // namespace engine

@@ -38,6 +38,8 @@ Result<ModelName> parse_user_name(std::string_view text);
 
 // "sha256:<64 hex>" or "sha256-<64 hex>".
 bool valid_digest(std::string_view digest);
+// "sha256:<64 hex>" with small digits. Requires: valid_digest(digest).
+std::string plain_digest(std::string_view digest);
 
 bool equal_ignoring_case(std::string_view a, std::string_view b);
 

@@ -175,6 +175,13 @@ Result<std::unique_ptr<Client>> connect_client() {
   return client;
 }
 
+Result<std::unique_ptr<Client>> connect_or_own_store() {
+  const std::string host = parse_host_url(env(Env::OLLAMA_HOST)).host;
+  const bool own = host.empty() || host == "localhost" || host == "0.0.0.0" || host == "::" ||
+                   host == "::1" || host.starts_with("127.");
+  return own ? connect_or_local_client() : connect_client();
+}
+
 Result<std::unique_ptr<Client>> connect_or_local_client() {
   auto client = connect_client();
   if (client || client.error().code == Errc::cancelled) return client;

@@ -39,6 +39,9 @@ class Client {
 Result<std::unique_ptr<Client>> connect_client();
 // The server at OLLAMA_HOST, or else this process.
 Result<std::unique_ptr<Client>> connect_or_local_client();
+// The server at OLLAMA_HOST, or else this process, but only where that address is one of this
+// machine: for what changes a store, which shall never be another one than was meant.
+Result<std::unique_ptr<Client>> connect_or_own_store();
 // This process; nothing is loaded before the first request that needs it. file: a GGUF file to be
 // known too, "" for none; `name` gets the name it is known by.
 Result<std::unique_ptr<Client>> make_local_client(const std::string& file, std::string* name,

@@ -4,28 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <ctime>
 
 #include "server/cli/text_width.h"
 
 namespace engine::cli {
-
-std::string bytes_text(int64_t bytes) {
-  struct Unit {
-    double size;
-    const char* name;
-  };
-  for (const Unit& unit : {Unit{1e12, "TB"}, Unit{1e9, "GB"}, Unit{1e6, "MB"}, Unit{1e3, "KB"}}) {
-    const double value = static_cast<double>(bytes) / unit.size;
-    if (value < 1) continue;
-    if (value >= 10) return fmt::format("{} {}", static_cast<int64_t>(value), unit.name);
-    if (value != std::floor(value)) return fmt::format("{:.1f} {}", value, unit.name);
-    return fmt::format("{} {}", static_cast<int64_t>(value), unit.name);
-  }
-  return fmt::format("{} B", bytes);
-}
 
 std::string duration_words(int64_t s) {
   if (s < 1) return "Less than a second";
@@ -48,6 +32,14 @@ std::string ago_text(int64_t seconds, int64_t now, const std::string& zero) {
   if (seconds - now >= kForever) return "Forever";
   return seconds > now ? duration_words(seconds - now) + " from now"
                        : duration_words(now - seconds) + " ago";
+}
+
+std::string processor_text(int64_t size, int64_t vram) {
+  if (vram == 0) return "100% CPU";
+  if (vram == size) return "100% GPU";
+  if (vram > size || size == 0) return "Unknown";
+  const int64_t cpu = (200 * (size - vram) + size) / (2 * size);
+  return fmt::format("{}%/{}% CPU/GPU", cpu, 100 - cpu);
 }
 
 std::string go_duration(int64_t ns) {

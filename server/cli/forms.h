@@ -6,13 +6,16 @@
 #include <string>
 #include <vector>
 
+#include "engine/core/bytes_text.h"
+
 namespace engine::cli {
 
-std::string bytes_text(int64_t bytes);        // "0 B", "1.5 KB", "98 MB", "1.2 GB"
 std::string duration_words(int64_t seconds);  // "About a minute", "3 hours"
 // seconds: when, since 1970; now: the present.
 // "2 days ago", "4 minutes from now", "Forever"; zero for the time 0.
 std::string ago_text(int64_t seconds, int64_t now, const std::string& zero);
+// Where a loaded model lies: "100% CPU", "48%/52% CPU/GPU". vram: its bytes on GPUs.
+std::string processor_text(int64_t size, int64_t vram);
 std::string go_duration(int64_t ns);  // "0s", "130.079ms", "1m2.5s", "1h0m3s"
 
 // Seconds since 1970 of an RFC 3339 time; 0 when it is none.

@@ -20,24 +20,30 @@ std::string text_of(const Json& object, const char* key) {
   return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
 }
 
+// The models of an answer whose name begins with what the user gave, in place.
+void keep_prefix(Json& answer, const Args& args, bool ignore_case) {
+  if (args.words.empty() || !answer.contains("models") || !answer["models"].is_array()) return;
+  const std::string& prefix = args.words[0];
+  Json kept = Json::array();
+  for (const Json& m : answer["models"]) {
+    const std::string begin = text_of(m, "name").substr(0, prefix.size());
+    if (ignore_case ? equal_ignoring_case(begin, prefix) : begin == prefix) kept.push_back(m);
+  }
+  answer["models"] = std::move(kept);
+}
+
 Status list(const Args& args) {
   ENGINE_TRY(client, connect_or_local_client());
-  const std::string prefix = args.words.empty() ? "" : args.words[0];
+  if (!args.has("--json") && !args.has("--quiet"))
+    return print_models(*client, args.words.empty() ? "" : args.words[0]);
+  ENGINE_TRY(tags, client->get("/api/tags"));
+  keep_prefix(tags, args, true);
   if (args.has("--json")) {
-    ENGINE_TRY(tags, client->get("/api/tags"));
     fmt::print("{}\n", dump_json(tags, 2));
     return ok;
   }
-  if (args.has("--quiet")) {
-    ENGINE_TRY(tags, client->get("/api/tags"));
-    for (const Json& m : tags["models"]) {
-      const std::string name = text_of(m, "name");
-      if (equal_ignoring_case(std::string_view(name).substr(0, prefix.size()), prefix))
-        fmt::print("{}\n", name);
-    }
-    return ok;
-  }
-  return print_models(*client, prefix);
+  for (const Json& m : tags["models"]) fmt::print("{}\n", text_of(m, "name"));
+  return ok;
 }
 
 Status show(const Args& args) {
@@ -71,17 +77,10 @@ Status show(const Args& args) {
   return ok;
 }
 
-std::string processor_text(int64_t size, int64_t vram) {
-  if (vram == 0) return "100% CPU";
-  if (vram == size) return "100% GPU";
-  if (vram > size || size == 0) return "Unknown";
-  const int64_t cpu = (200 * (size - vram) + size) / (2 * size);
-  return fmt::format("{}%/{}% CPU/GPU", cpu, 100 - cpu);
-}
-
 Status ps(const Args& args) {
   ENGINE_TRY(client, connect_client());
   ENGINE_TRY(answer, client->get("/api/ps"));
+  keep_prefix(answer, args, false);
   if (args.has("--json")) {
     fmt::print("{}\n", dump_json(answer, 2));
     return ok;
@@ -97,7 +96,6 @@ Status ps(const Args& args) {
     return Error{Errc::corrupt, "the server sent no list of models"};
   for (const Json& m : *models) {
     const std::string name = text_of(m, "name");
-    if (!args.words.empty() && !name.starts_with(args.words[0])) continue;
     const int64_t until = parse_time(text_of(m, "expires_at"));
     table.row({name, text_of(m, "digest").substr(0, 12), bytes_text(number(m, "size")),
                processor_text(number(m, "size"), number(m, "size_vram")),
@@ -152,12 +150,13 @@ constexpr Env kStoreOnly[] = {Env::OLLAMA_MODELS};
 
 extern const Verb verb_list, verb_show, verb_ps, verb_import;
 const Verb verb_list = {"list", "ls", "[PREFIX]", "List the models of this machine",
-                        0,      1,    kListFlags, kEnvironment,
+                        0,      -1,   kListFlags, kEnvironment,
                         list};
 const Verb verb_show = {"show",     "",           "MODEL", "Show what a model is", 1, 1,
                         kShowFlags, kEnvironment, show};
-const Verb verb_ps = {
-    "ps", "", "[PREFIX]", "List the loaded models of the server", 0, 1, kPsFlags, kEnvironment, ps};
+const Verb verb_ps = {"ps", "", "[PREFIX]", "List the loaded models of the server",
+                      0,    -1, kPsFlags,   kEnvironment,
+                      ps};
 const Verb verb_import = {"import", "", "FILE NAME",  "Put a GGUF file into the model store",
                           2,        2,  kImportFlags, kStoreOnly,
                           import};

@@ -10,13 +10,13 @@
 #include <boost/asio/strand.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <mutex>
 #include <unordered_map>
 
 #include "engine/core/log.h"
 #include "server/api_form.h"
 #include "server/error_map.h"
+#include "server/http/request_body.h"
 #include "server/sse.h"
 
 namespace engine {
@@ -102,7 +102,10 @@ class Session : public std::enable_shared_from_this<Session> {
         write_timer_(socket_.get_executor()),
         ping_timer_(socket_.get_executor()),
         buffer_(set_->limits.header_bytes + 2 * kReadBytes) {}
-  ~Session() { forget(); }
+  ~Session() {
+    drop_sink();
+    forget();
+  }
 
   void start(int socket, bool v6) {
     error_code ec;
@@ -199,18 +202,49 @@ class Session : public std::enable_shared_from_this<Session> {
       if (ec == http::error::need_more) break;
       if (ec) return refuse(ec);
       if (phase_ == Phase::head && parser_->is_header_done() && !on_head()) return;
-      if (!hold_->grow(parser_->get().body().size()))
-        return refuse(503, "server busy: too many request bytes in flight");
+      if (!(sink_ ? pass_on() : keep_body())) return;
       if (parser_->is_done()) return on_message();
     }
     read_more();
+  }
+
+  // What has arrived of a body stays until the whole is there. false: it has been refused.
+  bool keep_body() {
+    const size_t size = parser_->get().body().bytes.size();
+    if (size > set_->limits.body_bytes) return refuse(413, "request body too large"), false;
+    if (hold_->grow(size)) return true;
+    return refuse(503, "server busy: too many request bytes in flight"), false;
+  }
+
+  // What has arrived of a body goes to its sink. false: nothing more is to be read for now.
+  bool pass_on() {
+    BodySink::Takes takes = sink_->state();
+    if (std::string& bytes = parser_->get().body().bytes; !bytes.empty())
+      takes = sink_->push(std::exchange(bytes, {}));
+    if (parser_->is_done() || takes == BodySink::Takes::more) return true;
+    if (takes == BodySink::Takes::nothing) {
+      keep_alive_ = false;
+      answer_by_sink();
+      return false;
+    }
+    read_timer_.cancel();  // it is us who are slow
+    return false;
+  }
+
+  void answer_by_sink() {
+    const std::shared_ptr<BodySink> sink = std::exchange(sink_, nullptr);
+    end_message();
+    parser_.reset();
+    hold_.reset();
+    read_more();
+    sink->finish(make_reply());
   }
 
   void begin_message() {
     in_message_ = true;
     parser_.emplace();
     parser_->header_limit(static_cast<uint32_t>(set_->limits.header_bytes));
-    parser_->body_limit(set_->limits.body_bytes);
+    parser_->body_limit(boost::none);  // streamed bodies have none; others are checked here
     parser_->eager(false);
     hold_ = std::make_shared<BodyHold>();
     hold_->set = set_;
@@ -253,8 +287,17 @@ class Session : public std::enable_shared_from_this<Session> {
       return false;
     }
     phase_ = Phase::body;
-    if (const auto length = parser_->content_length();
-        length && !hold_->grow(static_cast<size_t>(*length))) {
+    sink_ = std::move(verdict.sink);
+    const auto length = parser_->content_length();
+    if (sink_) {
+      parser_->get().body().streamed = true;
+      // Keeps the session while it waits for its sink, with no read pending.
+      sink_->on_ready(
+          [self = shared_from_this()] { self->on_strand([](Session& s) { s.resume(); }); });
+    } else if (length && *length > set_->limits.body_bytes) {
+      refuse(413, "request body too large");
+      return false;
+    } else if (length && !hold_->grow(static_cast<size_t>(*length))) {
       refuse(503, "server busy: too many request bytes in flight");
       return false;
     }
@@ -263,6 +306,11 @@ class Session : public std::enable_shared_from_this<Session> {
       start_write();
     }
     return true;
+  }
+
+  // The sink has room again, or knows the answer.
+  void resume() {
+    if (phase_ == Phase::body && sink_ && pass_on()) feed();
   }
 
   // The request is complete, or will not be read to its end: from here on a reply is due.
@@ -275,13 +323,18 @@ class Session : public std::enable_shared_from_this<Session> {
   }
 
   void on_message() {
-    request_.body = std::move(parser_->get().body());
-    request_.hold = std::move(hold_);
     keep_alive_ = parser_->keep_alive();
+    if (sink_) return answer_by_sink();
+    request_.body = std::move(parser_->get().body().bytes);
+    request_.hold = std::move(hold_);
     end_message();
     parser_.reset();
     read_more();
+    set_->hooks.handle(std::move(request_), make_reply());
+  }
 
+  // The handle to answer the request that has just been read.
+  std::shared_ptr<Reply> make_reply() {
     ReplyPort port;
     const auto self = shared_from_this();
     const uint64_t exchange = exchange_;
@@ -305,19 +358,18 @@ class Session : public std::enable_shared_from_this<Session> {
           s.hook_ = std::move(hook);
       });
     };
-    set_->hooks.handle(std::move(request_),
-                       std::make_shared<Reply>(std::move(port), api_form(record_.target)));
+    return std::make_shared<Reply>(std::move(port), api_form(record_.target));
   }
 
   void refuse(error_code ec) {
     if (ec == http::error::header_limit || ec == http::error::buffer_overflow)
       return refuse(431, "request header too large");
-    if (ec == http::error::body_limit) return refuse(413, "request body too large");
     refuse(400, "malformed HTTP request");
   }
 
   void refuse(int status, std::string_view text) {
     keep_alive_ = false;
+    drop_sink();
     hold_.reset();
     end_message();
     parser_.reset();
@@ -533,6 +585,7 @@ class Session : public std::enable_shared_from_this<Session> {
     }
     events_.reset();
     formatter_.reset();
+    drop_sink();
     hold_.reset();
     parser_.reset();
     read_timer_.cancel();
@@ -541,6 +594,10 @@ class Session : public std::enable_shared_from_this<Session> {
     error_code ec;
     socket_.close(ec);
     forget();
+  }
+
+  void drop_sink() {
+    if (sink_) std::exchange(sink_, nullptr)->abort();
   }
 
   void forget() {
@@ -557,9 +614,10 @@ class Session : public std::enable_shared_from_this<Session> {
   // The message that is being read.
   Phase phase_ = Phase::head;
   boost::beast::flat_buffer buffer_;
-  std::optional<http::request_parser<http::string_body>> parser_;
+  std::optional<http::request_parser<RequestBody>> parser_;
   std::shared_ptr<BodyHold> hold_;
   HttpRequest request_;
+  std::shared_ptr<BodySink> sink_;
   bool read_pending_ = false, eof_ = false, in_message_ = false;
 
   // The answer.

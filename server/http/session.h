@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "server/http/body_sink.h"
 #include "server/http/http.h"
 #include "server/http/runtime.h"
 #include "server/reply.h"
@@ -46,6 +47,8 @@ struct SessionHooks {
   struct Verdict {
     std::optional<HttpResponse> reply;  // the request ends here; its body is not read
     std::vector<HttpHeader> headers;    // of whatever reply follows
+    // takes the body, of any length, and answers; `handle` is not called then
+    std::shared_ptr<BodySink> sink = {};
   };
   std::function<Verdict(const HttpRequest& head)> check;
   std::function<void(HttpRequest request, std::shared_ptr<Reply> reply)> handle;

@@ -37,6 +37,30 @@ TEST(Forms, Words) {
   EXPECT_EQ(ago_text(1000 + int64_t{22} * 365 * 86400, 1000, ""), "Forever");
 }
 
+TEST(Forms, Processors) {
+  EXPECT_EQ(processor_text(100, 0), "100% CPU");
+  EXPECT_EQ(processor_text(100, 100), "100% GPU");
+  EXPECT_EQ(processor_text(100, 101), "Unknown");
+  EXPECT_EQ(processor_text(0, 0), "100% CPU");
+  EXPECT_EQ(processor_text(0, 5), "Unknown");
+  EXPECT_EQ(processor_text(42'000'000'000, 21'840'000'000), "48%/52% CPU/GPU");
+  EXPECT_EQ(processor_text(1000, 995), "1%/99% CPU/GPU") << "rounded";
+}
+
+TEST(Forms, TableOfLoadedModels) {
+  Table table({"NAME", "ID", "SIZE", "PROCESSOR", "CONTEXT", "UNTIL"});
+  table.row(
+      {"llama3.2:latest", "a80c4f17acd5", "3.1 GB", "100% GPU", "4096", "4 minutes from now"});
+  table.row({"big:70b", "0123456789ab", "42 GB", "48%/52% CPU/GPU", "32768", "Forever"});
+  EXPECT_EQ(table.text(),
+            "NAME               ID              SIZE      PROCESSOR          CONTEXT    UNTIL      "
+            "         \n"
+            "llama3.2:latest    a80c4f17acd5    3.1 GB    100% GPU           4096       4 minutes "
+            "from now    \n"
+            "big:70b            0123456789ab    42 GB     48%/52% CPU/GPU    32768      Forever    "
+            "           \n");
+}
+
 TEST(Forms, GoDurations) {
   EXPECT_EQ(go_duration(0), "0s");
   EXPECT_EQ(go_duration(999), "999ns");

@@ -18,7 +18,10 @@ std::set<std::string> routes() {
   };
   for (auto [method, path] : list) {
     if (path.ends_with("/*"))
-      path.replace(path.size() - 1, 1, path.starts_with("/v1/models/") ? "{model}" : "{key}");
+      path.replace(path.size() - 1, 1,
+                   path.starts_with("/v1/models/")   ? "{model}"
+                   : path.starts_with("/api/blobs/") ? "{digest}"
+                                                     : "{key}");
     out.insert(method + " " + path);
   }
   return out;

@@ -48,6 +48,13 @@ TEST(Manifest, DigestsWithADashAreNormalised) {
   EXPECT_EQ(m->layers[0].digest, digest('a'));
 }
 
+TEST(Manifest, DigitsOfDigestsAreSmall) {
+  const auto m = parse_manifest("{\"layers\":[{\"mediaType\":\"t\",\"digest\":\"sha256:" +
+                                std::string(64, 'A') + "\",\"size\":1}]}");
+  ASSERT_TRUE(m);
+  EXPECT_EQ(m->layers[0].digest, digest('a'));
+}
+
 TEST(Manifest, RefusesWhatIsBroken) {
   const std::string layer_a =
       "{\"layers\":[{\"mediaType\":\"t\",\"digest\":\"" + digest('a') + "\",\"size\":";
@@ -87,6 +94,22 @@ TEST(Config, RoundTripAndKeyOrder) {
   ASSERT_TRUE(back);
   EXPECT_EQ(back->families, c.families);
   EXPECT_EQ(back->parameter_size, "134.52M");
+}
+
+TEST(Config, KeysThatMustSurviveADerivation) {
+  const std::string text =
+      "{\"model_format\":\"safetensors\",\"model_family\":\"f\",\"model_families\":null,"
+      "\"model_type\":\"1B\",\"file_type\":\"F16\",\"renderer\":\"r\",\"parser\":\"p\","
+      "\"requires\":\"0.9.1\",\"remote_host\":\"h\",\"remote_model\":\"m\",\"capabilities\":["
+      "\"tools\"],\"context_length\":4096,\"embedding_length\":512,\"base_name\":\"b\","
+      "\"draft\":{\"model_format\":\"gguf\",\"config\":{\"x\":[1,2]}},\"architecture\":\"amd64\","
+      "\"os\":\"linux\"}\n";
+  const auto config = parse_config(text);
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->context_length, 4096);
+  EXPECT_EQ(config->base_name, "b");
+  EXPECT_EQ(write_config(*config), text);
+  EXPECT_EQ(parse_config("{\"context_length\":-1,\"draft\":[]}")->context_length, 0);
 }
 
 TEST(Config, EmptyFormatMeansGguf) {
