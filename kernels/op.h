@@ -189,7 +189,7 @@ struct CombineArgs {
   const int32_t* n_rows;
 };
 
-// y = act(gate) * up.  items: rows
+// y = act(gate) * up; without up: act(gate).  items: rows
 struct GluArgs {
   Tensor gate, up, y;  // y may be gate or up
   Act act;

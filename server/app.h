@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/run/model_pool.h"
 #include "engine/store/model_store.h"
@@ -28,6 +29,9 @@ struct App {
   ModelPool& pool;
   std::string draft = {};       // path of the draft model; "": none
   bool draft_required = false;  // see PoolRequest
+  // From the command line, for the model whose weights have this path; "": no model.
+  std::string adapted_path = {};
+  std::vector<LoraFile> adapters = {};
   // shared with answers, which may outlive the server's other parts
   std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>();
   bool metrics_compat = false;  // see Metrics::text

@@ -1,9 +1,12 @@
 // The texts become tokens on a worker; the model thread computes them step by step.
 #include "server/run_embed.h"
 
+#include <algorithm>
 #include <atomic>
 #include <nlohmann/json.hpp>
 
+#include "server/duration.h"
+#include "server/run_answer.h"
 #include "server/use_model.h"
 
 namespace engine {
@@ -91,6 +94,27 @@ MakeTokens tokens_of(std::vector<std::string> texts, bool truncate) {
     }
     return out;
   };
+}
+
+Status read_dimensions(const JsonFields& fields, EmbedJob& job) {
+  ENGINE_TRY(dimensions, fields.integer("dimensions", 0));
+  job.embed.dimensions = static_cast<int>(std::clamp<int64_t>(dimensions, 0, INT32_MAX));
+  return ok;
+}
+
+Result<bool> read_embed_job(App& app, const HttpRequest& request, const JsonFields& fields,
+                            const std::string& name, NotFoundText text, Reply& reply,
+                            EmbedJob& job) {
+  ENGINE_TRY(options, fields.object("options"));
+  ENGINE_TRY(keep_alive, parse_keep_alive(fields.get("keep_alive")));
+  std::optional<FoundModel> found = find_model(app, reply, name, text);
+  if (!found) return false;
+  ENGINE_TRY(merged, merged_options(found->record, options));
+  job.model = std::move(*found);
+  job.options = std::move(merged);
+  job.keep_alive = keep_alive;
+  job.arrival = request.arrival;
+  return true;
 }
 
 Status run_embed(App& app, std::shared_ptr<Reply> reply, EmbedJob job) {

@@ -11,6 +11,7 @@
 #include "engine/core/options.h"
 #include "engine/run/embed.h"
 #include "server/app.h"
+#include "server/http/http.h"
 #include "server/json_fields.h"
 #include "server/model_ref.h"
 #include "server/reply.h"
@@ -44,6 +45,14 @@ struct EmbedJob {
   // cannot be loaded: that reply is the same everywhere.
   std::function<void(Reply&, Result<EmbedAnswer>)> answer;
 };
+
+// "dimensions", of the endpoints that cut vectors.
+Status read_dimensions(const JsonFields& fields, EmbedJob& job);
+// What all endpoints read alike, "options" and "keep_alive", and the model of this name.
+// false: the name led nowhere, and the reply has been given.
+Result<bool> read_embed_job(App& app, const HttpRequest& request, const JsonFields& fields,
+                            const std::string& name, NotFoundText text, Reply& reply,
+                            EmbedJob& job);
 
 // Loads the model if need be and answers through job.answer; returns at once.
 // Errc::unsupported: a model that is not for embeddings.

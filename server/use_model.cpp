@@ -25,6 +25,7 @@ PoolRequest pool_request(const App& app, const ModelRecord& record, const Option
   wanted.name = record.name.short_form();
   wanted.digest = record.digest;
   wanted.options = app.load;
+  wanted.options.adapters = adapters_of(app, record);
   wanted.n_ctx_given = app.n_ctx_fixed;
   wanted.draft = app.draft;
   wanted.draft_required = app.draft_required;
@@ -48,6 +49,14 @@ PoolRequest pool_request(const App& app, const ModelRecord& record, const Option
 }
 
 }  // namespace
+
+std::vector<LoraFile> adapters_of(const App& app, const ModelRecord& record) {
+  std::vector<LoraFile> out;
+  for (const std::string& path : record.adapter_paths) out.push_back({path});
+  if (record.model_path == app.adapted_path)
+    out.insert(out.end(), app.adapters.begin(), app.adapters.end());
+  return out;
+}
 
 void use_model(App& app, const std::shared_ptr<Reply>& reply, const ModelRecord& record,
                const Options& options, std::optional<std::chrono::nanoseconds> keep_alive,

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "engine/core/options.h"
 #include "server/app.h"
@@ -14,6 +15,10 @@
 namespace engine {
 
 enum class Draft : uint8_t { as_configured, none };
+
+// What is loaded with the weights of the model: the adapters of the store, then those of the command
+// line.
+std::vector<LoraFile> adapters_of(const App& app, const ModelRecord& record);
 
 // Returns at once. `then` runs on a worker; when the model cannot be had, the reply says why.
 void use_model(App& app, const std::shared_ptr<Reply>& reply, const ModelRecord& record,

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace engine {
 namespace {
 
@@ -93,8 +95,17 @@ Value GraphBuilder::embed(Weight table, float scale, LookupBy by) {
   n.w[0] = table;
   n.by = by;
   n.scale = scale;
-  if (table >= 0) info(table).embed = true, n.width = info(table).ne[0];
-  return push(n);
+  if (table < 0) return push(n);
+  info(table).embed = true, n.width = info(table).ne[0];
+  Value y = push(n);
+  if (by != LookupBy::token) return y;
+  for (const LoraPair& pair : adapters_of(info(table).name)) {
+    Node t = n;  // scaled too: an adapter adds to the table
+    if ((t.w[0] = weight(pair.a)) < 0) continue;
+    info(t.w[0]).embed = true, t.width = info(t.w[0]).ne[0];
+    y = lora_add(y, push(t), pair, Node{Op::matmul});
+  }
+  return y;
 }
 
 Value GraphBuilder::rms_norm(Value x, Weight w, float eps, int n_head) {
@@ -122,6 +133,50 @@ Value GraphBuilder::matmul(Weight w, Value x, Weight bias, Act act) {
                                        info(w).ne[0], width(x))});
   }
   if (bias >= 0) info(bias).vector = true;
+  return product(n);
+}
+
+std::span<const LoraPair> GraphBuilder::adapters_of(const std::string& name) {
+  const auto found = table_.adapters.find(name);
+  if (found == table_.adapters.end()) return {};
+  adapted_.insert(name);
+  return found->second;
+}
+
+// A product with a matrix, and behind it what adapters add. t = a x comes first: it is a few rows of
+// work, and whoever is late with it holds up nobody while the large product goes on.
+Value GraphBuilder::product(Node n) {
+  if (n.w[0] < 0) return push(n);
+  // By a model without an output matrix the token table is used for it; its own adapters belong to
+  // the look-up.
+  const WeightInfo& w = info(n.w[0]);
+  const std::span<const LoraPair> pairs =
+      adapters_of(w.embed && n.op == Op::matmul ? "output.weight" : w.name);
+  if (pairs.empty()) return push(n);
+  std::vector<Value> t;
+  for (const LoraPair& pair : pairs) {
+    Node a = n;
+    a.act = Act::none, a.w[2] = -1;
+    if ((a.w[0] = weight(pair.a)) < 0) return push(n);
+    info(a.w[0]).matmul = true, a.width = info(a.w[0]).ne[1];
+    t.push_back(push(a));
+  }
+  const Act act = std::exchange(n.act, Act::none);
+  Value y = push(n);
+  for (size_t i = 0; i < t.size(); ++i) y = lora_add(y, t[i], pairs[i], n);
+  return act == Act::none ? y : glu(y, -1, act);
+}
+
+// y + scale * b t: a matmul whose residual is y.
+Value GraphBuilder::lora_add(Value y, Value t, const LoraPair& pair, const Node& like) {
+  const Weight b = weight(pair.b);
+  if (b < 0) return y;
+  info(b).matmul = true;
+  Node n{like.op};
+  n.in[0] = t, n.in[1] = like.op == Op::expert_matmul ? like.in[1] : -1;
+  n.w[0] = b, n.scale = pair.scale, n.residual = y, n.width = info(b).ne[1];
+  n.n_used = like.n_used, n.row_factor = like.row_factor;
+  n.x_per_entry = like.op == Op::expert_matmul;
   return push(n);
 }
 
@@ -202,7 +257,7 @@ Value GraphBuilder::expert_matmul(Weight w, Value x, Value router, bool x_per_en
   n.in[0] = x, n.in[1] = router, n.w[0] = w, n.x_per_entry = x_per_entry;
   if (router >= 0) n.n_used = n.row_factor = graph_.nodes[static_cast<size_t>(router)].n_used;
   if (w >= 0) info(w).matmul = true, n.width = info(w).ne[1];
-  return push(n);
+  return product(n);
 }
 
 Value GraphBuilder::combine(Value x, Value router) {
@@ -213,6 +268,12 @@ Value GraphBuilder::combine(Value x, Value router) {
 }
 
 Result<Graph> GraphBuilder::finish(Value hidden, Value logits, int n_vocab, int n_embd) {
+  for (const auto& [name, pairs] : table_.adapters)
+    if (!adapted_.contains(name))
+      fail({Errc::unsupported,
+            fmt::format("the adapter has a LoRA tensor for '{}', which no matrix product of this "
+                        "model reads",
+                        name)});
   if (failed_) return std::move(error_);
   graph_.hidden = hidden, graph_.logits = logits, graph_.n_vocab = n_vocab, graph_.n_embd = n_embd;
   return std::move(graph_);

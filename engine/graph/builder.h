@@ -3,6 +3,9 @@
 // tensor, wrong shape) are kept and come out of finish(), so builders need no checks.
 #pragma once
 
+#include <map>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -13,9 +16,17 @@
 
 namespace engine {
 
+// What an adapter adds to the products with a weight: scale * b (a x). Of the token table, a holds a
+// row per token: scale * b a[token]. Names of tensors of the table.
+struct LoraPair {
+  std::string a, b;
+  float scale = 1;
+};
+
 // Name to dtype and extents of the tensors of a file.
 struct WeightTable {
   std::unordered_map<std::string, WeightInfo> tensors;
+  std::map<std::string, std::vector<LoraPair>> adapters;  // by the name of the weight
 };
 
 using Weight = int32_t;  // index into Graph::weights; -1: none
@@ -48,6 +59,7 @@ class GraphBuilder {
   int rope_spec(const RopeSpec& spec);    // equal specs share one table
   void begin_layer(int il) { layer_ = il; }
 
+  // embed, matmul, expert_matmul: with what the adapters of the weight add.
   Value embed(Weight table, float scale, LookupBy by = LookupBy::token);
   Value rms_norm(Value x, Weight w, float eps, int n_head = 1);
   Value layer_norm(Value x, Weight w, Weight b, float eps);
@@ -57,7 +69,7 @@ class GraphBuilder {
   Value attend(Value q, int slot, const AttendSpec&);
   // spec.sinks, spec.softcap: not here. window: see AttendBatchArgs.
   Value attend_batch(Value q, Value k, Value v, const AttendSpec&, int n_head_kv, int window);
-  Value glu(Value gate, Value up, Act act);
+  Value glu(Value gate, Value up, Act act);      // up -1: act(gate)
   Value add(Value a, Value b, float scale = 1);  // a + scale * b
   Value scale(Value x, float s);
   Value softcap(Value x, float cap);
@@ -66,7 +78,8 @@ class GraphBuilder {
   Value combine(Value x, Value router);
 
   // Ends the graph at the logits, or at the hidden row (logits -1, n_vocab 0). n_embd: width of the
-  // hidden row. Result: the first error, or the graph.
+  // hidden row. Result: the first error, or the graph. An adapter of a weight that no product reads
+  // is an error: it would be left out in silence.
   Result<Graph> finish(Value hidden, Value logits, int n_vocab, int n_embd);
 
   int64_t width(Value v) const { return v < 0 ? 0 : graph_.nodes[static_cast<size_t>(v)].width; }
@@ -78,10 +91,14 @@ class GraphBuilder {
  private:
   Value push(Node n);
   WeightInfo& info(Weight w);
+  std::span<const LoraPair> adapters_of(const std::string& name);
+  Value product(Node n);
+  Value lora_add(Value y, Value t, const LoraPair& pair, const Node& like);
 
   const WeightTable& table_;
   Graph graph_;
   std::unordered_map<std::string, Weight> index_;
+  std::set<std::string> adapted_;  // weights whose adapters are in the graph
   std::vector<Value> rope_tables_;
   int layer_ = -1;
   bool failed_ = false;

@@ -5,14 +5,6 @@
 namespace engine {
 namespace {
 
-Tensor rows_of(const Tensor& t, int64_t first, int64_t count) {
-  Tensor s = t;
-  s.data += first * t.nb[1];
-  s.ne[1] = count;
-  s.nb[2] = s.nb[3] = s.nb[1] * count;
-  return s;
-}
-
 Tensor elements_of(const Tensor& t, int64_t first, int64_t count) {
   Tensor s = t;
   s.data += row_bytes(t.dtype, first);
@@ -50,6 +42,14 @@ Status split_qkv(WeightFile& out, const BlockSpec& b, int il) {
 
 }  // namespace
 
+Tensor rows_of(const Tensor& t, int64_t first, int64_t count) {
+  Tensor s = t;
+  s.data += first * t.nb[1];
+  s.ne[1] = count;
+  s.nb[2] = s.nb[3] = s.nb[1] * count;
+  return s;
+}
+
 WeightTable WeightFile::table() const {
   WeightTable t;
   for (const auto& [name, tensor] : tensors) {
@@ -58,6 +58,7 @@ WeightTable WeightFile::table() const {
     for (int i = 0; i < 4; ++i) info.ne[i] = tensor.ne[i];
     t.tensors.emplace(name, info);
   }
+  t.adapters = adapters;
   return t;
 }
 

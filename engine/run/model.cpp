@@ -17,6 +17,7 @@
 #include "engine/model/arch.h"
 #include "engine/model/blocks.h"
 #include "engine/model/describe.h"
+#include "engine/model/lora.h"
 #include "engine/model/vocab.h"
 #include "engine/model/weights.h"
 #include "engine/run/load_progress.h"
@@ -49,6 +50,7 @@ std::vector<int32_t> group_pages(const Graph& graph, int n_ctx, const LoadOption
 struct Model::Impl {
   std::shared_ptr<const void> owner;
   std::optional<gguf::File> file;
+  std::vector<gguf::File> adapters;
   ModelInfo info;
   LoadOptions options;
   std::unique_ptr<Tokenizer> tokenizer;
@@ -117,6 +119,11 @@ Status Model::Impl::load_weights(ThreadPool& pool) {
   if (spec.encoder()) options.max_rows = std::max(options.max_rows, info.n_ctx);
   if (spec.pooling != Pooling::unspecified) options.max_outputs = options.max_rows;
   ENGINE_TRY(tensors, read_weights(*file, spec));
+  for (const LoraFile& lora : options.adapters) {
+    ENGINE_TRY(adapter, gguf::File::open(lora.path, options.map));
+    ENGINE_TRY_STATUS(add_adapter(adapter, arch_name, lora.scale, tensors));
+    adapters.push_back(std::move(adapter));
+  }
   ENGINE_TRY(built, build_graph(spec, tensors.table()));
   graph = std::move(built);
   if (tokenizer && tokenizer->size() > spec.n_vocab)
@@ -137,6 +144,7 @@ Status Model::Impl::load_weights(ThreadPool& pool) {
   how.reference = options.reference, how.repack = options.repack;
   how.packed = [this](std::span<const std::byte> bytes) {
     file->drop(bytes);
+    for (const gguf::File& adapter : adapters) adapter.drop(bytes);
     (void)step();  // the end of a load that is called off comes behind the weights
   };
   ENGINE_TRY(loaded, backend->load_weights(sources, how));
@@ -175,6 +183,8 @@ Status Model::Impl::load_weights(ThreadPool& pool) {
 Status Model::Impl::check_memory(std::span<const WeightSource> sources,
                                  std::span<const int32_t> page_counts) const {
   size_t in_memory = options.map ? 0 : file->size(), cache_bytes = 0;
+  if (!options.map)
+    for (const gguf::File& adapter : adapters) in_memory += adapter.size();
   for (const WeightSource& s : sources) {
     const size_t elements = static_cast<size_t>(s.host.ne[0] * s.host.rows());
     if (options.reference)
@@ -207,6 +217,12 @@ Result<std::unique_ptr<Model>> Model::load(gguf::File file, std::shared_ptr<cons
   if (options.n_ctx < 0 || (options.n_ctx > kMostContext && !options.cap_n_ctx))
     return Error{Errc::invalid_argument,
                  fmt::format("a context of {} tokens is out of range", options.n_ctx)};
+  if (const auto type = file.str("general.type"); type && *type == "adapter")
+    return Error{
+        Errc::invalid_argument,
+        fmt::format("{} is an adapter, not a model: load its base model with --lora {}, or "
+                    "create a model FROM the base with ADAPTER",
+                    file.path(), file.path())};
   auto impl = std::make_unique<Impl>();
   impl->owner = std::move(owner);
   impl->file.emplace(std::move(file));
@@ -223,6 +239,7 @@ Result<std::unique_ptr<Model>> Model::load(gguf::File file, std::shared_ptr<cons
   info.n_params = parameter_count(*impl->file);
   info.parameter_size = parameter_size(info.n_params);
   info.file_bytes = impl->file->size();
+  for (const gguf::File& adapter : impl->adapters) info.file_bytes += adapter.size();
   if (info.n_ctx > info.n_ctx_train)
     log_warn("a context of {} tokens is more than the {} the model was trained with", info.n_ctx,
              info.n_ctx_train);
@@ -233,6 +250,7 @@ Result<std::unique_ptr<Model>> Model::load(gguf::File file, std::shared_ptr<cons
            info.name, info.architecture, info.file_type, info.n_ctx,
            static_cast<double>(info.cache_bytes) / 1048576.0,
            static_cast<double>(info.weight_bytes) / 1048576.0, info.load_ns / 1000000);
+  for (const gguf::File& adapter : impl->adapters) log_info("with the adapter {}", adapter.path());
   return std::unique_ptr<Model>(new Model(std::move(impl)));
 }
 

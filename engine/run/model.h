@@ -30,6 +30,13 @@ class TokenTrie;
 
 inline constexpr int kMostContext = 1 << 24;
 
+// An adapter of a model (engine/model/lora.h).
+struct LoraFile {
+  std::string path;
+  float scale = 1;  // on top of what the file asks for
+  bool operator==(const LoraFile&) const = default;
+};
+
 struct LoadOptions {
   // tokens of context per sequence; 0: 4096 or the context of the model if that is smaller
   int n_ctx = 0;
@@ -46,6 +53,7 @@ struct LoadOptions {
   bool repack = true;
   bool lock = false;     // keep the model in memory; a warning where the system does not allow it
   int max_outputs = 64;  // rows of one step that may want an output
+  std::vector<LoraFile> adapters;          // they add up
   std::shared_ptr<LoadProgress> progress;  // nullptr: nobody watches
 };
 
@@ -65,7 +73,7 @@ class Model {
  public:
   // pool outlives the model.
   // Errors: not_found, corrupt, unsupported (names the architecture, tensor type or op),
-  // out_of_memory (before anything is loaded: weights and cache are counted against the memory
+  // invalid_argument (an adapter of another model, or alone), out_of_memory (before anything is loaded: weights and cache are counted against the memory
   // that is left).
   static Result<std::unique_ptr<Model>> load(const std::string& path, const LoadOptions& options,
                                              ThreadPool& pool);

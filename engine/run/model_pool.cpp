@@ -23,6 +23,11 @@ using Clock = std::chrono::steady_clock;
 // So long and longer counts as for ever, which also keeps sums from overflowing.
 constexpr auto kCentury = std::chrono::hours(24 * 365 * 100);
 
+// Of two loaded models or requests, whether one loaded copy serves both.
+bool same_weights(const auto& a, const auto& b) {
+  return a.path == b.path && a.options.adapters == b.options.adapters;
+}
+
 // Lets several models use one pool of threads: whoever comes first computes first.
 class FairPool : public ThreadPool {
  public:
@@ -100,15 +105,15 @@ struct ModelPool::Impl {
   int64_t load_ns = 0;  // of all loads so far
   // of the running load; nullptr: none
   std::shared_ptr<LoadProgress> progress;
-  std::string loading;  // its path
+  PoolRequest loading;
   uint64_t seen_steps = 0;
   Clock::time_point seen_at;  // when they were first seen
   bool closed = false, stopping = false;
   std::thread loader, reaper;
 
-  std::shared_ptr<LoadedModel> find(const std::string& path) const {
+  std::shared_ptr<LoadedModel> find(const PoolRequest& request) const {
     for (const auto& m : loaded)
-      if (m->path == path) return m;
+      if (same_weights(*m, request)) return m;
     return nullptr;
   }
 
@@ -169,7 +174,7 @@ struct ModelPool::Impl {
   // Everybody in the queue that the loaded model suits.
   void serve(const std::shared_ptr<LoadedModel>& m, std::vector<Answer>& answers) {
     for (auto it = queue.begin(); it != queue.end();) {
-      if (it->request.path == m->path && suits(*m, it->request)) {
+      if (same_weights(*m, it->request) && suits(*m, it->request)) {
         answers.push_back({std::move(it->ready), use(m, it->request)});
         it = queue.erase(it);
       } else {
@@ -181,7 +186,7 @@ struct ModelPool::Impl {
   // true: the first in the queue wants a model that is loaded by now.
   bool serve_front(std::vector<Answer>& answers) {
     const PoolRequest& request = queue.front().request;
-    const auto m = find(request.path);
+    const auto m = find(request);
     if (!m || !suits(*m, request)) return false;
     serve(m, answers);
     return true;
@@ -191,7 +196,7 @@ struct ModelPool::Impl {
   // false when something must happen first (loader_wakes tells).
   bool make_room(const PoolRequest& request) {
     if (!retired.empty() || freeing > 0) return false;
-    if (const auto same = find(request.path)) {  // to be reloaded with other options
+    if (const auto same = find(request)) {  // to be reloaded with other options
       if (same->uses == 0) retire(same);
       return false;
     }
@@ -264,7 +269,7 @@ struct ModelPool::Impl {
     }
     log_error("loading {}: {}", request.path, result.error().message);
     for (auto it = queue.begin(); it != queue.end();) {
-      if (it->loading || it->request.path == request.path) {
+      if (it->loading || same_weights(it->request, request)) {
         answers.push_back({std::move(it->ready), result.error()});
         it = queue.erase(it);
       } else {
@@ -313,6 +318,7 @@ struct ModelPool::Impl {
     if (request.draft.empty() || request.draft == request.path) return std::unique_ptr<Model>();
     LoadOptions o = request.options;
     o.n_ctx = model.info().n_ctx;
+    o.adapters.clear();
     Result<std::unique_ptr<Model>> draft = Model::load(request.draft, o, fair);
     if (draft)
       if (const Status fits = check_draft(model, **draft); !fits) draft = fits.error();
@@ -326,7 +332,7 @@ struct ModelPool::Impl {
   // The load of a request begins.
   void watch(const PoolRequest& request) {
     progress = request.options.progress;
-    loading = request.path;
+    loading = request;
     seen_steps = progress->steps, seen_at = Clock::now();
     reaper_wakes.notify_all();
   }
@@ -344,10 +350,10 @@ struct ModelPool::Impl {
       return answers;
     }
     progress->aborted = true;
-    log_error("loading {}: no progress for {:.1f} s", loading,
+    log_error("loading {}: no progress for {:.1f} s", loading.path,
               std::chrono::duration<double>(options.load_timeout).count());
     for (auto it = queue.begin(); it != queue.end();) {
-      if (it->request.path != loading) {
+      if (!same_weights(it->request, loading)) {
         ++it;
         continue;
       }
@@ -471,7 +477,7 @@ ModelPool::Ticket ModelPool::acquire(PoolRequest request, Ready ready) {
     ready(Error{Errc::busy, "server is shutting down"});
     return 0;
   }
-  if (const auto m = impl_->find(request.path); m && Impl::suits(*m, request)) {
+  if (const auto m = impl_->find(request); m && Impl::suits(*m, request)) {
     ModelUse use = impl_->use(m, request);
     lock.unlock();
     ready(std::move(use));
@@ -504,9 +510,11 @@ void ModelPool::cancel(Ticket ticket) {
   ready(Error{Errc::cancelled, "request canceled"});
 }
 
-void ModelPool::unload(const std::string& path) {
+void ModelPool::unload(const std::string& path, const std::vector<LoraFile>& adapters) {
+  PoolRequest request;
+  request.path = path, request.options.adapters = adapters;
   std::lock_guard lock(impl_->mutex);
-  const auto m = impl_->find(path);
+  const auto m = impl_->find(request);
   if (!m) return;
   m->keep_alive = std::chrono::nanoseconds::zero();
   if (m->uses == 0) impl_->retire(m);
@@ -534,8 +542,8 @@ std::vector<PoolEntry> ModelPool::list() const {
       info.weight_bytes += draft.weight_bytes, info.cache_bytes += draft.cache_bytes;
       info.scratch_bytes += draft.scratch_bytes;
     }
-    out.push_back({m->path, m->name, m->digest, info, m->options.n_sequences, m->uses,
-                   m->draft != nullptr, m->scheduler->counts(), remaining});
+    out.push_back({m->path, m->name, m->digest, m->options.adapters, info, m->options.n_sequences,
+                   m->uses, m->draft != nullptr, m->scheduler->counts(), remaining});
   }
   std::stable_sort(out.begin(), out.end(), [](const PoolEntry& a, const PoolEntry& b) {
     return a.remaining > b.remaining;

@@ -1,5 +1,5 @@
 // ModelPool: the loaded models of a process.
-// Loads each file once, lets requests share it, unloads it when it has been idle
+// Loads each file (with its adapters) once, lets requests share it, unloads it when it has been idle
 // for its keep-alive, and makes room when more models are wanted than may be loaded.
 #pragma once
 
@@ -30,7 +30,8 @@ struct PoolOptions {
 inline constexpr std::chrono::nanoseconds kKeepForever = std::chrono::nanoseconds::max();
 
 struct PoolRequest {
-  std::string path;          // of the weights; models with the same path share one loaded copy
+  // of the weights; models with the same path and options.adapters share one loaded copy
+  std::string path;
   std::string name, digest;  // as the first request that loads it knows it; for list()
   LoadOptions options;
   // only given ones force a reload when they differ
@@ -42,6 +43,7 @@ struct PoolRequest {
 
 struct PoolEntry {  // a loaded model, for listings
   std::string path, name, digest;
+  std::vector<LoraFile> adapters;
   ModelInfo info;
   int n_sequences = 1;
   int uses = 0;             // requests that run or wait for a sequence
@@ -99,7 +101,7 @@ class ModelPool {
   // A load that has begun is finished.
   void cancel(Ticket ticket);
   // Unloads the model when its last use is gone; nothing happens when it is not loaded.
-  void unload(const std::string& path);
+  void unload(const std::string& path, const std::vector<LoraFile>& adapters = {});
   // Cancels what waits and refuses what comes; loaded models stay until they are given back.
   void close();
 

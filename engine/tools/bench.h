@@ -13,6 +13,7 @@
 #include "engine/core/result.h"
 #include "engine/core/thread_pool.h"
 #include "engine/roofs/roofs.h"
+#include "engine/run/model.h"
 #include "kernels/plan/work.h"
 
 namespace engine {
@@ -21,6 +22,7 @@ struct BenchModel {
   std::string shown;  // model_filename: as the user wrote it, or "synth:SHAPE:TYPE"
   std::string path;
   std::string synth;  // "SHAPE:TYPE": random weights, no file
+  std::vector<LoraFile> adapters = {};
 };
 
 // Every combination of the lists is measured.

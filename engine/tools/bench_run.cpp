@@ -167,7 +167,8 @@ std::vector<BenchCase> cases_of(const BenchGrid& g) {
 
 bool same_load(const BenchCase& a, const BenchCase& b) {
   return a.model.path == b.model.path && a.model.synth == b.model.synth &&
-         a.n_ubatch == b.n_ubatch && a.kv_type == b.kv_type && a.n_threads == b.n_threads;
+         a.model.adapters == b.model.adapters && a.n_ubatch == b.n_ubatch &&
+         a.kv_type == b.kv_type && a.n_threads == b.n_threads;
 }
 
 void describe_model(const Model& model, BenchRow& row) {
@@ -299,6 +300,7 @@ Status run_bench(const BenchGrid& grid, ThreadPool& pool,
       options.max_outputs = std::max(options.max_outputs, parallel);
       options.threads = test.n_threads;
       options.map = grid.map, options.repack = grid.repack;
+      options.adapters = test.model.adapters;
       options.kv_type = cache_type(test.kv_type).value_or(DType::f16);
       auto loaded = test.model.synth.empty() ? Model::load(test.model.path, options, pool)
                                              : load_synth(test.model.synth, options, pool);

@@ -21,24 +21,6 @@ Error wrong(std::string text) {
   return {Errc::invalid_argument, std::move(text)};
 }
 
-std::vector<std::string> split(const std::string& text, char at) {
-  std::vector<std::string> out;
-  size_t begin = 0;
-  for (size_t end; (end = text.find(at, begin)) != std::string::npos; begin = end + 1)
-    out.push_back(text.substr(begin, end - begin));
-  out.push_back(text.substr(begin));
-  return out;
-}
-
-// All values of a flag that takes comma lists and may be repeated.
-std::vector<std::string> list_of(const Args& args, const char* flag) {
-  std::vector<std::string> out;
-  for (const std::string& text : args.all(flag)) {
-    for (std::string& part : split(text, ',')) out.push_back(std::move(part));
-  }
-  return out;
-}
-
 Status read_ints(const Args& args, const char* flag, int lowest, std::vector<int>& out) {
   if (args.all(flag).empty()) return ok;  // "0" is a value here
   out.clear();
@@ -55,14 +37,15 @@ std::string known_shapes() {
 
 Status read_models(const Args& args, BenchGrid& grid) {
   ENGINE_TRY(store, ModelStore::open_default());
-  std::vector<std::string> names = list_of(args, "--model");
+  std::vector<std::string> names = args.list("--model");
   names.insert(names.end(), args.words.begin(), args.words.end());
   for (const std::string& name : names) {
     ENGINE_TRY(located, locate_model(store, name));
-    grid.models.push_back({name, located.path, ""});
+    ENGINE_TRY(adapters, adapters_for(located, args));
+    grid.models.push_back({name, located.path, "", adapters});
   }
-  for (const std::string& spec : list_of(args, "--synth"))
-    grid.models.push_back({"synth:" + spec, "", spec});
+  for (const std::string& spec : args.list("--synth"))
+    grid.models.push_back({"synth:" + spec, "", spec, {}});
   if (grid.models.empty())
     return wrong("no model given: -m MODEL, or --synth SHAPE:TYPE for random weights (shapes: " +
                  known_shapes() + ")");
@@ -70,8 +53,7 @@ Status read_models(const Args& args, BenchGrid& grid) {
 }
 
 Status read_cache_types(const Args& args, BenchGrid& grid) {
-  const std::vector<std::string> k = list_of(args, "--cache-type-k"),
-                                 v = list_of(args, "--cache-type-v");
+  const std::vector<std::string> k = args.list("--cache-type-k"), v = args.list("--cache-type-v");
   if (k.empty() && v.empty()) return ok;
   if (!k.empty() && !v.empty() && k != v)
     return wrong("keys and values of the cache have one type: give the same list to -ctk and -ctv");
@@ -89,7 +71,7 @@ Status bench(const Args& args) {
     for (const std::string& shape : synth_shapes()) fmt::print("{}\n", shape);
     return ok;
   }
-  for (const std::string& mode : list_of(args, "--flash-attn")) {
+  for (const std::string& mode : args.list("--flash-attn")) {
     if (mode == "0" || mode == "off")
       return wrong("attention is always computed in one pass: -fa off is not available");
   }
@@ -179,6 +161,8 @@ constexpr Flag kBenchFlags[] = {
     {"-o,--output", "FORMAT", "md, csv, json, jsonl, sql"},
     {"--oe,--output-err", "FORMAT", "the same rows on stderr too"},
     {"--progress", "", "report on stderr what runs"},
+    kLoraFlag,
+    kLoraScaledFlag,
     kNoMmapFlag,
     kNoRepackFlag,
     {"--no-warmup", "", "no warm-up run"},

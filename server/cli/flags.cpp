@@ -107,6 +107,18 @@ std::vector<std::string> Args::all(std::string_view flag) const {
   return it == values.end() ? std::vector<std::string>() : it->second;
 }
 
+std::vector<std::string> Args::list(std::string_view flag) const {
+  std::vector<std::string> out;
+  for (const std::string& text : all(flag)) {
+    for (size_t begin = 0; begin <= text.size();) {
+      const size_t end = std::min(text.find(',', begin), text.size());
+      out.push_back(text.substr(begin, end - begin));
+      begin = end + 1;
+    }
+  }
+  return out;
+}
+
 Result<int> Args::number(std::string_view flag, int fallback, int lowest) const {
   const std::string s = text(flag);
   if (s.empty()) return fallback;

@@ -27,6 +27,8 @@ class Args {
   bool has(std::string_view flag) const;  // a switch that is on, or any value
   std::string text(std::string_view flag, std::string fallback = "") const;  // the last one wins
   std::vector<std::string> all(std::string_view flag) const;
+  // The same of a flag that takes lists: the parts between the commas.
+  std::vector<std::string> list(std::string_view flag) const;
   Result<int> number(std::string_view flag, int fallback, int lowest = 0) const;
 
   std::map<std::string, std::vector<std::string>, std::less<>> values;

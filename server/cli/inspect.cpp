@@ -12,6 +12,7 @@
 #include "server/cli/client.h"
 #include "server/cli/flags.h"
 #include "server/cli/forms.h"
+#include "server/cli/load_choice.h"
 #include "server/cli/machine.h"
 
 namespace engine::cli {
@@ -27,6 +28,8 @@ Status explain(const Args& args) {
   options.threads = threads;
   ENGINE_TRY(n_ctx, args.number("--ctx-size", 0, 0));
   options.n_ctx = n_ctx;
+  ENGINE_TRY(adapters, adapters_for(located, args));
+  options.adapters = adapters;
   ENGINE_TRY(model, Model::load(located.path, options, *pool));
   const std::string plan = model->explain();
   if (!args.has("--json")) {
@@ -130,6 +133,8 @@ Status help(const Args& args) {
 constexpr Flag kJson[] = {{"--json", "", "print JSON"}};
 constexpr Flag kExplainFlags[] = {{"--json", "", "print JSON"},
                                   {"--reference", "", "the plan of the float32 reference"},
+                                  kLoraFlag,
+                                  kLoraScaledFlag,
                                   {"-c,--ctx-size", "N", "context length"},
                                   {"-t,--threads", "N", "threads"}};
 constexpr Env kCompute[] = {Env::OLLAMA_MODELS, Env::ENGINE_THREADS, Env::ENGINE_ISA,

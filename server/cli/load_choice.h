@@ -2,9 +2,11 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "engine/core/result.h"
 #include "engine/run/model.h"
+#include "engine/store/model_store.h"
 #include "server/cli/flags.h"
 
 namespace engine::cli {
@@ -15,18 +17,29 @@ inline constexpr Flag kNoMmapFlag = {"--no-mmap", "", "read the file instead of 
 inline constexpr Flag kNoRepackFlag = {
     "--no-repack", "", "leave the weights as they lie in the file: less memory, slower"};
 inline constexpr Flag kMlockFlag = {"--mlock", "", "keep the model in memory"};
+inline constexpr Flag kLoraFlag = {"--lora", "FILE,..",
+                                   "LoRA adapters (GGUF) to use with the model"};
+inline constexpr Flag kLoraScaledFlag = {"--lora-scaled", "FILE:S,..",
+                                         "the same, each with a factor for its effect"};
 
 struct LoadChoice {
   std::string draft;            // of its GGUF file; "": none
   bool draft_required = false;  // the flag named it, so a model that it does not fit is an error
   bool map = true, repack = true, lock = false;
+  std::vector<LoraFile> adapters;  // of the flags
+  std::string adapted_path;        // the weights they are for, once they are known
 
   // Whether a flag says what only the process that loads can do; a running server has its own.
-  bool given() const { return draft_required || !map || !repack || lock; }
+  bool given() const { return draft_required || !map || !repack || lock || !adapters.empty(); }
   void apply(LoadOptions& options) const;
 };
 
 // The flags, and ENGINE_DRAFT_MODEL: a name of the store or a file. Errors: there is no such model.
 Result<LoadChoice> load_choice(const Args& args);
+
+// --lora, --lora-scaled. Errors: a file that is not there, a factor that is no number.
+Result<std::vector<LoraFile>> lora_flags(const Args& args);
+// What is loaded with a model: the adapters that the store has for it, then those of the flags.
+Result<std::vector<LoraFile>> adapters_for(const LocatedModel& model, const Args& args);
 
 }  // namespace engine::cli

@@ -33,7 +33,7 @@ struct Answer {
 
 class LocalClient : public Client {
  public:
-  LocalClient(const ServerOptions& o, ModelStore store, CorsPolicy cors)
+  LocalClient(const ServerOptions& o, ModelStore store, CorsPolicy cors, const LoadChoice& load)
       : compute_(make_thread_pool(o.load.threads)),
         runtime_(1, 1),
         pool_(o.pool, *compute_),
@@ -47,7 +47,9 @@ class LocalClient : public Client {
              runtime_,
              pool_,
              o.draft,
-             o.draft_required} {}
+             o.draft_required,
+             load.adapted_path,
+             load.adapters} {}
   ~LocalClient() override { pool_.close(); }
   bool in_process() const override { return true; }
   ModelStore& store() { return app_.store; }
@@ -181,7 +183,7 @@ Result<std::unique_ptr<Client>> make_local_client(const std::string& file, std::
     ENGINE_TRY(mounted, store.mount_file(file));
     *name = mounted.short_form();
   }
-  return std::unique_ptr<Client>(new LocalClient(options, std::move(store), std::move(cors)));
+  return std::unique_ptr<Client>(new LocalClient(options, std::move(store), std::move(cors), load));
 }
 
 }  // namespace engine::cli

@@ -9,7 +9,7 @@
 #include "engine/store/model_store.h"
 #include "engine/text/tokenizer.h"
 #include "engine/tools/perplexity.h"
-#include "server/cli/flags.h"
+#include "server/cli/load_choice.h"
 #include "server/cli/machine.h"
 #include "server/cli/stdin_text.h"
 
@@ -86,6 +86,8 @@ Status perplexity(const Args& args) {
         fmt::format("keys and values of the cache have one type, of: {}", kCacheTypeNames));
   load.kv_type = *kv_type;
   load.max_outputs = 64;
+  ENGINE_TRY(adapters, adapters_for(located, args));
+  load.adapters = adapters;
   ENGINE_TRY(model, Model::load(located.path, load, *pool));
   const Tokenizer* tokenizer = model->tokenizer();
   if (tokenizer == nullptr)
@@ -131,6 +133,8 @@ constexpr Flag kPerplexityFlags[] = {
     {"--kl-divergence-base", "FILE",
      "compare with the logits in FILE; write them if there is none"},
     {"--save-logits,--save-all-logits", "FILE", "write the logits"},
+    kLoraFlag,
+    kLoraScaledFlag,
     {"--reference", "", "weights as float32, no quantized activations"},
     {"--ctk,--cache-type-k", "TYPE", "type of the cache: f16, q8_0"},
     {"--ctv,--cache-type-v", "TYPE", "the same"},

@@ -42,10 +42,11 @@ Result<Json> format_of(const std::string& text) {
 
 // A file is used in this process: a server knows only its store. So is a way of loading that is
 // asked for: a server has its own.
-Result<std::unique_ptr<Client>> client_for(const std::string& model, const LoadChoice& load,
+Result<std::unique_ptr<Client>> client_for(const std::string& model, LoadChoice load,
                                            std::string& name) {
   ENGINE_TRY(store, ModelStore::open_default());
   const auto located = locate_model(store, model);
+  if (located) load.adapted_path = located->path;
   if (located && !located->in_store) return make_local_client(located->path, &name, load);
   name = model;
   if (!load.given()) {
@@ -97,6 +98,8 @@ constexpr Flag kFlags[] = {
     {"--verbose", "", "show timings after each answer"},
     {"--keepalive", "D", "how long the server keeps the model loaded (5m, 1h, -1)"},
     kDraftFlag,
+    kLoraFlag,
+    kLoraScaledFlag,
     kNoMmapFlag,
     kNoRepackFlag,
     kMlockFlag,

@@ -12,7 +12,7 @@
 #include "engine/store/model_store.h"
 #include "engine/tools/token_list.h"
 #include "engine/tools/tokenizer_file.h"
-#include "server/cli/flags.h"
+#include "server/cli/load_choice.h"
 #include "server/cli/machine.h"
 #include "server/cli/stdin_text.h"
 
@@ -65,6 +65,8 @@ Status logits(const Args& args) {
   options.reference = args.has("--reference");
   options.threads = threads;
   options.max_outputs = chunk > 0 ? std::min(chunk, options.max_rows) : 64;
+  ENGINE_TRY(adapters, adapters_for(located, args));
+  options.adapters = adapters;
   ENGINE_TRY(model, Model::load(located.path, options, *pool));
 
   const std::string path = args.text("--output");
@@ -92,6 +94,8 @@ constexpr Flag kDetokenizeFlags[] = {{"--no-specials", "", "leave special tokens
 constexpr Flag kLogitsFlags[] = {
     {"--tokens", "IDS", "the prompt: 1,2,3"},
     {"--chunk", "N", "feed the prompt N tokens at a time"},
+    kLoraFlag,
+    kLoraScaledFlag,
     {"--reference", "", "weights as float32, no quantized activations"},
     {"-t,--threads", "N", "threads"},
     {"-o,--output", "FILE", "raw little-endian float32 [tokens, vocabulary]"}};

@@ -6,6 +6,7 @@
 #include "server/handlers/handlers.h"
 #include "server/run_answer.h"
 #include "server/tool_choice.h"
+#include "server/use_model.h"
 
 namespace engine {
 namespace {
@@ -81,7 +82,7 @@ Status answer_chat(App& app, const Json& request, std::chrono::steady_clock::tim
   job.info.stream = answer.stream;
   job.info.arrival = arrival;
   if (messages.empty() && answer.keep_alive == std::chrono::nanoseconds::zero()) {
-    app.pool.unload(found->record.model_path);
+    app.pool.unload(found->record.model_path, adapters_of(app, found->record));
     reply->json(200, form.loaded(job.info, "unload"));
     return ok;
   }

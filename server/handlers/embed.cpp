@@ -3,22 +3,12 @@
 #include <cctype>
 #include <nlohmann/json.hpp>
 
-#include "server/duration.h"
 #include "server/handlers/handlers.h"
-#include "server/run_answer.h"
 #include "server/run_embed.h"
 #include "server/vector_text.h"
 
 namespace engine::handlers {
 namespace {
-
-// What both endpoints read; the name stays as it was sent.
-Status read_common(const JsonFields& fields, const HttpRequest& request, EmbedJob& job) {
-  ENGINE_TRY(keep_alive, parse_keep_alive(fields.get("keep_alive")));
-  job.keep_alive = keep_alive;
-  job.arrival = request.arrival;
-  return ok;
-}
 
 std::string embed_text(const std::string& model, const EmbedAnswer& answer,
                        std::chrono::steady_clock::time_point arrival) {
@@ -53,19 +43,13 @@ Status embed(App& app, const HttpRequest& request, const std::shared_ptr<Reply>&
   ENGINE_TRY(name, fields.string("model"));
   ENGINE_TRY(texts, read_texts(fields, "input"));
   ENGINE_TRY(truncate, fields.boolean("truncate", true));
-  ENGINE_TRY(dimensions, fields.integer("dimensions", 0));
-  ENGINE_TRY(options, fields.object("options"));
-  ENGINE_TRY_STATUS(read_common(fields, request, job));
+  ENGINE_TRY_STATUS(read_dimensions(fields, job));
   if (name.empty()) return Error{Errc::not_found, "model '' not found"};
-  std::optional<FoundModel> found = find_model(app, *reply, name, NotFoundText::pull);
+  ENGINE_TRY(found, read_embed_job(app, request, fields, name, NotFoundText::pull, *reply, job));
   if (!found) return ok;
-  ENGINE_TRY(merged, merged_options(found->record, options));
-  job.model = std::move(*found);
-  job.options = std::move(merged);
   const Json* input = fields.get("input");
   const bool empty_text = input != nullptr && input->is_string() && texts.front().empty();
   if (!empty_text) job.tokens = tokens_of(std::move(texts), truncate);
-  job.embed.dimensions = static_cast<int>(std::clamp<int64_t>(dimensions, 0, INT32_MAX));
   job.answer = [name, arrival = job.arrival](Reply& to, Result<EmbedAnswer> result) {
     if (!result) return to.fail(result.error());
     to.send(json_text_response(200, embed_text(name, *result, arrival)));
@@ -79,14 +63,9 @@ Status embeddings(App& app, const HttpRequest& request, const std::shared_ptr<Re
   EmbedJob job;
   ENGINE_TRY(name, fields.string("model"));
   ENGINE_TRY(prompt, fields.string("prompt"));
-  ENGINE_TRY(options, fields.object("options"));
-  ENGINE_TRY_STATUS(read_common(fields, request, job));
   if (name.empty()) return Error{Errc::invalid_argument, "model is required"};
-  std::optional<FoundModel> found = find_model(app, *reply, name, NotFoundText::pull);
+  ENGINE_TRY(found, read_embed_job(app, request, fields, name, NotFoundText::pull, *reply, job));
   if (!found) return ok;
-  ENGINE_TRY(merged, merged_options(found->record, options));
-  job.model = std::move(*found);
-  job.options = std::move(merged);
   if (!prompt.empty()) job.tokens = tokens_of({std::move(prompt)}, false);
   job.old_form = true;
   job.answer = [](Reply& to, Result<EmbedAnswer> result) {

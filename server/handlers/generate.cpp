@@ -5,6 +5,7 @@
 #include "server/base64.h"
 #include "server/handlers/handlers.h"
 #include "server/run_answer.h"
+#include "server/use_model.h"
 
 namespace engine {
 namespace {
@@ -99,7 +100,7 @@ Status answer_generate(App& app, const Json& request, std::chrono::steady_clock:
   job.info.stream = answer.stream;
   job.info.arrival = arrival;
   if (own.prompt.empty() && answer.keep_alive == std::chrono::nanoseconds::zero()) {
-    app.pool.unload(found->record.model_path);
+    app.pool.unload(found->record.model_path, adapters_of(app, found->record));
     reply->json(200, form.loaded(job.info, "unload"));
     return ok;
   }

@@ -1,12 +1,9 @@
 // POST /v1/embeddings: vectors as lists of numbers or, as the clients of this API ask, in base64.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "server/duration.h"
 #include "server/handlers/handlers.h"
-#include "server/run_answer.h"
 #include "server/run_embed.h"
 #include "server/vector_text.h"
 
@@ -98,19 +95,11 @@ Status openai_embeddings(App& app, const HttpRequest& request,
   ENGINE_TRY(tokens, read_input(fields));
   ENGINE_TRY(base64, read_encoding(fields));
   ENGINE_TRY(name, fields.string("model"));
-  ENGINE_TRY(dimensions, fields.integer("dimensions", 0));
-  ENGINE_TRY(options, fields.object("options"));
-  ENGINE_TRY(keep_alive, parse_keep_alive(fields.get("keep_alive")));
+  ENGINE_TRY_STATUS(read_dimensions(fields, job));
   if (name.empty()) return Error{Errc::not_found, "model '' not found"};
-  std::optional<FoundModel> found = find_model(app, *reply, name, NotFoundText::pull);
+  ENGINE_TRY(found, read_embed_job(app, request, fields, name, NotFoundText::pull, *reply, job));
   if (!found) return ok;
-  ENGINE_TRY(merged, merged_options(found->record, options));
-  job.model = std::move(*found);
-  job.options = std::move(merged);
-  job.keep_alive = keep_alive;
-  job.arrival = request.arrival;
   job.tokens = std::move(tokens);
-  job.embed.dimensions = static_cast<int>(std::clamp<int64_t>(dimensions, 0, INT32_MAX));
   job.answer = [name = std::move(name), base64 = base64](Reply& to, Result<EmbedAnswer> result) {
     if (!result) return to.fail(result.error());
     to.send({200, "application/json", {}, list_text(name, result->result, base64)});

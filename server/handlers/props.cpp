@@ -6,6 +6,7 @@
 #include "engine/text/chat_template.h"
 #include "server/handlers/handlers.h"
 #include "server/run_answer.h"
+#include "server/use_model.h"
 #include "server/version.h"
 
 namespace engine::handlers {
@@ -37,16 +38,18 @@ Json server_props(const App& app) {
           {"models", std::move(models)}};
 }
 
-const PoolEntry* entry_of(const std::vector<PoolEntry>& loaded, const FoundModel& found) {
+const PoolEntry* entry_of(const App& app, const std::vector<PoolEntry>& loaded,
+                          const FoundModel& found) {
   for (const PoolEntry& m : loaded)
-    if (m.path == found.record.model_path) return &m;
+    if (m.path == found.record.model_path && m.adapters == adapters_of(app, found.record))
+      return &m;
   return nullptr;
 }
 
 Result<Json> model_props(const App& app, const FoundModel& found) {
   ENGINE_TRY(options, merged_options(found.record, nullptr));
   const std::vector<PoolEntry> loaded = app.pool.list();
-  const PoolEntry* entry = entry_of(loaded, found);
+  const PoolEntry* entry = entry_of(app, loaded, found);
   Json settings;
   if (entry) settings["n_ctx"] = entry->info.n_ctx;
   settings["params"] = options_json(options);

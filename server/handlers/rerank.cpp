@@ -5,9 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "server/duration.h"
 #include "server/handlers/handlers.h"
-#include "server/run_answer.h"
 #include "server/run_embed.h"
 #include "server/vector_text.h"
 
@@ -84,17 +82,10 @@ Status rerank(App& app, const HttpRequest& request, const std::shared_ptr<Reply>
   const JsonFields fields(body);
   ENGINE_TRY(own, read_fields(fields));
   ENGINE_TRY(model, fields.string("model"));
-  ENGINE_TRY(options, fields.object("options"));
-  ENGINE_TRY(keep_alive, parse_keep_alive(fields.get("keep_alive")));
   ENGINE_TRY(name, named_or_loaded(app, model));
-  std::optional<FoundModel> found = find_model(app, *reply, name, NotFoundText::as_sent);
-  if (!found) return ok;
-  ENGINE_TRY(merged, merged_options(found->record, options));
   EmbedJob job;
-  job.model = std::move(*found);
-  job.options = std::move(merged);
-  job.keep_alive = keep_alive;
-  job.arrival = request.arrival;
+  ENGINE_TRY(found, read_embed_job(app, request, fields, name, NotFoundText::as_sent, *reply, job));
+  if (!found) return ok;
   job.embed.normalize = false;
   job.ranks = true;
   const auto shared = std::make_shared<const RankFields>(std::move(own));

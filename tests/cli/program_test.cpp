@@ -7,9 +7,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 
 #include "tests/support/hostile_files.h"
+#include "tests/support/tiny_lora.h"
+#include "tests/support/tiny_model.h"
 
 namespace engine {
 namespace {
@@ -219,6 +223,55 @@ TEST_F(Program, SpeculationChangesNoAnswer) {
 
 // A file without a store entry, the prompt through a pipe, and an interrupt: the answer may be
 // long, since nothing limits it.
+TEST_F(Program, AdaptersByFlag) {
+  const std::string model = home_ + "/tiny.gguf", lora = home_ + "/lora.gguf",
+                    other = home_ + "/other.gguf";
+  testing::TinyModel tiny;
+  tiny.script = {"The", " answer"}, tiny.endless = false;
+  ASSERT_TRUE(testing::write_tiny_model(model, tiny));
+  ASSERT_TRUE(testing::write_tiny_lora(lora, model, {.spread = 0.5f}));
+  ASSERT_TRUE(testing::write_tiny_lora(other, model, {.arch = "gemma3"}));
+  const auto logits = [&](const std::string& flags) {
+    const Outcome r = run("logits " + flags + " --tokens 1,2,3 -o " + in_quotes(home_ + "/l") +
+                          " " + in_quotes(model));
+    EXPECT_EQ(r.code, 0) << r.err;
+    std::ifstream in(home_ + "/l", std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  const std::string plain = logits(""), adapted = logits("--lora " + in_quotes(lora));
+  EXPECT_NE(adapted, plain);
+  EXPECT_EQ(logits("--lora-scaled " + in_quotes(lora + ":0")), plain);
+  EXPECT_EQ(logits("--lora-scaled " + in_quotes(lora + ":1")), adapted);
+  EXPECT_NE(logits("--lora-scaled " + in_quotes(lora + ":1," + lora + ":0.5")), adapted);
+  const Outcome faint =
+      run("run " + in_quotes(model) + " hello --lora-scaled " + in_quotes(lora + ":1e-6"));
+  EXPECT_EQ(faint.code, 0) << faint.err;
+  EXPECT_NE(faint.out.find("The answer"), std::string::npos) << faint.out;
+  EXPECT_NE(run("explain --lora " + in_quotes(lora) + " " + in_quotes(model)).out.find("lora_b"),
+            std::string::npos);
+  EXPECT_EQ(
+      run("bench -p 4 -n 1 -r 1 --no-roofs --lora " + in_quotes(lora) + " " + in_quotes(model))
+          .code,
+      0);
+  const std::pair<const char*, std::string> wrong[] = {
+      {"model arch and LoRA arch mismatch", "--lora " + in_quotes(other)},
+      {"does not exist; give the path of a GGUF file", "--lora " + in_quotes(home_ + "/none")},
+      {"FILE:FACTOR is needed", "--lora-scaled " + in_quotes(lora)},
+      {"FILE:FACTOR is needed", "--lora-scaled " + in_quotes(lora + ":much")},
+      {"FILE:FACTOR is needed", "--lora-scaled " + in_quotes(lora + ":nan")}};
+  for (const auto& [text, flags] : wrong)
+    for (const std::string& verb :
+         {"run " + in_quotes(model) + " hello", "explain " + in_quotes(model)}) {
+      const Outcome r = run(verb + " " + flags);
+      EXPECT_NE(r.code, 0);
+      EXPECT_NE(r.err.find(text), std::string::npos) << verb << flags << r.err;
+      EXPECT_EQ(std::count(r.err.begin(), r.err.end(), '\n'), 1) << r.err;
+    }
+  const Outcome alone = run("run " + in_quotes(lora) + " hello");
+  EXPECT_NE(alone.code, 0);
+  EXPECT_NE(alone.err.find("adapter"), std::string::npos) << alone.err;
+}
+
 TEST_F(Program, PathsPipesAndInterrupts) {
   NEED_MODEL();
   const Outcome r =

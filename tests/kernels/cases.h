@@ -21,7 +21,8 @@ enum With : uint32_t {
   kResidual = 128,
   kResidualIsY = 256,
   kWeight = 512,
-  kInPlace = 1024
+  kInPlace = 1024,
+  kAlone = 2048  // glu: without a second factor
 };
 
 struct MatmulCase {
@@ -55,6 +56,11 @@ constexpr MatmulCase kMatmul[] = {
     {2048, 33, 13, kBias | kScale | kResidual},
     {2048, 1, 15, kGelu},
     {8192, 17, 70, kPlain},
+    // adapters of small rank, which end in floats
+    {1, 17, 3, kScale | kResidual},
+    {4, 33, 9, kScale | kResidual},
+    {8, 16, 1, kScale | kResidual},
+    {16, 40, 12, kScale | kResidual},
 };
 
 struct ExpertCase {
@@ -64,9 +70,13 @@ struct ExpertCase {
   uint32_t with;
 };
 constexpr ExpertCase kExperts[] = {
-    {32, 5, 1, 4, 2, false, kPlain},        {96, 17, 3, 5, 1, true, kBias},
-    {256, 16, 4, 8, 2, false, kUp | kSilu}, {256, 9, 33, 4, 3, true, kPlain},
-    {512, 24, 7, 3, 3, false, kUp | kGelu}, {768, 33, 12, 2, 1, false, kScale},
+    {32, 5, 1, 4, 2, false, kPlain},
+    {96, 17, 3, 5, 1, true, kBias},
+    {256, 16, 4, 8, 2, false, kUp | kSilu},
+    {256, 9, 33, 4, 3, true, kPlain},
+    {512, 24, 7, 3, 3, false, kUp | kGelu},
+    {768, 33, 12, 2, 1, false, kScale},
+    {6, 24, 7, 4, 2, true, kScale | kResidual},  // an adapter
 };
 
 struct RowCase {
@@ -88,7 +98,7 @@ constexpr RowCase kNorms[] = {
 };
 constexpr RowCase kGlus[] = {
     {1, 1, 1, kSilu},    {17, 3, 2, kGelu},   {64, 5, 1, kRelu},   {576, 2, 1, kSilu | kInPlace},
-    {1536, 3, 4, kGelu}, {2049, 2, 1, kSilu}, {100, 2, 1, kPlain},
+    {1536, 3, 4, kGelu}, {2049, 2, 1, kSilu}, {100, 2, 1, kPlain}, {35, 3, 2, kGelu | kAlone},
 };
 constexpr RowCase kPointwise[] = {
     {1, 1, 1, kPlain},    {15, 4, 1, kWeight},

@@ -107,7 +107,7 @@ class GluProblem : public RowProblem<GluArgs> {
       add(a_.gate, NormProblem::copy(gate_), Role::input, c.groups);
       add(a_.y, FloatRows(c.width, c.n * c.groups), Role::output, c.groups);
     }
-    add(a_.up, NormProblem::copy(up_), Role::input, c.groups);
+    if ((c.with & kAlone) == 0) add(a_.up, NormProblem::copy(up_), Role::input, c.groups);
     a_.act = c.with & kSilu   ? Act::silu
              : c.with & kGelu ? Act::gelu_tanh
              : c.with & kRelu ? Act::relu
@@ -121,8 +121,8 @@ class GluProblem : public RowProblem<GluArgs> {
     std::vector<Expected> out;
     for (int64_t r = 0; r < c_.n * c_.groups; ++r) {
       for (int64_t i = 0; i < c_.width; ++i) {
-        out.push_back(
-            near(act(a_.act, gate_.row(r)[i]) * up_.row(r)[i], 0.1 * std::fabs(up_.row(r)[i])));
+        const double up = c_.with & kAlone ? 1.0 : static_cast<double>(up_.row(r)[i]);
+        out.push_back(near(act(a_.act, gate_.row(r)[i]) * up, 0.1 * std::fabs(up)));
       }
     }
     return out;

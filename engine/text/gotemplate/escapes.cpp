@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "engine/text/gotemplate/interpreter.h"
+#include "engine/text/html.h"
 
 namespace engine::gotemplate {
 namespace {
@@ -28,28 +29,11 @@ Value escaped(Interpreter& run, const Args& args, Escape escape) {
 
 Value go_html(Interpreter& run, const Args& args) {
   return escaped(run, args, [](char c, std::string& out) {
-    switch (c) {
-      case '"':
-        out += "&#34;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '\0':
-        out += "\xef\xbf\xbd";
-        break;
-      default:
-        out += c;
-    }
+    if (append_html_escape(c, out)) return;
+    if (c == '\0')
+      out += "\xef\xbf\xbd";
+    else
+      out += c;
   });
 }
 

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "engine/text/html.h"
 #include "engine/text/jinja/builtins.h"
 #include "engine/text/jinja/filter_tables.h"
 #include "engine/text/jinja/interpreter.h"
@@ -69,26 +70,8 @@ std::string title(std::string_view s) {
 
 std::string escape(std::string_view s) {
   std::string out;
-  for (char c : s) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&#34;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += c;
-    }
+  for (const char c : s) {
+    if (!append_html_escape(c, out)) out += c;
   }
   return out;
 }

@@ -1,4 +1,4 @@
-// glu: y = act(gate) * up.
+// glu: y = act(gate) * up, or act(gate).
 
 #include "kernels/cpu/context.h"
 #include "kernels/cpu/elementwise/act_scalar.h"
@@ -14,9 +14,9 @@ int64_t items(const GluArgs& a) {
 void run(const GluArgs& a, Range rows, Ctx&) {
   for (int64_t r = rows.begin; r < rows.end; ++r) {
     const float* gate = reinterpret_cast<const float*>(a.gate.row(r));
-    const float* up = reinterpret_cast<const float*>(a.up.row(r));
+    const float* up = a.up ? reinterpret_cast<const float*>(a.up.row(r)) : nullptr;
     float* y = reinterpret_cast<float*>(a.y.row(r));
-    for (int64_t i = 0; i < a.y.ne[0]; ++i) y[i] = activate(a.act, gate[i]) * up[i];
+    for (int64_t i = 0; i < a.y.ne[0]; ++i) y[i] = activate(a.act, gate[i]) * (up ? up[i] : 1);
   }
 }
 

@@ -67,8 +67,15 @@ inline Batch<A> activate(Batch<A> x) {
 template <class A, Act kAct>
 void glu_rows(const GluArgs& a, Range rows) {
   for (int64_t r = rows.begin; r < rows.end; r++) {
-    const float *gate = floats(a.gate, r), *up = floats(a.up, r);
+    const float *gate = floats(a.gate, r), *up = a.up ? floats(a.up, r) : nullptr;
     float* y = floats(a.y, r);
+    if (up == nullptr) {
+      each_vector<A>(
+          a.y.ne[0], [&](int64_t i, int64_t n) __attribute__((always_inline)) {
+            store<A>(y + i, n, activate<A, kAct>(load<A>(gate + i, n)));
+          });
+      continue;
+    }
     each_vector<A>(
         a.y.ne[0], [&](int64_t i, int64_t n) __attribute__((always_inline)) {
           store<A>(y + i, n, activate<A, kAct>(load<A>(gate + i, n)) * load<A>(up + i, n));
