@@ -16,6 +16,7 @@ class Message(ctypes.Structure):
 
 
 class GenerateOptions(ctypes.Structure):
+    """The first members are enough: a struct says its size, and what is behind it keeps its default."""
     _fields_ = [("size", c_size_t), ("num_predict", c_int32), ("temperature", c_float), ("top_k", c_int32), ("top_p", c_float),
                 ("min_p", c_float), ("typical_p", c_float), ("repeat_penalty", c_float), ("presence_penalty", c_float),
                 ("frequency_penalty", c_float), ("repeat_last_n", c_int32), ("seed", c_int64), ("stop", POINTER(c_char_p)),

@@ -161,6 +161,29 @@ typedef struct engine_generate_options {
   int64_t seed;            /* the same seed gives the same answer; -1: a new one each time */
   const char* const* stop; /* texts that end the answer and are not part of it */
   size_t n_stop;
+
+  /* Further samplers; docs/API.md has the rules. */
+  float top_n_sigma;       /* drop tokens whose logit is more than so many standard deviations below
+                              the best; 0 and less: off */
+  int32_t min_keep;        /* tokens that typical_p, top_p, min_p and xtc leave at least */
+  float dynatemp_range;    /* the temperature varies by so much; 0: off */
+  float dynatemp_exponent; /* power of the evenness of the distribution in that */
+  float xtc_probability;   /* how often xtc takes place; 0: off */
+  float xtc_threshold;  /* xtc drops the tokens at least this likely but the least likely of them */
+  int32_t mirostat;     /* 1, 2: in the place of all other samplers but temperature; 0: off */
+  float mirostat_tau;   /* the mean surprise that mirostat keeps to, in bits */
+  float mirostat_eta;   /* how fast mirostat adapts */
+  float dry_multiplier; /* subtracted from what would carry on a repetition; 0: off */
+  float dry_base;       /* the penalty grows by this factor with each token of the repetition */
+  int32_t dry_allowed_length; /* tokens of a repetition from which on the penalty begins */
+  int32_t dry_penalty_last_n; /* tokens that are searched for the repetition; 0: off */
+  const char* const* dry_sequence_breakers; /* texts across which no repetition is seen; null: the
+                                               usual four */
+  size_t n_dry_sequence_breakers;
+
+  /* The form of the answer; at most one. Null: free. */
+  const char* grammar;     /* GBNF */
+  const char* json_schema; /* a JSON schema, of which the answer is a value */
 } engine_generate_options;
 
 enum {
@@ -205,6 +228,18 @@ ENGINE_API engine_status engine_chat(engine_model* model, const engine_message* 
                                      engine_generate_stats* stats);
 
 /* ---- numbers ---- */
+
+enum {
+  ENGINE_EMBED_RAW = 1, /* as computed, not scaled to length 1 */
+  ENGINE_EMBED_TRUNCATE =
+      2 /* cut texts that are longer than the context, rather than refuse them */
+};
+
+/* The vectors of texts, by an embedding model: row i of [n_texts, n_embd] is about texts[i]. capacity
+   counts floats; there is no null buffer here. A model without a pooling type is ENGINE_UNSUPPORTED.
+   After a failure no vector is written. */
+ENGINE_API engine_status engine_embed(engine_model* model, const char* const* texts, size_t n_texts,
+                                      uint32_t flags, float* vectors, size_t capacity);
 
 /* The logits behind every token of a sequence that begins with the first one: row i of [n_tokens,
    n_vocab] is about the token that follows tokens[i]. capacity counts floats; there is no null

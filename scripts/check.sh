@@ -11,6 +11,9 @@ check_sources() {
   say "include rules"
   python3 scripts/check_includes.py || failed=true
 
+  say "packaging"
+  python3 scripts/check_packaging.py || failed=true
+
   say "length of files"
   while read -r file; do
     [[ -f $file ]] || continue

@@ -9,6 +9,6 @@ if [[ ${1:-} == --all ]]; then
 elif [[ $# -gt 0 ]]; then
   files=("$@")
 else
-  mapfile -t files < <({ git diff --name-only HEAD -- '*.h' '*.cpp'; git ls-files -o --exclude-standard -- '*.h' '*.cpp'; } | sort -u)
+  mapfile -t files < <({ git diff --name-only --diff-filter=d HEAD -- '*.h' '*.cpp'; git ls-files -o --exclude-standard -- '*.h' '*.cpp'; } | sort -u)
 fi
 [[ ${#files[@]} -eq 0 ]] || clang-format-14 -i "${files[@]}"

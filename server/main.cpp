@@ -1,4 +1,4 @@
-// The `engine` program: finds the verb, parses its flags, runs it,
+// The `engine` program: finds the verb (by the first word, or the name it is called by), parses its flags, runs it,
 // and turns an error into one line and an exit code.
 #include <fmt/format.h>
 
@@ -6,6 +6,7 @@
 #include <exception>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "server/cli/flags.h"
 #include "server/cli/machine.h"
@@ -31,6 +32,15 @@ int unknown_verb(std::string_view word) {
   if (const Verb* close = closest_verb(word))
     text += fmt::format("\n\nDid you mean this?\n\t{}\n", close->name);
   return fail({Errc::invalid_argument, text});
+}
+
+// The verb that a call by this path stands for; nullptr: none.
+const char* verb_of_program(std::string_view path) {
+  const std::string_view name = path.substr(path.rfind('/') + 1);  // npos + 1 is 0
+#define LLAMA_NAME(program, verb) \
+  if (name == program) return verb;
+#include "server/cli/llama/names.inc"
+  return nullptr;
 }
 
 int run_program(std::span<const char* const> words) {
@@ -59,8 +69,10 @@ int run_program(std::span<const char* const> words) {
 
 int main(int argc, char** argv) {
   try {
-    return engine::cli::run_program(
-        std::span<const char* const>(argv, static_cast<size_t>(argc)).subspan(argc > 0 ? 1 : 0));
+    std::vector<const char*> words(argv + (argc > 0 ? 1 : 0), argv + argc);
+    if (const char* verb = argc > 0 ? engine::cli::verb_of_program(argv[0]) : nullptr)
+      words.insert(words.begin(), verb);
+    return engine::cli::run_program(words);
   } catch (const std::bad_alloc&) {
     std::fputs("Error: out of memory\n", stderr);
   } catch (const std::exception& e) {

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <thread>
@@ -17,8 +18,6 @@
 
 namespace engine {
 namespace {
-
-constexpr auto kGrace = std::chrono::seconds(3);
 
 bool debug_wanted() {
   const std::string text = env(Env::OLLAMA_DEBUG);
@@ -33,17 +32,38 @@ void raise_file_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+sigset_t block_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGINT, SIGTERM, SIGCHLD}) sigaddset(&signals, number);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+// The server has no children of its own. As the first process of a container it inherits those
+// whose parents are gone (of `docker exec`), and nobody else would bury them.
+void reap_children() {
+  while (waitpid(-1, nullptr, WNOHANG) > 0) {
+  }
+}
+
+// SIGINT or SIGTERM.
+int wait_for_end(const sigset_t& signals) {
+  for (;;) {
+    int number = 0;
+    if (sigwait(&signals, &number) == 0 && number != SIGCHLD) return number;
+    reap_children();
+  }
+}
+
 }  // namespace
 
 Status serve(const ServerOptions& options) {
   set_log_level(debug_wanted() ? LogLevel::debug : LogLevel::info);
   raise_file_limit();
   signal(SIGPIPE, SIG_IGN);
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  const sigset_t signals = block_signals();
+  reap_children();  // those that ended before SIGCHLD was blocked
 
   ENGINE_TRY(store, options.store_root.empty()
                         ? ModelStore::open_default()
@@ -56,15 +76,12 @@ Status serve(const ServerOptions& options) {
   log_info("engine {} listens on {} ({} threads)", kEngineVersion, server->address(),
            compute->size());
 
-  int signal_number = 0;
-  sigwait(&signals, &signal_number);
-  log_info("signal {}: shutting down", signal_number);
-  std::thread([signals]() mutable {
-    int again = 0;
-    sigwait(&signals, &again);
+  log_info("signal {}: shutting down", wait_for_end(signals));
+  std::thread([signals] {
+    wait_for_end(signals);
     _exit(1);
   }).detach();
-  server->shutdown(kGrace);
+  server->shutdown(options.shutdown_grace);
   server.reset();
   return ok;
 }

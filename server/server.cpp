@@ -46,6 +46,13 @@ int env_number(Env which, int fallback) {
   return fallback;
 }
 
+// Negative means for ever, as in all durations: a day, which no answer takes.
+std::chrono::milliseconds bounded_grace(std::chrono::nanoseconds wanted) {
+  constexpr std::chrono::nanoseconds kDay = std::chrono::hours(24);
+  if (wanted.count() < 0 || wanted > kDay) wanted = kDay;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(wanted);
+}
+
 // A body for /api/blobs goes to the disk while it arrives, unless the answer is known before.
 void open_upload(const ModelStore& store, Uploads& uploads, const HttpRequest& head,
                  SessionHooks::Verdict& verdict) {
@@ -147,6 +154,11 @@ Result<ServerOptions> ServerOptions::from_environment() {
     else
       log_warn("OLLAMA_LOAD_TIMEOUT=\"{}\" is no duration; using 5m", limit);
   }
+  if (const auto d = parse_duration_or_seconds(env(Env::ENGINE_SHUTDOWN_GRACE)))
+    o.shutdown_grace = bounded_grace(*d);
+  else
+    log_warn("ENGINE_SHUTDOWN_GRACE=\"{}\" is no duration; using 3s",
+             env(Env::ENGINE_SHUTDOWN_GRACE));
   o.metrics_compat = env(Env::ENGINE_METRICS_COMPAT) == "1";
   if (env(Env::ENGINE_SSE_PING) == "0") o.limits.ping = {};
   o.limits.bodies_in_flight = quarter_of_memory();

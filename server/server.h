@@ -28,6 +28,8 @@ struct ServerOptions {
   bool metrics_compat = false;  // metrics under the names of llama.cpp's server too
   PoolOptions pool;
   HttpLimits limits;
+  // how long running answers may go on when the server is shut down
+  std::chrono::milliseconds shutdown_grace = std::chrono::seconds(3);
   int io_threads = 1, workers = 2;
 
   // From the environment, the way `serve` runs. Errc::invalid_argument names the variable.

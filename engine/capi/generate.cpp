@@ -4,11 +4,14 @@
 #include <algorithm>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <type_traits>
 
 #include "engine/capi/border.h"
 #include "engine/capi/handle.h"
 #include "engine/capi/messages.h"
 #include "engine/core/options.h"
+#include "engine/run/constrain.h"
+#include "engine/run/dry_breakers.h"
 #include "engine/run/logits.h"
 #include "engine/run/prompt.h"
 
@@ -19,20 +22,17 @@ static_assert(static_cast<int>(DoneReason::stop) == ENGINE_REASON_STOP &&
               static_cast<int>(DoneReason::length) == ENGINE_REASON_LENGTH &&
               static_cast<int>(DoneReason::cancelled) == ENGINE_REASON_CANCELLED);
 
-// f(name, member, its line of engine/core/options.inc), for all that have one.
-template <class F>
-void for_each_number(engine_generate_options& o, Options& core, F&& f) {
-  f("num_predict", o.num_predict, core.num_predict);
-  f("temperature", o.temperature, core.temperature);
-  f("top_k", o.top_k, core.top_k);
-  f("top_p", o.top_p, core.top_p);
-  f("min_p", o.min_p, core.min_p);
-  f("typical_p", o.typical_p, core.typical_p);
-  f("repeat_penalty", o.repeat_penalty, core.repeat_penalty);
-  f("presence_penalty", o.presence_penalty, core.presence_penalty);
-  f("frequency_penalty", o.frequency_penalty, core.frequency_penalty);
-  f("repeat_last_n", o.repeat_last_n, core.repeat_last_n);
-  f("seed", o.seed, core.seed);
+#define OPTION(name, ...) static_assert(sizeof(engine_generate_options::name) > 0);
+#include "engine/core/sampling_options.inc"
+#undef OPTION
+
+// f(name, member, its line of engine/core/options.inc), for all numbers that have one.
+template <class O, class F>
+void for_each_number(O& o, Options& core, F&& f) {
+#define OPTION(name, type, ...)       \
+  if constexpr (requires { o.name; }) \
+    if constexpr (std::is_arithmetic_v<OptionTypes::type>) f(#name, o.name, core.name);
+#include "engine/core/options.inc"
 }
 
 engine_generate_options default_options() {
@@ -43,6 +43,17 @@ engine_generate_options default_options() {
   return o;
 }
 
+Result<std::vector<std::string>> read_texts(std::string_view name, const char* const* texts,
+                                            size_t n) {
+  if (texts == nullptr && n > 0) return invalid(fmt::format("{} is null", name));
+  std::vector<std::string> out;
+  for (size_t i = 0; i < n; ++i) {
+    if (texts[i] == nullptr) return invalid(fmt::format("{}[{}] is null", name, i));
+    out.emplace_back(texts[i]);
+  }
+  return out;
+}
+
 // Through JSON: the limits and the messages are then those of every other way in.
 Result<Options> read_options(const engine_generate_options* given) {
   engine_generate_options o = default_options();
@@ -51,13 +62,28 @@ Result<Options> read_options(const engine_generate_options* given) {
   Json values;
   for_each_number(o, out, [&](const char* name, auto& ours, auto&) { values[name] = ours; });
   ENGINE_TRY_STATUS(apply_options(values, out));
-  ENGINE_TRY_STATUS(check_options(out));
-  if (o.stop == nullptr && o.n_stop > 0) return invalid("stop is null");
-  for (size_t i = 0; i < o.n_stop; ++i) {
-    if (o.stop[i] == nullptr) return invalid(fmt::format("stop[{}] is null", i));
-    out.stop.emplace_back(o.stop[i]);
+  ENGINE_TRY(stop, read_texts("stop", o.stop, o.n_stop));
+  out.stop = std::move(stop);
+  if (o.dry_sequence_breakers != nullptr || o.n_dry_sequence_breakers > 0) {
+    ENGINE_TRY(breakers, read_texts("dry_sequence_breakers", o.dry_sequence_breakers,
+                                    o.n_dry_sequence_breakers));
+    out.dry_sequence_breakers = std::move(breakers);
   }
+  ENGINE_TRY_STATUS(check_options(out));
   return out;
+}
+
+Result<OutputFormat> read_format(const engine_generate_options* given) {
+  engine_generate_options o = default_options();
+  ENGINE_TRY_STATUS(read(given, o));
+  OutputFormat out;
+  if (o.grammar != nullptr && o.json_schema != nullptr)
+    return invalid("grammar and json_schema cannot be used together");
+  if (o.grammar != nullptr) out.gbnf = o.grammar;
+  if (o.json_schema == nullptr) return out;
+  auto schema = parse_json(o.json_schema);
+  if (!schema) return invalid(fmt::format("json_schema: {}", schema.error().message));
+  return schema_format(*schema);
 }
 
 // Nothing is left out of a prompt, and an answer ends where the context does.
@@ -75,11 +101,17 @@ engine_status answer(engine_model* model, const engine_generate_options* options
     if (model == nullptr) return invalid("model is null");
     if (stats != nullptr) ENGINE_TRY_STATUS(check_size(stats->size, "stats"));
     ENGINE_TRY(chosen, read_options(options));
+    ENGINE_TRY(format, read_format(options));
     ENGINE_TRY(prompt, make_prompt(model->model()));
     if (prompt.tokens.empty()) return invalid("the prompt has no tokens");
     Request request;
     request.prompt = std::move(prompt.tokens);
     request.sampling = sampler_params(chosen, model->model().info().n_ctx);
+    ENGINE_TRY_STATUS(add_dry_breakers(model->model(), chosen, request.sampling));
+    if (format.constrains()) {
+      ENGINE_TRY(constraint, make_constraint(model->model(), format, {}));
+      request.constraint = std::move(constraint);
+    }
     request.stop = std::move(chosen.stop);
     request.max_tokens = std::max(-1, chosen.num_predict);
     request.shift = false;

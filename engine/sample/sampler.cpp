@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <string_view>
 
 #include "engine/core/check.h"
 
@@ -17,32 +18,28 @@ void sort_unique(std::vector<Token>& ids) {
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
 }
 
+// Options that have a member of their name; those of DRY have a struct of their own.
+template <class P>
+void take_named(const Options& o, P& p) {
+#define OPTION(name, ...)                      \
+  if constexpr (requires { p.name = o.name; }) \
+    p.name = o.name;                           \
+  else                                         \
+    static_assert(sizeof(P) > 0 && std::string_view(#name).starts_with("dry_"), #name);
+#include "engine/core/sampling_options.inc"
+#undef OPTION
+}
+
 }  // namespace
 
 SamplerParams sampler_params(const Options& o, int n_ctx) {
   SamplerParams p;
-  p.temperature = o.temperature;
-  p.top_k = o.top_k;
-  p.top_p = o.top_p;
-  p.min_p = o.min_p;
-  p.typical_p = o.typical_p;
-  p.top_n_sigma = o.top_n_sigma;
-  p.min_keep = o.min_keep;
+  take_named(o, p);
   p.dry.multiplier = o.dry_multiplier;
   p.dry.base = o.dry_base;
   p.dry.allowed_length = o.dry_allowed_length;
   p.dry.last_n = o.dry_penalty_last_n;
-  p.mirostat = o.mirostat;
-  p.mirostat_tau = o.mirostat_tau;
-  p.mirostat_eta = o.mirostat_eta;
-  p.dynatemp_range = o.dynatemp_range;
-  p.dynatemp_exponent = o.dynatemp_exponent;
-  p.xtc_probability = o.xtc_probability;
-  p.xtc_threshold = o.xtc_threshold;
-  p.repeat_last_n = o.repeat_last_n < 0 ? n_ctx : o.repeat_last_n;
-  p.repeat_penalty = o.repeat_penalty;
-  p.presence_penalty = o.presence_penalty;
-  p.frequency_penalty = o.frequency_penalty;
+  if (p.repeat_last_n < 0) p.repeat_last_n = n_ctx;
   p.seed = o.seed;
   return p;
 }

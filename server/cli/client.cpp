@@ -4,6 +4,7 @@
 #include <curl/curl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "engine/core/env.h"
@@ -41,6 +42,12 @@ int on_progress(void*, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return interrupted() ? 1 : 0;
 }
 
+// At least 1, since 0 means without end; at most a day.
+long milliseconds(std::chrono::nanoseconds limit) {
+  const auto n = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
+  return static_cast<long>(std::clamp<int64_t>(n, 1, 86'400'000));
+}
+
 class HttpClient : public Client {
  public:
   HttpClient(std::string base, std::string key)
@@ -49,6 +56,7 @@ class HttpClient : public Client {
   }
   ~HttpClient() override { curl_easy_cleanup(curl_); }
   bool in_process() const override { return false; }
+  void limit(std::chrono::nanoseconds limit) { limit_ = limit; }  // of every call; 0: none
 
   Status call(std::string_view method, const std::string& path, const Json* body,
               const OnObject& object) override {
@@ -65,6 +73,7 @@ class HttpClient : public Client {
     curl_easy_setopt(curl_, CURLOPT_USERAGENT, kServerHeader);
     curl_easy_setopt(curl_, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl_, CURLOPT_CONNECTTIMEOUT_MS, 2000L);
+    if (limit_.count() > 0) curl_easy_setopt(curl_, CURLOPT_TIMEOUT_MS, milliseconds(limit_));
     curl_easy_setopt(curl_, CURLOPT_WRITEFUNCTION, on_bytes);
     curl_easy_setopt(curl_, CURLOPT_WRITEDATA, &transfer);
     curl_easy_setopt(curl_, CURLOPT_NOPROGRESS, 0L);
@@ -82,6 +91,11 @@ class HttpClient : public Client {
     long status = 0;
     curl_easy_getinfo(curl_, CURLINFO_RESPONSE_CODE, &status);
     if (code == CURLE_ABORTED_BY_CALLBACK) return Error{Errc::cancelled, "interrupted"};
+    // Connected, or it would be known by now: a refusal comes at once.
+    curl_off_t connected = 0;  // microseconds
+    curl_easy_getinfo(curl_, CURLINFO_CONNECT_TIME_T, &connected);
+    if (code == CURLE_OPERATION_TIMEDOUT && limit_.count() > 0 && connected > 0)
+      return Error{Errc::io, fmt::format("the server at {} does not answer", base_)};
     if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
         code == CURLE_OPERATION_TIMEDOUT) {
       return Error{Errc::io,
@@ -97,10 +111,11 @@ class HttpClient : public Client {
  private:
   std::string base_;
   std::string key_;  // "": none
+  std::chrono::nanoseconds limit_{};
   CURL* curl_;
 };
 
-std::unique_ptr<Client> make_http_client() {
+std::unique_ptr<HttpClient> make_http_client() {
   HostUrl url = parse_host_url(env(Env::OLLAMA_HOST));
   if (url.bad_port)
     log_warn("OLLAMA_HOST=\"{}\" has no usable port; using {}", env(Env::OLLAMA_HOST), url.port);
@@ -169,10 +184,12 @@ Result<Json> Client::post(const std::string& path, const Json& body) {
   return out;
 }
 
-Result<std::unique_ptr<Client>> connect_client() {
-  std::unique_ptr<Client> client = make_http_client();
+Result<std::unique_ptr<Client>> connect_client(std::chrono::nanoseconds limit) {
+  std::unique_ptr<HttpClient> client = make_http_client();
+  client->limit(limit);
   ENGINE_TRY_STATUS(client->call("HEAD", "/", nullptr, [](const Json&) {}));
-  return client;
+  client->limit({});
+  return Result<std::unique_ptr<Client>>(std::move(client));
 }
 
 Result<std::unique_ptr<Client>> connect_or_own_store() {

@@ -2,6 +2,7 @@
 // process. Both ways run the same handlers, so the output does not differ.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
@@ -35,8 +36,9 @@ class Client {
 };
 
 // The server at OLLAMA_HOST. Errc::io when none listens: "could not connect to the engine server,
-// run 'engine serve' to start it".
-Result<std::unique_ptr<Client>> connect_client();
+// run 'engine serve' to start it". limit: for an answer to the first request; 0: 2 s to connect, and
+// then any time. Errc::io also: something listens, but does not answer in time.
+Result<std::unique_ptr<Client>> connect_client(std::chrono::nanoseconds limit = {});
 // The server at OLLAMA_HOST, or else this process.
 Result<std::unique_ptr<Client>> connect_or_local_client();
 // The server at OLLAMA_HOST, or else this process, but only where that address is one of this

@@ -14,6 +14,8 @@
 #include "server/cli/forms.h"
 #include "server/cli/load_choice.h"
 #include "server/cli/machine.h"
+#include "server/cli/man_page.h"
+#include "server/duration.h"
 
 namespace engine::cli {
 namespace {
@@ -104,8 +106,15 @@ Status print_env(const Args& args) {
   return ok;
 }
 
-Status health(const Args&) {
-  const auto client = connect_client();
+Status health(const Args& args) {
+  const std::string text = args.text("--timeout", "2s");
+  const auto limit = parse_duration_or_seconds(text);
+  if (!limit || limit->count() <= 0)
+    return Error{Errc::invalid_argument,
+                 fmt::format("invalid argument \"{}\" for \"--timeout\" flag: a time such as 2s or "
+                             "500ms is needed",
+                             text)};
+  const auto client = connect_client(*limit);
   if (!client) return client.error();
   fmt::print("the server answers\n");
   return ok;
@@ -117,6 +126,11 @@ Status version(const Args&) {
 }
 
 Status help(const Args& args) {
+  if (args.has("--man")) {
+    const std::string page = man_page();
+    std::fwrite(page.data(), 1, page.size(), stdout);
+    return ok;
+  }
   if (args.words.empty()) {
     fmt::print("{}", help_text());
     return ok;
@@ -131,6 +145,8 @@ Status help(const Args& args) {
 }
 
 constexpr Flag kJson[] = {{"--json", "", "print JSON"}};
+constexpr Flag kHealthFlags[] = {{"--timeout", "TIME", "how long to wait (default 2s)"}};
+constexpr Flag kHelpFlags[] = {{"--man", "", nullptr}};  // for the installation
 constexpr Flag kExplainFlags[] = {{"--json", "", "print JSON"},
                                   {"--reference", "", "the plan of the float32 reference"},
                                   kLoraFlag,
@@ -156,11 +172,11 @@ const Verb verb_devices = {"devices", "",   "",     "List what this machine comp
                            kJson,     kIsa, devices};
 const Verb verb_env = {"env", "", "",       "List the environment variables and their values", 0, 0,
                        kJson, {}, print_env};
-const Verb verb_health = {"health", "",    "",    "Exit code 0 if the server answers", 0, 0,
-                          {},       kHost, health};
+const Verb verb_health = {"health",     "",    "",    "Exit code 0 if the server answers", 0, 0,
+                          kHealthFlags, kHost, health};
 const Verb verb_version = {
     "version", "", "",     "Show version, commit, compiler, backends and CPU features", 0, 0,
     {},        {}, version};
-const Verb verb_help = {"help", "", "[VERB]", "Help for a verb", 0, 1, {}, {}, help};
+const Verb verb_help = {"help", "", "[VERB]", "Help for a verb", 0, 1, kHelpFlags, {}, help};
 
 }  // namespace engine::cli

@@ -1,4 +1,4 @@
-// The library as a file: what it exports, how it is installed, and the examples that use it.
+// The library as a file: what it exports, and the examples that use it.
 #include <sys/wait.h>
 
 #include <cstdio>
@@ -40,7 +40,7 @@ TEST(CapiLibrary, ExportsTheFunctionsOfTheHeader) {
   ASSERT_EQ(nm.code, 0);
   const std::set<std::string> exported = words(nm.out, std::regex(R"(\w+ \w (\S+))"));
   EXPECT_EQ(exported, words(header, declared));
-  EXPECT_GE(exported.size(), 13u);
+  EXPECT_GE(exported.size(), 14u);
 }
 
 class CapiExamples : public CapiTest {
@@ -81,20 +81,20 @@ TEST_F(CapiExamples, Python) {
   EXPECT_TRUE(bad.out.starts_with("error: ")) << bad.out;
 }
 
-TEST_F(CapiExamples, Installed) {
-  if (ENGINE_SANITIZED)
-    GTEST_SKIP() << "a plain program does not have the functions of the sanitizer";
-  const std::string prefix = path("prefix");
-  ASSERT_EQ(run(ENGINE_CMAKE " --install " ENGINE_BINARY_DIR " --prefix " + prefix).code, 0);
-  const std::string lib = prefix + "/" ENGINE_LIBDIR;
-  const Outcome compile =
-      run(ENGINE_CC " -std=c99 " ENGINE_SOURCE_DIR "/examples/generate.c -I" + prefix +
-          "/include -L" + lib + " -lengine -o " + path("generate") + " 2>&1");
-  ASSERT_EQ(compile.code, 0) << compile.out;
-  const Outcome r =
-      run("LD_LIBRARY_PATH=" + lib + " " + path("generate") + arguments() + " 2>/dev/null");
-  EXPECT_EQ(r.code, 0);
-  EXPECT_EQ(r.out, answer());
+// A conversation: the second answer follows the first.
+TEST_F(CapiExamples, Cpp) {
+  const std::string chat = ENGINE_CHAT_EXAMPLE " '" + path("tiny.gguf") + "' 16 2>/dev/null";
+  const Outcome one = run("printf 'is the sky blue' | " + chat);
+  EXPECT_EQ(one.code, 0);
+  EXPECT_EQ(one.out, answer());
+  const Outcome two = run("printf 'is the sky blue\\nyou\\n' | " + chat);
+  EXPECT_EQ(two.code, 0);
+  EXPECT_TRUE(two.out.starts_with(one.out) && two.out.size() > one.out.size() + 1) << two.out;
+  EXPECT_EQ(run("printf '' | " + chat).out, "");
+  EXPECT_EQ(run(ENGINE_CHAT_EXAMPLE " 2>/dev/null").code, 2);
+  const Outcome bad = run(ENGINE_CHAT_EXAMPLE " /nonexistent/model 2>&1");
+  EXPECT_EQ(bad.code, 1);
+  EXPECT_TRUE(bad.out.starts_with("error: ")) << bad.out;
 }
 
 }  // namespace
