@@ -50,15 +50,14 @@ LIBRARIES = [
     (r"boost/", [r"server/http/(listener|session|runtime|beast_impl)\.cpp", r"server/http/request_body\.h"]),
     (r"CLI/", [r"server/cli/flags\.cpp"]),
     (r"nlohmann/json_fwd\.hpp", [r"(server|engine/(core|text|sample|grammar|store|tools|capi))/.*\.(h|cpp)"]),
-    # ask.h: the settings of a question hold JSON values.
-    (r"nlohmann/json\.hpp", [r"(server|engine/(core|text|sample|grammar|store|tools|capi)|gguf)/.*\.cpp", r"server/cli/ask\.h", r"engine/text/jinja/.*\.h"]),
+    # ask.h, session_commands.h: the settings of a question and the messages of a session are JSON values.
+    (r"nlohmann/json\.hpp", [r"(server|engine/(core|text|sample|grammar|store|tools|capi)|gguf)/.*\.cpp", r"server/cli/(ask|session_commands)\.h", r"engine/text/jinja/.*\.h"]),
     (r"spdlog/", [r"engine/core/log\.cpp"]),
     (r"fmt/", [r"(?!.*_(scalar|avx2|avxvnni|avx512|avx512vnni|neon|dotprod|i8mm)\.cpp).*\.(cpp|cu)", r"engine/core/log\.h"]),
     (r"pcre2", [r"engine/text/pretokenize\.cpp"]),
-    (r"utf8proc", [r"engine/text/unicode\.cpp", r"server/cli/line_editor\.cpp"]),
+    (r"utf8proc", [r"engine/text/unicode\.cpp", r"server/cli/text_width\.cpp"]),
     (r"openssl/", [r"engine/core/sha256\.cpp", r"engine/store/auth\.cpp"]),
     (r"curl/", [r"engine/store/transfer\.cpp", r"server/cli/client\.cpp"]),
-    (r"(histedit|editline)", [r"server/cli/line_editor\.cpp"]),
     (r"(stb_|webp/)", [r"engine/vision/image\.cpp"]),
     (r"xsimd/", [r"kernels/cpu/elementwise/.*"]),
     (r"omp\.h", [r"engine/core/pool_openmp\.cpp"]),

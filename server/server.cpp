@@ -8,9 +8,11 @@
 #include <charconv>
 #include <condition_variable>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "engine/core/env.h"
+#include "engine/core/json_io.h"
 #include "engine/core/log.h"
 #include "engine/core/memory.h"
 #include "engine/run/cache_type.h"
@@ -108,6 +110,27 @@ void run_handler(App& app, const HttpRequest& request, const std::shared_ptr<Rep
     log_error("{} {}: {}", request.method, request.path, e.what());
     reply->error(500, "internal error");
   }
+}
+
+// A request that the server asks itself: loads the model, whose failure is logged.
+void load_model(App& app, const std::string& name) {
+  HttpRequest request;
+  request.method = "POST";
+  request.path = "/api/generate";
+  request.headers = {{"Content-Type", "application/json"}};
+  request.body = dump_json({{"model", name}, {"stream", false}});
+  request.peer = "start";
+  request.arrival = std::chrono::steady_clock::now();
+  ReplyPort port;
+  port.send = [name](HttpResponse r) {
+    if (r.status < 400)
+      log_info("{} is loaded", name);
+    else
+      log_error("{} cannot be loaded: {}", name, r.body);
+  };
+  port.stream = [](std::shared_ptr<EventQueue>, std::unique_ptr<Formatter>) {};
+  port.on_disconnect = [](std::function<void()>) {};
+  run_handler(app, request, std::make_shared<Reply>(std::move(port)));
 }
 
 }  // namespace
@@ -235,9 +258,20 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Thre
                                  ? ModelStore::open_default()
                                  : Result<ModelStore>(ModelStore(options.store_root));
   if (!store) return store.error();
+  std::string preload = options.preload;
+  if (!preload.empty()) {
+    ENGINE_TRY(located, locate_model(*store, preload));
+    if (!located.in_store) {
+      ENGINE_TRY(mounted, store->mount_file(located.path, options.preload_name));
+      preload = mounted.short_form();
+    }
+  }
   auto impl = std::make_unique<Impl>(options, compute, std::move(*store), std::move(cors));
   ENGINE_TRY(listener, Listener::open(impl->runtime, options.host, options.port, impl->sessions));
   impl->listener = std::move(listener);
+  if (!preload.empty()) {
+    impl->runtime.post_work([app = &impl->app, preload] { load_model(*app, preload); });
+  }
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 

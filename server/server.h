@@ -31,6 +31,9 @@ struct ServerOptions {
   // how long running answers may go on when the server is shut down
   std::chrono::milliseconds shutdown_grace = std::chrono::seconds(3);
   int io_threads = 1, workers = 2;
+  // Loaded at the start, and kept: a GGUF file or a name of the store; "": none.
+  std::string preload;
+  std::string preload_name;  // of a file for clients; "": made from the file name
 
   // From the environment, the way `serve` runs. Errc::invalid_argument names the variable.
   static Result<ServerOptions> from_environment();

@@ -89,7 +89,7 @@ bool ModelStore::has(const ModelName& name) const {
   return fs::is_regular_file(path_of(spelling(name)), ec);
 }
 
-Result<ModelName> ModelStore::mount_file(const std::string& path) {
+Result<ModelName> ModelStore::mount_file(const std::string& path, std::string_view name) {
   ENGINE_TRY(file, gguf::File::open(path));
   const GgufFacts facts = describe(file);
   ModelRecord r;
@@ -104,6 +104,10 @@ Result<ModelName> ModelStore::mount_file(const std::string& path) {
   }
   if (r.name.model.empty() || r.name.model[0] == '-' || r.name.model[0] == '.')
     r.name.model = "file";
+  if (!name.empty()) {
+    ENGINE_TRY(given, parse_user_name(name));
+    r.name = given;
+  }
   struct stat st;
   if (::stat(path.c_str(), &st) == 0) {
     r.modified = st.st_mtim.tv_sec;

@@ -87,9 +87,9 @@ class ModelStore {
   // Newest first. Broken manifests are skipped with a warning.
   std::vector<ListedModel> list() const;
 
-  // A GGUF file outside of the store under a name made from its file name; known to this object
-  // only. Nothing is written.
-  Result<ModelName> mount_file(const std::string& path);
+  // A GGUF file outside of the store under this name, or one made from its file name; known to this
+  // object only. Nothing is written.
+  Result<ModelName> mount_file(const std::string& path, std::string_view name = "");
 
   // Copies the bytes of the manifest: both names have the same digest then.
   // The same name twice is a no-op.

@@ -52,7 +52,7 @@ std::vector<Field> fields_of(const BenchRow& r, const BenchContext& c) {
           {"split_mode", text, "layer"},
           {"main_gpu", integer, "0"},
           {"no_kv_offload", boolean, "0"},
-          {"flash_attn", integer, "-1"},
+          {"flash_attn", integer, n(c.flash_attn)},
           {"devices", text, "auto"},
           {"tensor_split", text, "0.00"},
           {"tensor_buft_overrides", text, "none"},
@@ -136,6 +136,7 @@ class Markdown : public BenchPrinter {
     if (c_.batch_column) column("n_batch", 7, false);
     if (c_.ubatch_column) column("n_ubatch", 8, false);
     if (c_.kv_type_column) column("type_k", 6, true), column("type_v", 6, true);
+    if (c_.flash_attn != -1) column("fa", 3, false);
     column("test", 15, false);
     column("t/s", 20, false);
     if (c_.roof_columns) column("GB/s (% read)", 14, false), column("GMAC/s (% peak)", 15, false);
@@ -154,6 +155,7 @@ class Markdown : public BenchPrinter {
     if (c_.batch_column) line += fmt::format(" {:>7} |", t.n_batch);
     if (c_.ubatch_column) line += fmt::format(" {:>8} |", t.n_ubatch);
     if (c_.kv_type_column) line += fmt::format(" {:<6} | {:<6} |", t.kv_type, t.kv_type);
+    if (c_.flash_attn != -1) line += fmt::format(" {:>3} |", c_.flash_attn);
     line += fmt::format(" {:>15} | {:>20} |", r.test_name(),
                         fmt::format("{:.2f} ± {:.2f}", r.avg_ts(), r.stddev_ts()));
     if (c_.roof_columns) {

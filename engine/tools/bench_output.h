@@ -15,6 +15,7 @@ namespace engine {
 struct BenchContext {
   std::string build_commit;
   int build_number = 0;
+  int flash_attn = -1;        // -1: auto; 1: asked for, and a column of Markdown
   std::string cpu_info, isa;  // isa: instruction sets in use, an extra key of the JSON forms
   // Markdown: shown when several or not the default
   bool kv_type_column = false, batch_column = false, ubatch_column = false;

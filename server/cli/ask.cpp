@@ -21,15 +21,6 @@ bool is_done(const Json& object) {
   return it != object.end() && it->is_boolean() && it->get<bool>();
 }
 
-Json request_of(const AskSettings& s) {
-  Json request = {{"model", s.model}};
-  if (!s.options.empty()) request["options"] = s.options;
-  if (!s.think.is_null()) request["think"] = s.think;
-  if (!s.format.is_null()) request["format"] = s.format;
-  if (!s.keep_alive.empty()) request["keep_alive"] = s.keep_alive;
-  return request;
-}
-
 // Prints the pieces of an answer; content and thinking are collected for the next question.
 struct Reader {
   AnswerPrinter printer;
@@ -37,7 +28,7 @@ struct Reader {
   std::string content, thinking;
   Json last = Json::object();
 
-  explicit Reader(const AskSettings& s) : printer(s.wrap, s.hide_thinking) {}
+  explicit Reader(const AskSettings& s) : printer(s.wrap, s.hide_thinking, s.marks) {}
   void piece(const std::string& new_thinking, const std::string& new_content) {
     if (!new_thinking.empty() || !new_content.empty()) spinner.stop();
     printer.thinking(new_thinking);
@@ -67,6 +58,17 @@ void print_statistics(const AskSettings& s, const Json& last) {
 }
 
 }  // namespace
+
+Json request_fields(const AskSettings& s) {
+  Json request = {{"model", s.model}};
+  if (!s.options.empty()) request["options"] = s.options;
+  if (!s.think.is_null()) request["think"] = s.think;
+  if (!s.format.is_null()) request["format"] = s.format;
+  if (!s.logit_bias.is_null()) request["logit_bias"] = s.logit_bias;
+  if (!s.shift.is_null()) request["shift"] = s.shift;
+  if (!s.keep_alive.empty()) request["keep_alive"] = s.keep_alive;
+  return request;
+}
 
 std::string statistics_text(const Json& last) {
   std::string out;
@@ -100,10 +102,12 @@ std::string statistics_text(const Json& last) {
   return out;
 }
 
-Status ask_once(Client& client, const AskSettings& settings, const std::string& prompt) {
-  Json request = request_of(settings);
+Status ask_once(Client& client, const AskSettings& settings, const std::string& prompt,
+                const Json& images) {
+  Json request = request_fields(settings);
   request["prompt"] = prompt;
   if (!settings.system.empty()) request["system"] = settings.system;
+  if (!images.empty()) request["images"] = images;
   Reader reader(settings);
   const Status status = client.call("POST", "/api/generate", &request, [&](const Json& object) {
     reader.piece(text_of(object, "thinking"), text_of(object, "response"));
@@ -120,8 +124,8 @@ Status ask_once(Client& client, const AskSettings& settings, const std::string& 
   return ok;
 }
 
-Status ask_chat(Client& client, const AskSettings& settings, const Json& messages, Json& answer) {
-  Json request = request_of(settings);
+Result<ChatAnswer> ask_chat(Client& client, const AskSettings& settings, const Json& messages) {
+  Json request = request_fields(settings);
   request["messages"] = messages;
   Reader reader(settings);
   const Status status = client.call("POST", "/api/chat", &request, [&](const Json& object) {
@@ -136,11 +140,11 @@ Status ask_chat(Client& client, const AskSettings& settings, const Json& message
   reader.finish();
   if (!reader.printer.empty()) std::fputs("\n\n", stdout);
   std::fflush(stdout);
-  ENGINE_TRY_STATUS(status);
+  if (!status) return status.error();
   print_statistics(settings, reader.last);
-  answer = {{"role", "assistant"}, {"content", reader.content}};
-  if (!reader.thinking.empty()) answer["thinking"] = reader.thinking;
-  return ok;
+  ChatAnswer answer{{{"role", "assistant"}, {"content", reader.content}}, reader.last};
+  if (!reader.thinking.empty()) answer.message["thinking"] = reader.thinking;
+  return answer;
 }
 
 }  // namespace engine::cli

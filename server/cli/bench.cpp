@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 
 #include "engine/core/cpu_info.h"
@@ -39,6 +40,8 @@ Status read_models(const Args& args, BenchGrid& grid) {
   ENGINE_TRY(store, ModelStore::open_default());
   std::vector<std::string> names = args.list("--model");
   names.insert(names.end(), args.words.begin(), args.words.end());
+  for (const std::string& repo : args.list("--hf-repo"))
+    names.push_back(repo.starts_with("hf.co/") ? repo : "hf.co/" + repo);
   for (const std::string& name : names) {
     ENGINE_TRY(located, locate_model(store, name));
     ENGINE_TRY(adapters, adapters_for(located, args));
@@ -66,15 +69,62 @@ Status read_cache_types(const Args& args, BenchGrid& grid) {
   return ok;
 }
 
+// Flags of llama-bench that choose among devices and memories that this engine does not have.
+constexpr Flag kIgnored[] = {{"-C,--cpu-mask", "M", nullptr},
+                             {"--cpu-strict", "0|1", nullptr},
+                             {"--poll", "N", nullptr},
+                             {"--ngl,--n-gpu-layers", "N", nullptr},
+                             {"--ncmoe,--n-cpu-moe", "N", nullptr},
+                             {"--sm,--split-mode", "MODE", nullptr},
+                             {"--mg,--main-gpu", "N", nullptr},
+                             {"--dev,--device", "LIST", nullptr},
+                             {"--ts,--tensor-split", "LIST", nullptr},
+                             {"--nkvo,--no-kv-offload", "0|1", nullptr},
+                             {"--lm,--load-mode", "MODE", nullptr},
+                             {"--lzm,--lazy-mode", "MODE", nullptr},
+                             {"--embd,--embeddings", "0|1", nullptr},
+                             {"--ot,--override-tensor", "P=B", nullptr},
+                             {"--nopo,--no-op-offload", "0|1", nullptr},
+                             {"--no-host", "0|1", nullptr},
+                             {"--repack", "0|1", nullptr},
+                             {"--fitt,--fit-target", "MIB", nullptr},
+                             {"--fitc,--fit-ctx", "N", nullptr},
+                             {"--prio", "N", nullptr},
+                             {"--delay", "S", nullptr},
+                             {"--numa", "MODE", nullptr},
+                             {"--offline", "", nullptr},
+                             {"-v,--verbose", "", nullptr}};
+
+void note_ignored(const Args& args) {
+  for (const Flag& flag : kIgnored) {
+    const std::string_view names = flag.names;
+    const std::string_view key =
+        names.substr(names.rfind(',') == names.npos ? 0 : names.rfind(',') + 1);
+    if (!args.all(key).empty()) fmt::print(stderr, "note: {} has no effect here\n", key);
+  }
+}
+
+// -1: auto, which is the same. Lists are one value here: there is one way to compute attention.
+Result<int> flash_attention(const Args& args) {
+  int out = -1;
+  for (const std::string& mode : args.list("--flash-attn")) {
+    if (mode == "0" || mode == "off")
+      return wrong("attention is always computed in one pass: -fa off is not available");
+    if (mode != "1" && mode != "on" && mode != "auto" && mode != "-1")
+      return wrong(fmt::format("invalid parameter for argument: -fa {}", mode));
+    out = mode == "1" || mode == "on" ? 1 : -1;
+  }
+  return out;
+}
+
 Status bench(const Args& args) {
+  if (args.has("--list-devices")) return print_llama_devices();
+  note_ignored(args);
   if (args.has("--list-shapes")) {
     for (const std::string& shape : synth_shapes()) fmt::print("{}\n", shape);
     return ok;
   }
-  for (const std::string& mode : args.list("--flash-attn")) {
-    if (mode == "0" || mode == "off")
-      return wrong("attention is always computed in one pass: -fa off is not available");
-  }
+  ENGINE_TRY(flash_attn, flash_attention(args));
   BenchGrid grid;
   ENGINE_TRY_STATUS(read_ints(args, "--n-prompt", 0, grid.n_prompt));
   ENGINE_TRY_STATUS(read_ints(args, "--n-gen", 0, grid.n_gen));
@@ -102,6 +152,8 @@ Status bench(const Args& args) {
 
   BenchContext context;
   context.build_commit = build_commit();
+  context.build_number = build_number();
+  context.flash_attn = flash_attn;
   context.cpu_info = cpu_model_name();
   context.isa = features_in_use();
   context.kv_type_column = grid.kv_types != std::vector<std::string>{"f16"};
@@ -141,8 +193,10 @@ Status bench(const Args& args) {
   return ok;
 }
 
-constexpr Flag kBenchFlags[] = {
+constexpr Flag kOwnFlags[] = {
     {"-m,--model", "MODEL", "model, by name or path; comma lists everywhere"},
+    {"--hf,--hf-repo", "USER/REPO", "a model of the hub that was fetched before"},
+    {"--list-devices", "", "list the devices"},
     {"--synth", "SHAPE:TYPE", "a model of this shape with random weights, instead of -m"},
     {"--list-shapes", "", "list the shapes of --synth"},
     {"-p,--n-prompt", "N", "prompt tokens (512)"},
@@ -156,7 +210,6 @@ constexpr Flag kBenchFlags[] = {
     {"--ctk,--cache-type-k", "TYPE", "type of the cache: f16, q8_0"},
     {"--ctv,--cache-type-v", "TYPE", "the same"},
     {"--fa,--flash-attn", "on|auto", "always on"},
-    {"--ngl,--n-gpu-layers", "N", nullptr},
     {"-r,--repetitions", "N", "repetitions of each test (5)"},
     {"-o,--output", "FORMAT", "md, csv, json, jsonl, sql"},
     {"--oe,--output-err", "FORMAT", "the same rows on stderr too"},
@@ -168,6 +221,14 @@ constexpr Flag kBenchFlags[] = {
     {"--no-warmup", "", "no warm-up run"},
     {"--no-roofs", "", "the columns of llama-bench and no others; the machine is not measured"},
     {"--profile", "", "on stderr: where the last repetition of each test spends its time"}};
+// Both lists behind each other.
+consteval auto all_flags() {
+  std::array<Flag, std::size(kOwnFlags) + std::size(kIgnored)> out{};
+  std::copy(std::begin(kOwnFlags), std::end(kOwnFlags), out.begin());
+  std::copy(std::begin(kIgnored), std::end(kIgnored), out.begin() + std::size(kOwnFlags));
+  return out;
+}
+constexpr auto kBenchFlags = all_flags();
 constexpr Env kCompute[] = {Env::OLLAMA_MODELS, Env::ENGINE_THREADS, Env::ENGINE_ISA,
                             Env::ENGINE_KERNELS, Env::ENGINE_POOL};
 

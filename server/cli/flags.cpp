@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "server/cli/llama/flag_table.h"
 #include "server/version.h"
 
 namespace engine::cli {
@@ -23,19 +24,8 @@ const Verb* const kVerbs[] = {
 #include "server/cli/verbs.inc"
 };
 
-std::vector<std::string> names_of(const Flag& flag) {
-  std::vector<std::string> out;
-  std::string_view rest = flag.names;
-  while (!rest.empty()) {
-    const size_t comma = std::min(rest.find(','), rest.size());
-    out.emplace_back(rest.substr(0, comma));
-    rest.remove_prefix(std::min(rest.size(), comma + 1));
-  }
-  return out;
-}
-
 std::string key_of(const Flag& flag) {
-  return names_of(flag).back();
+  return flag_names(flag).back();
 }
 bool is_switch(const Flag& flag) {
   return *flag.value == 0;
@@ -65,7 +55,7 @@ std::vector<std::string> with_two_dashes(const Verb& verb, std::span<const char*
     flags_end = flags_end || text == "--";
     if (!flags_end && text.size() > 2 && text[0] == '-' && text[1] != '-') {
       for (const Flag& flag : verb.flags) {
-        for (const std::string& name : names_of(flag)) {
+        for (const std::string& name : flag_names(flag)) {
           if (name == "-" + text) text = name;
         }
       }
@@ -91,6 +81,17 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 }  // namespace
+
+std::vector<std::string> flag_names(const Flag& flag) {
+  std::vector<std::string> out;
+  std::string_view rest = flag.names;
+  while (!rest.empty()) {
+    const size_t comma = std::min(rest.find(','), rest.size());
+    out.emplace_back(rest.substr(0, comma));
+    rest.remove_prefix(std::min(rest.size(), comma + 1));
+  }
+  return out;
+}
 
 bool Args::has(std::string_view flag) const {
   const auto it = values.find(flag);
@@ -154,6 +155,7 @@ const Verb* closest_verb(std::string_view name) {
 }
 
 Result<Args> parse_flags(const Verb& verb, std::span<const char* const> words) {
+  if (verb.llama != 0) return parse_llama_flags(verb, words);
   CLI::App app;
   app.set_help_flag();
   std::vector<std::string> positional;
@@ -209,10 +211,11 @@ std::string help_text(const Verb& verb) {
   for (const Flag& flag : verb.flags) {
     if (flag.help == nullptr) continue;
     std::string names;
-    for (const std::string& name : names_of(flag)) names += (names.empty() ? "" : ", ") + name;
+    for (const std::string& name : flag_names(flag)) names += (names.empty() ? "" : ", ") + name;
     if (!is_switch(flag))
       names += flag.value[0] == '[' ? fmt::format("[={}", flag.value + 1)
                                     : fmt::format(" {}", flag.value);
+    if (*flag.off) names += fmt::format(" (off: {})", flag.off);
     out += fmt::format("  {:<32} {}\n", names, flag.help);
   }
   out += fmt::format("  {:<32} {}\n", "-h, --help", "show this help");

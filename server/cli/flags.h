@@ -17,8 +17,11 @@ struct Flag {
   const char* names;  // "-m,--model"; the last name is the key of Args
   // "N", "FILE": what the flag takes; "" for a switch; "[V]": a value only by `--name=V`
   const char* value;
-  const char* help;  // nullptr: accepted but not listed
+  const char* help;      // nullptr: accepted but not listed
+  const char* off = "";  // names that switch it off
 };
+
+std::vector<std::string> flag_names(const Flag& flag);
 
 // What was typed. Requires: flag names are those of the verb (else a bug of ours).
 class Args {
@@ -45,6 +48,8 @@ struct Verb {
   // prints to stdout; what it returns becomes `Error: ...` and the exit code
   Status (*run)(const Args& args);
   const char* details = "";  // more lines for the help
+  // The letter of llama/flags.inc where the arguments follow the rules of llama.cpp's programs; else 0.
+  char llama = 0;
 };
 
 std::span<const Verb* const> verbs();

@@ -81,6 +81,19 @@ std::string value_text(const Json& value) {
                                : out + fmt::format(" ...+{} more]", value.size() - shown);
 }
 
+std::vector<std::vector<std::string>> projector_rows(const Json& info) {
+  const std::string arch = text_of(info, "general.architecture");
+  std::vector<std::vector<std::string>> rows = {{"architecture", arch}};
+  if (const int64_t n = number_of(info, "general.parameter_count"); n > 0)
+    rows.push_back({"parameters", parameter_text(n)});
+  for (const auto& [key, name] : {std::pair{".vision.embedding_length", "embedding length"},
+                                  {".vision.projection_dim", "dimensions"}}) {
+    if (const int64_t n = number_of(info, arch + key); n > 0)
+      rows.push_back({name, fmt::format("{}", n)});
+  }
+  return rows;
+}
+
 }  // namespace
 
 Status print_models(Client& client, const std::string& prefix) {
@@ -102,7 +115,12 @@ std::string model_info_text(const Json& shown, bool verbose) {
   const Json& info = part_of(shown, "model_info");
   std::string arch = text_of(info, "general.architecture");
   if (arch.empty()) arch = text_of(details, "family");
-  std::vector<std::vector<std::string>> rows = {{"architecture", arch}};
+  std::vector<std::vector<std::string>> rows;
+  if (const std::string remote = text_of(shown, "remote_model"); !remote.empty()) {
+    rows.push_back({"Remote model", remote});
+    rows.push_back({"Remote URL", text_of(shown, "remote_host")});
+  }
+  rows.push_back({"architecture", arch});
   if (const int64_t n = number_of(info, "general.parameter_count"); n > 0)
     rows.push_back({"parameters", parameter_text(n)});
   else if (const std::string s = text_of(details, "parameter_size"); !s.empty())
@@ -121,6 +139,9 @@ std::string model_info_text(const Json& shown, bool verbose) {
     for (const Json& c : list) rows.push_back({value_text(c)});
     out += section("Capabilities", rows);
   }
+  if (const Json& projector = part_of(shown, "projector_info");
+      projector.is_object() && !projector.empty())
+    out += section("Projector", projector_rows(projector));
   if (const std::string parameters = text_of(shown, "parameters"); !parameters.empty()) {
     rows.clear();
     std::istringstream lines(parameters);

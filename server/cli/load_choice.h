@@ -1,6 +1,7 @@
 // How a verb was asked to load models: flags that several verbs share.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,11 +27,15 @@ struct LoadChoice {
   std::string draft;            // of its GGUF file; "": none
   bool draft_required = false;  // the flag named it, so a model that it does not fit is an error
   bool map = true, repack = true, lock = false;
+  int n_ctx = 0, threads = 0, max_rows = 0;  // 0: as the environment says, or the default
+  std::optional<DType> kv_type = {};
   std::vector<LoraFile> adapters;  // of the flags
   std::string adapted_path;        // the weights they are for, once they are known
 
   // Whether a flag says what only the process that loads can do; a running server has its own.
-  bool given() const { return draft_required || !map || !repack || lock || !adapters.empty(); }
+  bool given() const {
+    return draft_required || !map || !repack || lock || n_ctx > 0 || !adapters.empty();
+  }
   void apply(LoadOptions& options) const;
 };
 

@@ -175,6 +175,7 @@ Result<std::unique_ptr<Client>> make_local_client(const std::string& file, std::
   ENGINE_TRY(options, ServerOptions::from_environment());
   options.draft = load.draft, options.draft_required = load.draft_required;
   load.apply(options.load);
+  options.n_ctx_fixed = options.n_ctx_fixed || load.n_ctx > 0;
   options.load.n_sequences = 1;
   options.pool.keep_alive = kKeepForever;  // the process ends before a model would idle
   ENGINE_TRY(cors, CorsPolicy::parse(options.origins));

@@ -13,6 +13,9 @@
 #ifndef ENGINE_COMMIT
 #define ENGINE_COMMIT "unknown"
 #endif
+#ifndef ENGINE_BUILD
+#define ENGINE_BUILD 0
+#endif
 
 namespace engine::cli {
 namespace {
@@ -21,6 +24,14 @@ namespace {
 constexpr const char* kCompiler = "Clang " __clang_version__;
 #else
 constexpr const char* kCompiler = "GCC " __VERSION__;
+#endif
+
+#if defined(__x86_64__)
+constexpr const char* kTarget = "x86_64-linux-gnu";
+#elif defined(__aarch64__)
+constexpr const char* kTarget = "aarch64-linux-gnu";
+#else
+constexpr const char* kTarget = "linux";
 #endif
 
 }  // namespace
@@ -45,6 +56,10 @@ void quiet_log() {
   if (debug.empty() || debug == "0" || debug == "false") set_log_level(LogLevel::warn);
 }
 
+int build_number() {
+  return ENGINE_BUILD;
+}
+
 std::string build_commit() {
   return ENGINE_COMMIT;
 }
@@ -54,12 +69,26 @@ std::string features_in_use() {
   return mask ? feature_names(*mask) : feature_names(cpu_features());
 }
 
+std::string short_version_text() {
+  return fmt::format("engine version is {}\nollama compatible API {}\n", kEngineVersion,
+                     kCompatVersion);
+}
+
 std::string version_text() {
-  return fmt::format(
-      "engine version is {}\nollama compatible API {}\ncommit {}, {}\nbackends: CPU\nprocessor: "
-      "{}, features: {}\n",
-      kEngineVersion, kCompatVersion, build_commit(), kCompiler, cpu_model_name(),
-      feature_names(cpu_features()));
+  return short_version_text() +
+         fmt::format("commit {}, {}\nbackends: CPU\nprocessor: {}, features: {}\n", build_commit(),
+                     kCompiler, cpu_model_name(), feature_names(cpu_features()));
+}
+
+Status print_llama_version() {
+  fmt::print(stderr, "version: {} (build {}, commit {})\nbuilt with {} for {}\n", kEngineVersion,
+             build_number(), build_commit(), kCompiler, kTarget);
+  return ok;
+}
+
+Status print_llama_devices() {
+  fmt::print("Available devices:\n  CPU: {} ({} cores)\n", cpu_model_name(), usable_cores());
+  return ok;
 }
 
 }  // namespace engine::cli

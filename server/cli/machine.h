@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "engine/core/result.h"
 #include "engine/core/thread_pool.h"
 
 namespace engine::cli {
@@ -16,7 +17,12 @@ int default_threads();
 // or everything with OLLAMA_DEBUG.
 void quiet_log();
 
-std::string version_text();     // five lines: version, commit, compiler, backends, CPU features
+std::string version_text();        // five lines: version, commit, compiler, backends, CPU features
+std::string short_version_text();  // the first two of them
+// As llama.cpp's programs say them, on stderr; the devices on stdout. Always ok.
+Status print_llama_version();
+Status print_llama_devices();
+int build_number();             // commits up to this one; 0 outside a repository
 std::string build_commit();     // "unknown" outside a repository
 std::string features_in_use();  // after ENGINE_ISA
 

@@ -3,22 +3,19 @@
 
 #include <cstdio>
 
-#include "engine/run/cache_type.h"
 #include "engine/run/model.h"
 #include "engine/store/blobs.h"
 #include "engine/store/model_store.h"
 #include "engine/text/tokenizer.h"
 #include "engine/tools/perplexity.h"
-#include "server/cli/load_choice.h"
+#include "server/cli/flags.h"
+#include "server/cli/llama/flag_table.h"
+#include "server/cli/llama/settings.h"
 #include "server/cli/machine.h"
 #include "server/cli/stdin_text.h"
 
 namespace engine::cli {
 namespace {
-
-Error wrong(std::string text) {
-  return {Errc::invalid_argument, std::move(text)};
-}
 
 void print_comparison(const PerplexityResult& r) {
   const auto line = [](const char* name, double value, double error) {
@@ -46,9 +43,12 @@ void print_comparison(const PerplexityResult& r) {
 }
 
 Status perplexity(const Args& args) {
+  if (args.has("--version")) return print_llama_version();
+  if (args.has("--list-devices")) return print_llama_devices();
+  set_llama_log_level(args);
+  ENGINE_TRY(name, llama_model(args));
+  ENGINE_TRY(choice, llama_load_choice(args));
   ENGINE_TRY(store, ModelStore::open_default());
-  const std::string name = args.words.empty() ? args.text("--model") : args.words[0];
-  if (name.empty()) return wrong("no model given: engine perplexity MODEL -f FILE");
   ENGINE_TRY(located, locate_model(store, name));
   PerplexityOptions options;
   ENGINE_TRY(n_ctx, args.number("--ctx-size", 512, 4));
@@ -76,15 +76,10 @@ Status perplexity(const Args& args) {
   }
   const std::unique_ptr<ThreadPool> pool = make_thread_pool(threads);
   LoadOptions load;
+  choice.apply(load);
   load.n_ctx = n_ctx;
   load.threads = threads;
   load.reference = args.has("--reference");
-  const std::string cache = args.text("--cache-type-k", args.text("--cache-type-v", "f16"));
-  const std::optional<DType> kv_type = cache_type(cache);
-  if (!kv_type || args.text("--cache-type-v", cache) != cache)
-    return wrong(
-        fmt::format("keys and values of the cache have one type, of: {}", kCacheTypeNames));
-  load.kv_type = *kv_type;
   load.max_outputs = 64;
   ENGINE_TRY(adapters, adapters_for(located, args));
   load.adapters = adapters;
@@ -125,21 +120,7 @@ Status perplexity(const Args& args) {
   return ok;
 }
 
-constexpr Flag kPerplexityFlags[] = {
-    {"-m,--model", "MODEL", nullptr},
-    {"-f,--file", "FILE", "the text (else stdin)"},
-    {"-c,--ctx-size", "N", "tokens of one chunk (512)"},
-    {"--chunks", "N", "at most so many chunks"},
-    {"--kl-divergence-base", "FILE",
-     "compare with the logits in FILE; write them if there is none"},
-    {"--save-logits,--save-all-logits", "FILE", "write the logits"},
-    kLoraFlag,
-    kLoraScaledFlag,
-    {"--reference", "", "weights as float32, no quantized activations"},
-    {"--ctk,--cache-type-k", "TYPE", "type of the cache: f16, q8_0"},
-    {"--ctv,--cache-type-v", "TYPE", "the same"},
-    {"--kl-divergence", "", nullptr},
-    {"-t,--threads", "N", "threads"}};
+constexpr auto kPerplexityFlags = llama_flags<'p'>();
 constexpr Env kCompute[] = {Env::OLLAMA_MODELS, Env::ENGINE_THREADS, Env::ENGINE_ISA,
                             Env::ENGINE_KERNELS, Env::ENGINE_POOL};
 
@@ -147,12 +128,14 @@ constexpr Env kCompute[] = {Env::OLLAMA_MODELS, Env::ENGINE_THREADS, Env::ENGINE
 
 extern const Verb verb_perplexity = {"perplexity",
                                      "",
-                                     "MODEL",
+                                     "MODEL, or -m FILE",
                                      "Perplexity of a text, and divergence from recorded logits",
                                      0,
                                      1,
                                      kPerplexityFlags,
                                      kCompute,
-                                     perplexity};
+                                     perplexity,
+                                     "The text is that of -f FILE, else of stdin.",
+                                     'p'};
 
 }  // namespace engine::cli

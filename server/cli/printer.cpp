@@ -1,12 +1,10 @@
 // Word wrap, thinking, spinner.
 #include "server/cli/printer.h"
 
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
+#include <iterator>
 #include <mutex>
 #include <thread>
 
@@ -22,22 +20,6 @@ constexpr int kRightMargin = 5;  // a word that reaches into it moves to the nex
 constexpr int kLongWord = 10;    // words of the width less this are cut
 
 }  // namespace
-
-bool stdin_is_terminal() {
-  return ::isatty(STDIN_FILENO) == 1;
-}
-bool stdout_is_terminal() {
-  return ::isatty(STDOUT_FILENO) == 1;
-}
-bool stderr_is_terminal() {
-  return ::isatty(STDERR_FILENO) == 1;
-}
-
-int terminal_width() {
-  winsize size = {};
-  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
-  return size.ws_col;
-}
 
 void WordWrap::write(std::string_view text, std::string& out) {
   if (!on_) {
@@ -77,11 +59,12 @@ void WordWrap::write(std::string_view text, std::string& out) {
   }
 }
 
-AnswerPrinter::AnswerPrinter(bool wrap, bool hide_thinking)
+AnswerPrinter::AnswerPrinter(bool wrap, bool hide_thinking, ThinkingMarks marks)
     : terminal_(stdout_is_terminal()),
       hide_thinking_(hide_thinking),
       thinking_wrap_(terminal_width(), wrap && terminal_),
-      content_wrap_(terminal_width(), wrap && terminal_) {}
+      content_wrap_(terminal_width(), wrap && terminal_),
+      marks_(marks) {}
 
 void AnswerPrinter::write(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
@@ -94,7 +77,7 @@ void AnswerPrinter::thinking(std::string_view text) {
   std::string out;
   if (!in_thinking_) {
     in_thinking_ = true;
-    out = std::string(terminal_ ? kGrey : "") + "Thinking...\n";
+    out = std::string(terminal_ ? kGrey : "") + marks_.open + "\n";
   }
   thinking_wrap_.write(text, out);
   thinking_ended_line_ = text.back() == '\n';
@@ -112,7 +95,7 @@ void AnswerPrinter::content(std::string_view text) {
 void AnswerPrinter::finish() {
   if (!in_thinking_) return;
   in_thinking_ = false;
-  write(std::string(thinking_ended_line_ ? "" : "\n") + "...done thinking.\n\n" +
+  write(std::string(thinking_ended_line_ ? "" : "\n") + marks_.close + "\n\n" +
         (terminal_ ? kPlain : ""));
 }
 

@@ -6,12 +6,9 @@
 #include <string>
 #include <string_view>
 
-namespace engine::cli {
+#include "server/cli/terminal.h"
 
-int terminal_width();  // of stdout; 80 when it is unknown
-bool stdin_is_terminal();
-bool stdout_is_terminal();
-bool stderr_is_terminal();
+namespace engine::cli {
 
 class WordWrap {
  public:
@@ -25,9 +22,14 @@ class WordWrap {
   std::string word_;
 };
 
+// The lines around reasoning.
+struct ThinkingMarks {
+  const char *open = "Thinking...", *close = "...done thinking.";
+};
+
 class AnswerPrinter {
  public:
-  AnswerPrinter(bool wrap, bool hide_thinking);
+  AnswerPrinter(bool wrap, bool hide_thinking, ThinkingMarks marks = {});
   void thinking(std::string_view text);
   void content(std::string_view text);
   void finish();  // ends an open block of reasoning
@@ -38,6 +40,7 @@ class AnswerPrinter {
   bool terminal_, hide_thinking_, printed_ = false, in_thinking_ = false,
                                   thinking_ended_line_ = true;
   WordWrap thinking_wrap_, content_wrap_;
+  ThinkingMarks marks_;
 };
 
 // "⠋" turning on stderr until the first text comes; nothing when stderr is no terminal.

@@ -1,13 +1,13 @@
-// The interactive session of `engine run`: messages, slash commands, one conversation.
+// The interactive session of `engine run`: prompt, commands, chat.
 #pragma once
 
-#include "engine/core/result.h"
 #include "server/cli/ask.h"
 #include "server/cli/client.h"
 
 namespace engine::cli {
 
-// Returns when the user leaves. shown: what /api/show says of the model.
+// shown: what /api/show says of settings.model. Returns when the user leaves.
+// Requires: stdin and stdout are terminals.
 Status run_session(Client& client, AskSettings settings, Json shown);
 
 }  // namespace engine::cli

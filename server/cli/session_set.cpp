@@ -1,110 +1,136 @@
-// /set: parameters by a table, modes by name.
+// /set: parameters by the list of options, modes by name.
 #include "server/cli/session_set.h"
 
 #include <fmt/format.h>
 
 #include <charconv>
+#include <cmath>
 #include <cstdio>
-#include <cstdlib>
+#include <string_view>
+
+#include "engine/core/options.h"
+#include "server/cli/session_help.h"
 
 namespace engine::cli {
 namespace {
 
-enum class Kind : uint8_t { integer, real, texts };
+// Those that people ask for; `/set parameter` lists them. All of option_list() can be set.
+constexpr std::string_view kCommon[] = {
+    "seed",        "num_predict",    "top_k",         "top_p",   "min_p", "num_ctx",
+    "temperature", "repeat_penalty", "repeat_last_n", "num_gpu", "stop"};
 
-struct Parameter {
-  const char* name;
-  Kind kind;
-  const char* help;  // nullptr: not in the list of common ones
-};
+const OptionInfo* find_option(std::string_view name) {
+  for (const OptionInfo& o : option_list())
+    if (o.name == name) return &o;
+  return nullptr;
+}
 
-constexpr Parameter kParameters[] = {
-    {"seed", Kind::integer, "Random number seed"},
-    {"num_predict", Kind::integer, "Max number of tokens to predict"},
-    {"top_k", Kind::integer, "Pick from top k num of tokens"},
-    {"top_p", Kind::real, "Pick token based on sum of probabilities"},
-    {"min_p", Kind::real, "Pick token based on top token probability * min_p"},
-    {"num_ctx", Kind::integer, "Set the context size"},
-    {"temperature", Kind::real, "Set creativity level"},
-    {"repeat_penalty", Kind::real, "How strongly to penalize repetitions"},
-    {"repeat_last_n", Kind::integer, "Set how far back to look for repetitions"},
-    {"num_gpu", Kind::integer, "The number of layers to send to the GPU"},
-    {"stop", Kind::texts, "Set the stop parameters"},
-    {"typical_p", Kind::real, nullptr},
-    {"presence_penalty", Kind::real, nullptr},
-    {"frequency_penalty", Kind::real, nullptr},
-    {"num_keep", Kind::integer, nullptr},
-    {"num_batch", Kind::integer, nullptr},
-    {"num_thread", Kind::integer, nullptr},
-};
-
-constexpr const char* kHelp =
-    "Available Commands:\n"
-    "  /set parameter ...     Set a parameter\n"
-    "  /set system <string>   Set system message\n"
-    "  /set history           Enable history\n"
-    "  /set nohistory         Disable history\n"
-    "  /set wordwrap          Enable wordwrap\n"
-    "  /set nowordwrap        Disable wordwrap\n"
-    "  /set format json       Enable JSON mode\n"
-    "  /set noformat          Disable formatting\n"
-    "  /set verbose           Show LLM stats\n"
-    "  /set quiet             Disable LLM stats\n"
-    "  /set think             Enable thinking\n"
-    "  /set nothink           Disable thinking\n\n";
+const char* placeholder(std::string_view type) {
+  return type == "integer"   ? "<int>"
+         : type == "float32" ? "<float>"
+         : type == "boolean" ? "<bool>"
+                             : "<string>";
+}
 
 void parameter_help() {
   std::string text = "Available Parameters:\n";
-  for (const Parameter& p : kParameters) {
-    if (p.help)
-      text += fmt::format("  /set parameter {:<16} {:<9} {}\n", p.name,
-                          p.kind == Kind::integer ? "<int>"
-                          : p.kind == Kind::real  ? "<float>"
-                                                  : "<string>",
-                          p.help);
+  for (const std::string_view name : kCommon) {
+    const OptionInfo& o = *find_option(name);
+    text += fmt::format("  /set parameter {:<16} {:<9} {}\n", name, placeholder(o.type), o.help);
   }
   std::fputs((text + "\n").c_str(), stderr);
 }
 
-// "" or what is wrong.
-std::string set_parameter(const std::vector<std::string>& words, AskSettings& settings) {
-  const std::string &name = words[2], &value = words[3];
-  for (const Parameter& p : kParameters) {
-    if (name != p.name) continue;
-    if (p.kind == Kind::texts) {
-      settings.options[name] = std::vector<std::string>(words.begin() + 3, words.end());
-      return "";
-    }
-    if (p.kind == Kind::integer) {
-      int64_t n = 0;
-      const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), n);
-      if (code != std::errc() || end != value.data() + value.size())
-        return fmt::format("invalid int value [{}]", value);
-      settings.options[name] = n;
-      return "";
-    }
-    double x = 0;
-    const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), x);
-    if (code != std::errc() || end != value.data() + value.size())
-      return fmt::format("invalid float value [{}]", value);
-    settings.options[name] = x;
-    return "";
+Result<bool> bool_of(std::string_view text) {
+  for (const std::string_view yes : {"1", "t", "T", "TRUE", "true", "True"})
+    if (text == yes) return true;
+  for (const std::string_view no : {"0", "f", "F", "FALSE", "false", "False"})
+    if (text == no) return false;
+  return Error{Errc::invalid_argument, fmt::format("invalid bool value [{}]", text)};
+}
+
+template <class T>
+Result<T> number_of(std::string_view text, const char* kind) {
+  T value = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  bool good = code == std::errc() && end == text.data() + text.size();
+  if constexpr (std::is_floating_point_v<T>) good = good && std::isfinite(value);
+  if (good) return value;
+  return Error{Errc::invalid_argument, fmt::format("invalid {} value [{}]", kind, text)};
+}
+
+Result<Json> option_value(const OptionInfo& o, const std::vector<std::string>& values) {
+  if (o.type == "array") return Json(values);
+  if (o.type == "integer") {
+    ENGINE_TRY(n, number_of<int64_t>(values[0], "int"));
+    return Json(n);
   }
-  return fmt::format("unknown parameter '{}'", name);
+  if (o.type == "float32") {
+    ENGINE_TRY(x, number_of<double>(values[0], "float"));
+    return Json(x);
+  }
+  if (o.type == "boolean") {
+    ENGINE_TRY(b, bool_of(values[0]));
+    return Json(b);
+  }
+  return Json(fmt::format("{}", fmt::join(values, " ")));
+}
+
+Status set_parameter(const std::string& name, const std::vector<std::string>& values,
+                     Json& options) {
+  const OptionInfo* option = find_option(name);
+  if (option == nullptr)
+    return Error{Errc::invalid_argument, fmt::format("unknown parameter '{}'", name)};
+  ENGINE_TRY(value, option_value(*option, values));
+  // What the server would refuse is refused here, where it was typed.
+  Options checked;
+  ENGINE_TRY_STATUS(apply_options(Json{{name, value}}, checked));
+  ENGINE_TRY_STATUS(check_options(checked));
+  options[name] = std::move(value);
+  return ok;
+}
+
+void parameter_command(const std::vector<std::string>& words, AskSettings& s) {
+  if (words.size() < 4) return parameter_help();
+  const std::vector<std::string> values(words.begin() + 3, words.end());
+  if (const Status status = set_parameter(words[2], values, s.options); !status)
+    fmt::print("Couldn't set parameter: \"{}\"\n", status.error().message);
+  else
+    fmt::print("Set parameter '{}' to '{}'\n", words[2], fmt::join(values, ", "));
+}
+
+void think_command(const std::string& what, const std::string& level, const Json& shown,
+                   AskSettings& s) {
+  if (what == "nothink")
+    s.think = false;
+  else if (level.empty())
+    s.think = true;
+  else
+    s.think = level;
+  if (!can_think(shown))
+    fmt::print(stderr, "warning: model \"{}\" does not support thinking output\n", s.model);
+  if (what == "think" && !level.empty())
+    fmt::print("Set 'think' mode to '{}'.\n", level);
+  else
+    fmt::print("Set '{}' mode.\n", what);
+}
+
+void format_command(const std::string& value, AskSettings& s) {
+  if (value != "json") {
+    std::puts("Invalid or missing format. For 'json' mode use '/set format json'");
+    return;
+  }
+  s.format = "json";
+  std::puts("Set format to 'json' mode.");
 }
 
 }  // namespace
 
-const char* set_help() {
-  return kHelp;
-}
-
 bool can_think(const Json& shown) {
   const auto list = shown.find("capabilities");
   if (list == shown.end() || !list->is_array()) return false;
-  for (const Json& c : *list) {
+  for (const Json& c : *list)
     if (c == "thinking") return true;
-  }
   return false;
 }
 
@@ -115,43 +141,25 @@ Json think_default(const Json& shown) {
 void set_command(const std::vector<std::string>& words, const Json& shown, AskSettings& s) {
   const std::string what = words.size() > 1 ? words[1] : "";
   const std::string value = words.size() > 2 ? words[2] : "";
-  const auto say = [](const std::string& text) { fmt::print("{}\n", text); };
   if (what.empty() || what == "system") {
-    std::fputs(kHelp, stderr);
+    std::fputs(session_help("set"), stderr);
   } else if (what == "parameter") {
-    if (words.size() < 4) return parameter_help();
-    if (const std::string wrong = set_parameter(words, s); !wrong.empty())
-      return say(fmt::format("Couldn't set parameter: \"{}\"", wrong));
-    std::string values;
-    for (size_t i = 3; i < words.size(); ++i) values += (values.empty() ? "" : ", ") + words[i];
-    say(fmt::format("Set parameter '{}' to '{}'", words[2], values));
+    parameter_command(words, s);
   } else if (what == "wordwrap" || what == "nowordwrap") {
     s.wrap = what == "wordwrap";
-    say(fmt::format("Set '{}' mode.", what));
+    fmt::print("Set '{}' mode.\n", what);
   } else if (what == "verbose" || what == "quiet") {
     s.verbose = what == "verbose";
-    say(fmt::format("Set '{}' mode.", what));
+    fmt::print("Set '{}' mode.\n", what);
   } else if (what == "think" || what == "nothink") {
-    if (what == "nothink")
-      s.think = false;
-    else if (value.empty())
-      s.think = true;
-    else
-      s.think = value;
-    if (!can_think(shown))
-      fmt::print(stderr, "warning: model \"{}\" does not support thinking output\n", s.model);
-    say(value.empty() ? fmt::format("Set '{}' mode.", what)
-                      : fmt::format("Set 'think' mode to '{}'.", value));
+    think_command(what, value, shown, s);
   } else if (what == "format") {
-    if (value != "json")
-      return say("Invalid or missing format. For 'json' mode use '/set format json'");
-    s.format = "json";
-    say("Set format to 'json' mode.");
+    format_command(value, s);
   } else if (what == "noformat") {
     s.format = nullptr;
-    say("Disabled format.");
+    std::puts("Disabled format.");
   } else {
-    say(fmt::format("Unknown command '/set {}'. Type /? for help", what));
+    fmt::print("Unknown command '/set {}'. Type /? for help\n", what);
   }
 }
 

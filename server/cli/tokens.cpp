@@ -1,7 +1,8 @@
-// `engine tokenize`, `detokenize` and `logits`: raw looks into the stages of a model.
+// `engine detokenize` and `logits`: raw looks into the stages of a model.
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -22,19 +23,6 @@ namespace {
 Result<LocatedModel> locate(const std::string& model) {
   ENGINE_TRY(store, ModelStore::open_default());
   return locate_model(store, model);
-}
-
-Status tokenize(const Args& args) {
-  ENGINE_TRY(model, locate(args.words[0]));
-  ENGINE_TRY(tokenizer, load_tokenizer(model.path));
-  ENGINE_TRY(text, read_stdin_text());
-  std::vector<Token> tokens;
-  EncodeFlags flags;
-  flags.add_special = args.has("--bos");
-  flags.parse_special = !args.has("--no-specials");
-  ENGINE_TRY_STATUS(tokenizer->encode(text, flags, tokens));
-  fmt::print("[{}]\n", fmt::join(tokens, ","));
-  return ok;
 }
 
 Status detokenize(const Args& args) {
@@ -87,9 +75,6 @@ Status logits(const Args& args) {
   return ok;
 }
 
-constexpr Flag kTokenizeFlags[] = {
-    {"--no-specials", "", "texts of special tokens are plain text"},
-    {"--bos", "", "add the begin and end tokens the model asks for"}};
 constexpr Flag kDetokenizeFlags[] = {{"--no-specials", "", "leave special tokens out"}};
 constexpr Flag kLogitsFlags[] = {
     {"--tokens", "IDS", "the prompt: 1,2,3"},
@@ -105,10 +90,7 @@ constexpr Env kCompute[] = {Env::OLLAMA_MODELS, Env::ENGINE_THREADS, Env::ENGINE
 
 }  // namespace
 
-extern const Verb verb_tokenize, verb_detokenize, verb_logits;
-const Verb verb_tokenize = {
-    "tokenize",     "",           "MODEL", "Text on stdin to a JSON list of token ids", 1, 1,
-    kTokenizeFlags, kEnvironment, tokenize};
+extern const Verb verb_detokenize, verb_logits;
 const Verb verb_detokenize = {
     "detokenize",     "",           "MODEL",   "A list of token ids on stdin to text", 1, 1,
     kDetokenizeFlags, kEnvironment, detokenize};

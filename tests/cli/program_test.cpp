@@ -1,7 +1,7 @@
 // The program from the outside: messages, exit codes, and, when the test model is there, answers.
+#include "tests/cli/program.h"
+
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -18,70 +18,31 @@
 namespace engine {
 namespace {
 
-namespace fs = std::filesystem;
-
-struct Outcome {
-  int code;
-  std::string out, err;
-};
-
-std::string in_quotes(const std::string& s) {
-  return "'" + s + "'";
-}
-
-class Program : public testing::Test {
- protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "engine-cli-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    home_ = name;
-  }
-  void TearDown() override {
-    std::error_code ec;
-    fs::remove_all(home_, ec);
-  }
-  // No server listens on the address that the program is given.
-  Outcome run(const std::string& arguments, const std::string& input = "",
-              const std::string& before = "") {
-    const std::string in = home_ + "/in", err = home_ + "/err";
-    std::FILE* f = std::fopen(in.c_str(), "wb");
-    std::fwrite(input.data(), 1, input.size(), f);
-    std::fclose(f);
-    const std::string command = "env -u OLLAMA_MODELS HOME=" + in_quotes(home_) +
-                                " OLLAMA_HOST=127.0.0.1:1 " + before + in_quotes(ENGINE_PROGRAM) +
-                                " " + arguments + " < " + in_quotes(in) + " 2> " + in_quotes(err);
-    Outcome r{-1, "", ""};
-    std::FILE* pipe = ::popen(command.c_str(), "r");
-    char buffer[4096];
-    for (size_t n; (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) r.out.append(buffer, n);
-    const int status = ::pclose(pipe);
-    r.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    f = std::fopen(err.c_str(), "rb");
-    for (size_t n; (n = std::fread(buffer, 1, sizeof buffer, f)) > 0;) r.err.append(buffer, n);
-    std::fclose(f);
-    return r;
-  }
-  // "" when the model was not fetched.
-  std::string smollm2() const {
-    const char* folder = std::getenv("ENGINE_TEST_MODELS");
-    const std::string path =
-        (folder ? std::string(folder) : ENGINE_SOURCE_DIR "/build/models") + "/smollm2-135m.gguf";
-    return fs::exists(path) ? path : "";
-  }
-  std::string home_;
-};
-
-#define NEED_MODEL()                                                                           \
-  const std::string model = smollm2();                                                         \
-  if (model.empty())                                                                           \
-  GTEST_SKIP() << "build/models/smollm2-135m.gguf is missing: scripts/fetch_model.py smollm2 " \
-                  "build/models/smollm2-135m.gguf"
-
 TEST_F(Program, Version) {
-  const Outcome r = run("--version");
+  const Outcome r = run("version");
   EXPECT_EQ(r.code, 0);
   for (const char* part : {"engine version is ", "commit ", "backends: CPU", "features: "})
     EXPECT_NE(r.out.find(part), std::string::npos) << part;
+  for (const char* flag : {"-v", "--version"}) {
+    const Outcome s = run(flag);
+    EXPECT_EQ(s.code, 0);
+    EXPECT_TRUE(r.out.starts_with(s.out)) << s.out;
+    EXPECT_EQ(std::count(s.out.begin(), s.out.end(), '\n'), 2);
+    EXPECT_EQ(s.err, "Warning: could not connect to a running engine server\n");
+  }
+}
+
+TEST_F(Program, WhatThereIsNot) {
+  for (const char* verb : {"signin", "signout", "login", "logout"}) {
+    const Outcome r = run(verb);
+    EXPECT_EQ(r.code, 0);
+    EXPECT_TRUE(r.out.starts_with("this engine has no account; push uses the key " + home_ +
+                                  "/.ollama/id_ed25519\n"))
+        << r.out;
+  }
+  const Outcome r = run("launch claude --model x -- --flag");
+  EXPECT_EQ(r.code, 1);
+  EXPECT_EQ(r.err, "Error: launch is not available in this engine\n");
 }
 
 TEST_F(Program, HelpListsTheVerbs) {
@@ -121,10 +82,9 @@ TEST_F(Program, OneClearErrorLine) {
     EXPECT_EQ(r.err, c.message) << c.arguments;
     EXPECT_EQ(r.out, "") << c.arguments;
   }
-  const Outcome missing = run("run nothing hi");
-  EXPECT_EQ(missing.code, 1);
-  EXPECT_NE(missing.err.find("model 'nothing' not found; `engine list`"), std::string::npos)
-      << missing.err;
+  const Outcome path = run("run ./none.gguf hi");  // a path is never looked for in a registry
+  EXPECT_EQ(path.code, 1);
+  EXPECT_NE(path.err.find("./none.gguf does not exist"), std::string::npos) << path.err;
   const Outcome no_file = run("explain ./none.gguf");
   EXPECT_NE(no_file.err.find("./none.gguf does not exist"), std::string::npos) << no_file.err;
 }

@@ -1,0 +1,27 @@
+#include "server/cli/show_or_pull.h"
+
+#include <nlohmann/json.hpp>
+
+#include "server/cli/progress.h"
+
+namespace engine::cli {
+namespace {
+
+Status pull_missing(Client& client, const std::string& name, bool insecure) {
+  const Json request = {{"model", name}, {"insecure", insecure}};
+  ProgressView progress;
+  return client.call("POST", "/api/pull", &request,
+                     [&progress](const Json& object) { progress.show(object); });
+}
+
+}  // namespace
+
+Result<Json> show_or_pull(Client& client, const std::string& name, bool insecure) {
+  const Json request = {{"model", name}};
+  auto shown = client.post("/api/show", request);
+  if (shown || shown.error().code != Errc::not_found) return shown;
+  ENGINE_TRY_STATUS(pull_missing(client, name, insecure));
+  return client.post("/api/show", request);
+}
+
+}  // namespace engine::cli
