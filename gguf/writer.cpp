@@ -65,7 +65,9 @@ class TempFile {
       if (n < 0 && errno == EINTR) continue;
       if (n <= 0) return failed("write");
       bytes = bytes.subspan(static_cast<size_t>(n));
+      written_ += n;
     }
+    start_writeback();
     return ok;
   }
 
@@ -86,9 +88,20 @@ class TempFile {
   }
 
  private:
+  // The disk begins while more is computed: the sync at the end then waits for the last pieces only.
+  void start_writeback() {
+#ifdef __linux__
+    constexpr off_t kPiece = 8 << 20;
+    if (written_ - started_ < kPiece) return;
+    (void)sync_file_range(fd_, started_, written_ - started_, SYNC_FILE_RANGE_WRITE);
+    started_ = written_;
+#endif
+  }
+
   std::string target_, path_;
   int fd_ = -1;
   bool made_ = false;
+  off_t written_ = 0, started_ = 0;
 };
 
 }  // namespace

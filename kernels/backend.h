@@ -57,6 +57,18 @@ struct PlanReport {
   int64_t profiled = 0, profiled_ns = 0;  // passes over the plan with profiling on, and their time
 };
 
+// What a matmul is about to multiply, for statistics of activations.
+struct MatmulInput {
+  const std::string* weights[2];  // names as in the file; the second of a gated pair, or nullptr
+  Tensor x;                       // f32 [k, rows]
+  int64_t rows;
+  // nullptr: one matrix, all rows. Else the matrix of expert e meets, of each entry of e, row `entry`
+  // of x (x_per_entry) or row entry / n_used.
+  const ExpertList* experts;
+  bool x_per_entry;
+};
+using MatmulObserver = std::function<void(const MatmulInput&)>;
+
 // A compiled graph with its activation and scratch memory. One caller at a time.
 class Executable {
  public:
@@ -69,6 +81,10 @@ class Executable {
   // Takes the time of every step from now on (true, from zero) or no longer.
   // Off at first, and free when off.
   virtual void profile(bool on) = 0;
+  // From the next step on `observer` sees the input of every matmul before it is multiplied, on one
+  // of the threads; nullptr ends it. Errc::unsupported: activations are quantized in this plan
+  // (load the model as reference).
+  virtual Status observe(MatmulObserver observer) = 0;
 };
 
 // The pages of one device: storage of every cache slot; slot i of the graph, page p lies at

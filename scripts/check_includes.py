@@ -34,8 +34,9 @@ RULES = {
     "engine/run": L2 + ["gguf", "engine/core"] + KERNEL_HEADERS,
     "engine/store": ["gguf", "engine/core"],
     "engine/tools": L2 + ["engine/run", "engine/store", "engine/roofs", "gguf", "engine/core"] + KERNEL_HEADERS,
+    "engine/quantize": L2 + ["engine/run", "gguf", "engine/core"] + KERNEL_HEADERS,
     "engine/capi": ["engine/run", "engine/text", "engine/sample", "engine/core", "include"],
-    "server": ["engine/run", "engine/store", "engine/tools", "engine/roofs", "engine/text", "engine/sample", "engine/grammar", "engine/vision", "engine/core"],
+    "server": ["engine/run", "engine/store", "engine/tools", "engine/quantize", "engine/roofs", "engine/text", "engine/sample", "engine/grammar", "engine/vision", "engine/core"],
 }
 # Single files that may go further: the list of backends, and the one place that turns a file's vocabulary into plain data.
 EXTRA = {

@@ -357,6 +357,10 @@ void Model::profile(bool on) {
   impl_->exec->profile(on);
 }
 
+Status Model::observe(std::function<void(const MatmulInput&)> observer) {
+  return impl_->exec->observe(std::move(observer));
+}
+
 std::string Model::explain() const {
   return engine::explain(impl_->backend->info(), impl_->exec->report());
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -18,6 +19,7 @@
 namespace engine {
 
 struct LoadProgress;
+struct MatmulInput;
 struct PlanReport;
 class Tokenizer;
 class ChatTemplate;
@@ -121,6 +123,8 @@ class Model {
   PlanReport plan() const;  // the same as data (kernels/backend.h)
   // Takes the time of every step of the plan from now on, for plan(); see Executable::profile.
   void profile(bool on);
+  // Shows the input of every matmul from now on; see Executable::observe. Model thread only.
+  Status observe(std::function<void(const MatmulInput&)> observer);
 
  private:
   struct Impl;

@@ -40,6 +40,8 @@ struct StepTimes {
   int64_t run_ns = 0, wait_ns = 0;
 };
 
+enum class Walk : uint8_t { plain, timed, observed };
+
 class CpuExecutable final : public Executable {
  public:
   CpuExecutable(std::unique_ptr<Plan> plan, ThreadPool& pool, const Registry<Ctx>& registry,
@@ -115,6 +117,18 @@ class CpuExecutable final : public Executable {
     return r;
   }
 
+  Status observe(MatmulObserver observer) override {
+    for (const Step& step : plan_->steps) {
+      const Node& n = plan_->graph.nodes[static_cast<size_t>(step.node)];
+      if (observer && multiplies(n) &&
+          reinterpret_cast<const MatmulArgs*>(step.args)->x.dtype != DType::f32)
+        return Error{Errc::unsupported,
+                     "this plan quantizes its activations; load the model as reference"};
+    }
+    observer_ = std::move(observer);
+    return ok;
+  }
+
   void profile(bool on) override {
     profiling_ = on;
     if (!on) return;
@@ -144,28 +158,43 @@ class CpuExecutable final : public Executable {
     }
   }
 
+  static bool multiplies(const Node& n) { return n.op == Op::matmul || n.op == Op::expert_matmul; }
   static bool steals(const Node& n) {
-    return n.op == Op::matmul || n.op == Op::expert_matmul || n.op == Op::attend ||
-           n.op == Op::attend_batch;
+    return multiplies(n) || n.op == Op::attend || n.op == Op::attend_batch;
+  }
+
+  // By worker 0, before its part of the step: until it reaches the next barrier nobody overwrites
+  // what the step reads.
+  void show(const Step& step, const std::byte* args) const {
+    const Node& n = plan_->graph.nodes[static_cast<size_t>(step.node)];
+    if (!multiplies(n)) return;
+    const MatmulArgs& a = *reinterpret_cast<const MatmulArgs*>(args);
+    const auto name = [&](int32_t w) {
+      return w < 0 ? nullptr : &plan_->graph.weights[static_cast<size_t>(w)].name;
+    };
+    observer_({{name(n.w[0]), name(n.w[1])}, a.x, *a.n_rows, a.experts, a.x_per_entry});
   }
 
   void run() {
     for (Counter& c : counters_) c.next.store(0, std::memory_order_relaxed);
     const int64_t begin = now_ns();
-    if (profiling_) {
-      fork_join(pool_, plan_->workers, [this](const Team& team) { work<true>(team); });
+    if (observer_) {
+      fork_join(pool_, plan_->workers, [this](const Team& team) { work<Walk::observed>(team); });
+    } else if (profiling_) {
+      fork_join(pool_, plan_->workers, [this](const Team& team) { work<Walk::timed>(team); });
       profiled_ns_ += now_ns() - begin;
       ++profiled_;
     } else if (plan_->state.n_rows <= kFewRows) {
-      fork_join(pool_, few_.workers(), [this](const Team& team) { work<false>(team); });
+      fork_join(pool_, few_.workers(), [this](const Team& team) { work<Walk::plain>(team); });
       few_.took(plan_->state.n_rows, now_ns() - begin);
     } else {
-      fork_join(pool_, plan_->workers, [this](const Team& team) { work<false>(team); });
+      fork_join(pool_, plan_->workers, [this](const Team& team) { work<Walk::plain>(team); });
     }
   }
 
-  template <bool kTimed>
+  template <Walk kWalk>
   void work(const Team& team) noexcept {
+    constexpr bool kTimed = kWalk == Walk::timed;
     StepTimes* times =
         kTimed ? times_.data() + plan_->steps.size() * static_cast<size_t>(team.worker) : nullptr;
     int64_t at = kTimed ? now_ns() : 0;
@@ -180,6 +209,9 @@ class CpuExecutable final : public Executable {
       const std::byte* args =
           step.args + (few ? kMaxArgsBytes * static_cast<size_t>(team.worker) : 0);
       const int64_t items = step.kernel->items(args);
+      if constexpr (kWalk == Walk::observed) {
+        if (team.worker == 0) show(step, args);
+      }
       if (few && step.replicated) {
         if (items > 0) step.kernel->run(args, {0, items}, ctx);
       } else if (steals(plan_->graph.nodes[static_cast<size_t>(step.node)]) && team.workers > 1) {
@@ -231,6 +263,7 @@ class CpuExecutable final : public Executable {
   const Registry<Ctx>& registry_;
   const bool verify_;
   TeamSize few_;
+  MatmulObserver observer_;
   bool profiling_ = false;
   int64_t profiled_ = 0, profiled_ns_ = 0;
   std::vector<StepTimes> times_;  // [worker][step]
