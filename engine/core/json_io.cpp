@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/core/sorted_json.h"
+
 namespace engine {
 namespace {
 
@@ -65,9 +67,12 @@ std::string repair_surrogates(std::string_view s) {
 }
 
 // Builds the value and keeps the first error instead of throwing.
-class Sax : public nlohmann::detail::json_sax_dom_parser<Json> {
+template <class J>
+class Sax : public nlohmann::detail::json_sax_dom_parser<J> {
+  using Base = nlohmann::detail::json_sax_dom_parser<J>;
+
  public:
-  explicit Sax(Json& root) : json_sax_dom_parser(root, false) {}
+  explicit Sax(J& root) : Base(root, false) {}
   template <class Exception>
   bool parse_error(size_t position, const std::string&, const Exception&) {
     offset = position;
@@ -79,17 +84,30 @@ class Sax : public nlohmann::detail::json_sax_dom_parser<Json> {
   }
   // Nested deeper than any real request: refused before the recursion
   // of the destructor can run out of stack.
-  bool start_object(size_t n) {
-    return ++depth <= kMaxDepth && json_sax_dom_parser::start_object(n);
-  }
-  bool start_array(size_t n) { return ++depth <= kMaxDepth && json_sax_dom_parser::start_array(n); }
-  bool end_object() { return --depth, json_sax_dom_parser::end_object(); }
-  bool end_array() { return --depth, json_sax_dom_parser::end_array(); }
+  bool start_object(size_t n) { return ++depth <= kMaxDepth && Base::start_object(n); }
+  bool start_array(size_t n) { return ++depth <= kMaxDepth && Base::start_array(n); }
+  bool end_object() { return --depth, Base::end_object(); }
+  bool end_array() { return --depth, Base::end_array(); }
 
   static constexpr int kMaxDepth = 512;
   size_t offset = 0;
   int depth = 0;
 };
+
+template <class J>
+Result<J> parse(std::string_view text) {
+  std::string clean = repair_utf8(text);
+  if (clean.find("\\u") != std::string::npos) clean = repair_surrogates(clean);
+  J value;
+  Sax<J> sax(value);
+  if (!J::sax_parse(clean, &sax, nlohmann::detail::input_format_t::json, /*strict=*/false)) {
+    if (sax.depth > Sax<J>::kMaxDepth)
+      return Error{Errc::invalid_argument,
+                   fmt::format("JSON is nested deeper than {} levels", Sax<J>::kMaxDepth)};
+    return Error{Errc::invalid_argument, fmt::format("invalid JSON at byte {}", sax.offset)};
+  }
+  return value;
+}
 
 }  // namespace
 
@@ -110,17 +128,11 @@ std::string repair_utf8(std::string_view s) {
 }
 
 Result<Json> parse_json(std::string_view text) {
-  std::string clean = repair_utf8(text);
-  if (clean.find("\\u") != std::string::npos) clean = repair_surrogates(clean);
-  Json value;
-  Sax sax(value);
-  if (!Json::sax_parse(clean, &sax, nlohmann::detail::input_format_t::json, /*strict=*/false)) {
-    if (sax.depth > Sax::kMaxDepth)
-      return Error{Errc::invalid_argument,
-                   fmt::format("JSON is nested deeper than {} levels", Sax::kMaxDepth)};
-    return Error{Errc::invalid_argument, fmt::format("invalid JSON at byte {}", sax.offset)};
-  }
-  return value;
+  return parse<Json>(text);
+}
+
+Result<SortedJson> parse_sorted_json(std::string_view text) {
+  return parse<SortedJson>(text);
 }
 
 std::string dump_json(const Json& value, int indent) {

@@ -18,6 +18,20 @@
 namespace engine {
 namespace {
 
+TEST_F(Program, ConvertNamesWhatIsWrong) {
+  Outcome r = run("convert " + in_quotes(home_) + " " + in_quotes(home_ + "/out.gguf"));
+  EXPECT_EQ(r.code, 1);
+  EXPECT_NE(r.err.find("config.json is missing"), std::string::npos) << r.err;
+  r = run("convert " + in_quotes(home_) + " out.gguf --outtype q4_k");
+  EXPECT_EQ(r.code, 1);
+  EXPECT_NE(r.err.find("unknown type \"q4_k\"; the types are auto, f32"), std::string::npos)
+      << r.err;
+  std::fclose(std::fopen((home_ + "/adapter_config.json").c_str(), "wb"));
+  r = run("convert " + in_quotes(home_) + " out.gguf");
+  EXPECT_NE(r.err.find("--base"), std::string::npos) << r.err;
+  EXPECT_FALSE(fs::exists(home_ + "/out.gguf"));
+}
+
 TEST_F(Program, Version) {
   const Outcome r = run("version");
   EXPECT_EQ(r.code, 0);
