@@ -18,13 +18,13 @@
 #include "engine/store/manifest_tree.h"
 #include "engine/store/model_store.h"
 #include "engine/store/store_lock.h"
+#include "engine/store/young.h"
 
 namespace engine {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr auto kYoung = std::chrono::hours(1);
 constexpr size_t kMaxManifestFile = (size_t{4} << 20) + 1;
 
 void append_digests(const Manifest& manifest, std::set<std::string>& out) {
@@ -42,12 +42,6 @@ bool pruning_is_off() {
   const std::string v = env(Env::OLLAMA_NOPRUNE);
   return !v.empty() && v != "0" && v != "f" && v != "F" && v != "false" && v != "FALSE" &&
          v != "False";
-}
-
-bool is_young(const fs::path& file) {
-  std::error_code ec;
-  const auto time = fs::last_write_time(file, ec);
-  return ec || time > fs::file_time_type::clock::now() - kYoung;
 }
 
 // Whether a download of this partial file goes on: whoever downloads holds a lock on it.

@@ -17,6 +17,7 @@
 #include "engine/store/manifest.h"
 #include "engine/store/manifest_tree.h"
 #include "engine/store/store_lock.h"
+#include "engine/store/young.h"
 
 namespace engine {
 namespace {
@@ -24,7 +25,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMaxText = (size_t{4} << 20) + 1;
-constexpr auto kYoung = std::chrono::hours(1);
 
 struct KindInfo {
   std::string_view name;
@@ -47,12 +47,6 @@ int64_t bytes_of(const std::string& path) {
   std::error_code ec;
   const auto size = fs::file_size(path, ec);
   return ec ? 0 : static_cast<int64_t>(size);
-}
-
-bool is_young(const std::string& path) {
-  std::error_code ec;
-  const auto time = fs::last_write_time(path, ec);
-  return ec || time > fs::file_time_type::clock::now() - kYoung;
 }
 
 bool is_blob_name(std::string_view name) {

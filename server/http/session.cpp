@@ -10,6 +10,7 @@
 #include <boost/asio/strand.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
+#include <limits>
 #include <mutex>
 #include <unordered_map>
 
@@ -244,7 +245,8 @@ class Session : public std::enable_shared_from_this<Session> {
     in_message_ = true;
     parser_.emplace();
     parser_->header_limit(static_cast<uint32_t>(set_->limits.header_bytes));
-    parser_->body_limit(boost::none);  // streamed bodies have none; others are checked here
+    // streamed bodies have no limit; others are checked here
+    parser_->body_limit(std::numeric_limits<uint64_t>::max());
     parser_->eager(false);
     hold_ = std::make_shared<BodyHold>();
     hold_->set = set_;
