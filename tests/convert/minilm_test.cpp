@@ -78,13 +78,15 @@ TEST_P(MiniLm, vectors_are_those_of_the_original) {
   EXPECT_GE(worst, GetParam() == OutType::q8_0 ? 0.999 : 0.9999);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Types, MiniLm,
-    ::testing::Values(OutType::automatic, OutType::f32, OutType::f16, OutType::bf16, OutType::q8_0),
-    [](const auto& test) {
-      constexpr const char* kNames[] = {"automatic", "f32", "f16", "bf16", "q8_0"};
-      return std::string(kNames[static_cast<int>(test.param)]);
-    });
+std::string type_label(const ::testing::TestParamInfo<OutType>& test) {
+  constexpr const char* kNames[] = {"automatic", "f32", "f16", "bf16", "q8_0"};
+  return kNames[static_cast<int>(test.param)];
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, MiniLm,
+                         ::testing::Values(OutType::automatic, OutType::f32, OutType::f16,
+                                           OutType::bf16, OutType::q8_0),
+                         type_label);
 
 }  // namespace
 }  // namespace engine::convert
