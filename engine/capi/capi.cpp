@@ -82,6 +82,7 @@ engine_status report(engine_status status, std::string_view message) noexcept {
   if (n < message.size())
     while (n > 0 && (static_cast<unsigned char>(message[n]) & 0xc0) == 0x80) --n;
   std::memcpy(last_error, message.data(), n);
+  std::replace(last_error, last_error + n, '\n', ' ');  // one line, whatever the message was for
   last_error[n] = '\0';
   return status;
 }
