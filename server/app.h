@@ -7,11 +7,13 @@
 #include <vector>
 
 #include "engine/run/model_pool.h"
+#include "engine/store/download.h"
 #include "engine/store/model_store.h"
 #include "server/http/api_keys.h"
 #include "server/http/cors.h"
 #include "server/http/host_check.h"
 #include "server/http/runtime.h"
+#include "server/jobs.h"
 #include "server/metrics.h"
 #include "server/model_cards.h"
 
@@ -36,6 +38,8 @@ struct App {
   std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>();
   bool metrics_compat = false;  // see Metrics::text
   std::atomic<bool> shutting_down = false;
+  Downloads downloads = {};
+  Jobs jobs = {};  // last: they use the rest
 };
 
 }  // namespace engine

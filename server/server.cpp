@@ -240,6 +240,7 @@ struct Server::Impl {
     sessions.close_all();
     uploads.stop();
     wait_for_sessions(std::chrono::seconds(2));
+    app.jobs.stop();
     runtime.stop();
   }
 

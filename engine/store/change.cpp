@@ -131,6 +131,13 @@ Status ModelStore::write(const ModelName& name, const Manifest& manifest) const 
   return old ? remove_unused(*old) : Status(ok);
 }
 
+Result<std::string> ModelStore::manifest_bytes(const ModelName& name) const {
+  auto bytes = read_file(path_of(spelling(name)), kMaxManifestFile);
+  if (!bytes && bytes.error().code == Errc::not_found)
+    return Error{Errc::not_found, "model '" + name.short_form() + "' not found"};
+  return bytes;
+}
+
 std::optional<Manifest> ModelStore::manifest(const ModelName& name) const {
   const auto file = cache_->read(path_of(spelling(name)));
   return file ? std::optional<Manifest>((*file)->manifest) : std::nullopt;

@@ -113,6 +113,8 @@ class ModelStore {
   Status write(const ModelName& name, const Manifest& manifest) const;
   // The same with the bytes as they are, checked; removes nothing.
   Status write_bytes(const ModelName& name, std::string_view manifest) const;
+  // The file of a manifest as it stands. Errc::not_found as find().
+  Result<std::string> manifest_bytes(const ModelName& name) const;
   // The manifest of a name; nullopt where there is none that can be read.
   std::optional<Manifest> manifest(const ModelName& name) const;
   // What `old` names and no manifest does now; empty while OLLAMA_NOPRUNE is set.

@@ -86,8 +86,11 @@ Status devices(const Args& args) {
 
 // As it may be shown: the output of this command ends up in reports of faults.
 std::string shown_value(size_t i) {
-  const std::string value = engine::env(static_cast<Env>(i));
-  return static_cast<Env>(i) == Env::ENGINE_API_KEY && !value.empty() ? "***" : value;
+  const auto which = static_cast<Env>(i);
+  const std::string value = engine::env(which);
+  const bool secret = which == Env::ENGINE_API_KEY || which == Env::ENGINE_REGISTRY_PASSWORD ||
+                      which == Env::HF_TOKEN;
+  return secret && !value.empty() ? "***" : value;
 }
 
 Status print_env(const Args& args) {

@@ -1,0 +1,29 @@
+// What the requests of pull and push have in common.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "engine/store/name.h"
+#include "engine/store/registry_client.h"
+#include "engine/store/transfer_status.h"
+#include "server/http/http.h"
+#include "server/status_stream.h"
+
+namespace engine {
+
+struct TransferRequest {
+  ModelName name;
+  RegistryOptions options;
+  bool stream = true;
+};
+
+// Reads the body. nullopt: the name was refused, and the reply has been given. no_name: the error
+// for an empty name.
+Result<std::optional<TransferRequest>> read_transfer_request(const HttpRequest& request,
+                                                             Reply& reply, const char* no_name);
+
+// The callback of the store as objects of a stream; keys without a value are left out.
+OnTransferStatus report_to(StatusStream& stream);
+
+}  // namespace engine

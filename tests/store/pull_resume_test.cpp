@@ -1,0 +1,137 @@
+// Downloads that were interrupted, that are shared, that another process has.
+#include <thread>
+
+#include "tests/store/transfer_fixture.h"
+
+namespace engine {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::Faults;
+using Words = std::vector<std::string>;
+
+class PullResumeTest : public PullFixture {};
+
+TEST_F(PullResumeTest, ResumesWhatWasLeft) {
+  // as another program leaves it: parts of other sizes, one complete, one half
+  fs::create_directories(store().blobs().folder());
+  const PartFiles files(store().blobs(), digest_);
+  ASSERT_TRUE(files.write({0, 0, 1'000'000, 1'000'000}, false));
+  ASSERT_TRUE(files.write({1, 1'000'000, 1'500'000, 400'000}, false));
+  ASSERT_TRUE(files.write({2, 2'500'000, 500'000, 0}, false));
+  std::ofstream(files.data_path(), std::ios::binary) << weights_.substr(0, 1'400'000);
+  fs::resize_file(files.data_path(), 3'000'000);
+  ASSERT_TRUE(pull());
+  expect_whole();
+  EXPECT_EQ(registry_.count("HEAD /v2/u/m/blobs/" + digest_), 0);
+  EXPECT_EQ(registry_.count(digest_ + " bytes=1400000-2499999"), 1);
+  EXPECT_EQ(registry_.count(digest_ + " bytes=2500000-2999999"), 1);
+  EXPECT_LT(registry_.blob_bytes(), 1'610'000);
+}
+
+TEST_F(PullResumeTest, LeftoversThatDoNotFit) {
+  fs::create_directories(store().blobs().folder());
+  const PartFiles files(store().blobs(), digest_);
+  for (const int64_t length : {int64_t{0}, int64_t{3'000'000}, int64_t{2'999'999}}) {
+    fs::remove(store().blobs().path(digest_));
+    // the data shorter than the parts say, or parts of another total
+    ASSERT_TRUE(files.write({0, 0, length == 2'999'999 ? length : 3'000'000, 1000}, false));
+    if (length == 3'000'000) {
+      ASSERT_TRUE(files.write({1, 3'000'001, 10, 0}, false));
+    }
+    std::ofstream(files.data_path()) << "";
+    fs::resize_file(files.data_path(), static_cast<uintmax_t>(length));
+    const Status s = pull();
+    ASSERT_TRUE(s) << s.error().message;
+    expect_whole();
+  }
+}
+
+TEST_F(PullResumeTest, PromisedBytesThatAreNotThere) {  // a power cut: the digest finds it
+  fs::create_directories(store().blobs().folder());
+  const PartFiles files(store().blobs(), digest_);
+  ASSERT_TRUE(files.write({0, 0, 3'000'000, 2'000'000}, false));
+  std::ofstream(files.data_path()) << "";
+  fs::resize_file(files.data_path(), 3'000'000);
+  EXPECT_TRUE(pull_error().starts_with("digest mismatch, file must be downloaded again"));
+  ASSERT_TRUE(pull());
+  expect_whole();
+}
+
+TEST_F(PullResumeTest, CancelledAndResumed) {
+  registry_.set([](Faults& f) { f.bytes_per_second = 400'000; });
+  std::stop_source stop;
+  std::thread later([&] {
+    while (registry_.blob_bytes() < 1'000'000) std::this_thread::yield();
+    stop.request_stop();
+  });
+  const Status s = pull(options(), stop.get_token());
+  later.join();
+  ASSERT_FALSE(s);
+  EXPECT_EQ(s.error().code, Errc::cancelled);
+  expect_nothing();
+  EXPECT_GT(leftovers().size(), 1u);
+  registry_.set([](Faults& f) { f.bytes_per_second = 0; });
+  ASSERT_TRUE(pull());
+  expect_whole();
+  EXPECT_EQ(registry_.count("HEAD /v2/u/m/blobs/" + digest_), 1);  // the part files said enough
+  // a socket holds some bytes that nobody will read
+  EXPECT_LT(registry_.blob_bytes(), 3'000'000 + 1'500'000);
+}
+
+TEST_F(PullResumeTest, TwoPullsShareOneDownload) {
+  registry_.set([](Faults& f) { f.bytes_per_second = 400'000; });
+  Status other = ok;
+  std::vector<std::string> last;
+  std::thread second([&] {
+    other = pull_model(store(), downloads_, name(), options(), {},
+                       [&](const TransferStatus& s) { last = {s.status}; });
+  });
+  const Status s = pull();
+  second.join();
+  ASSERT_TRUE(s) << s.error().message;
+  ASSERT_TRUE(other) << other.error().message;
+  EXPECT_EQ(last, Words{"success"});
+  expect_whole();
+  EXPECT_LT(registry_.blob_bytes(), 3'010'000);
+}
+
+TEST_F(PullResumeTest, OneOfTwoGoesAway) {
+  registry_.set([](Faults& f) { f.bytes_per_second = 300'000; });
+  std::stop_source stop;
+  std::thread first([&] {
+    const Status s =
+        pull_model(store(), downloads_, name(), options(), stop.get_token(), [](auto&) {});
+    EXPECT_FALSE(s);
+  });
+  while (registry_.blob_bytes() < 300'000) std::this_thread::yield();
+  std::thread leaver([&] {
+    while (registry_.blob_bytes() < 1'000'000) std::this_thread::yield();
+    stop.request_stop();
+  });
+  const Status s = pull();
+  first.join();
+  leaver.join();
+  ASSERT_TRUE(s) << s.error().message;
+  expect_whole();
+  EXPECT_LT(registry_.blob_bytes(), 3'010'000);
+}
+
+TEST_F(PullResumeTest,
+       AnotherProcessHasTheLock) {  // another open of the file locks as another process
+  registry_.set([](Faults& f) { f.bytes_per_second = 400'000; });
+  Downloads others;
+  Status other = ok;
+  std::thread second([&] {
+    other = pull_model(store(), others, name(), options(), {}, [](const TransferStatus&) {});
+  });
+  const Status s = pull();
+  second.join();
+  ASSERT_TRUE(s) << s.error().message;
+  ASSERT_TRUE(other) << other.error().message;
+  expect_whole();
+  EXPECT_LT(registry_.blob_bytes(), 3'010'000);
+}
+
+}  // namespace
+}  // namespace engine
