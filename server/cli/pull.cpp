@@ -17,8 +17,10 @@ namespace engine::cli {
 namespace {
 
 // A stream of statuses, shown as they come. What the server refuses before the stream begins is
-// told with its status, as clients of such streams expect.
+// told with its status, as clients of such streams expect. A registry that hangs up must not end the
+// program when it works in this process.
 Status follow(Client& client, const std::string& path, const std::string& name, bool insecure) {
+  ::signal(SIGPIPE, SIG_IGN);
   ProgressView view;
   const Json body{{"model", name}, {"insecure", insecure}, {"stream", true}};
   Status status =
@@ -29,10 +31,8 @@ Status follow(Client& client, const std::string& path, const std::string& name, 
   return status;
 }
 
-// A registry that hangs up must not end the program when it works in this process.
 Result<std::unique_ptr<Client>> transfer_client() {
   catch_interrupts();
-  ::signal(SIGPIPE, SIG_IGN);
   return connect_or_local_client();
 }
 

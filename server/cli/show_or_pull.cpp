@@ -2,25 +2,14 @@
 
 #include <nlohmann/json.hpp>
 
-#include "server/cli/progress.h"
+#include "server/cli/pull.h"
 
 namespace engine::cli {
-namespace {
-
-Status pull_missing(Client& client, const std::string& name, bool insecure) {
-  const Json request = {{"model", name}, {"insecure", insecure}};
-  ProgressView progress;
-  return client.call("POST", "/api/pull", &request,
-                     [&progress](const Json& object) { progress.show(object); });
-}
-
-}  // namespace
-
 Result<Json> show_or_pull(Client& client, const std::string& name, bool insecure) {
   const Json request = {{"model", name}};
   auto shown = client.post("/api/show", request);
   if (shown || shown.error().code != Errc::not_found) return shown;
-  ENGINE_TRY_STATUS(pull_missing(client, name, insecure));
+  ENGINE_TRY_STATUS(pull_model(client, name, insecure));
   return client.post("/api/show", request);
 }
 
