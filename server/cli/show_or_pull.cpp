@@ -5,6 +5,7 @@
 #include "server/cli/pull.h"
 
 namespace engine::cli {
+
 Result<Json> show_or_pull(Client& client, const std::string& name, bool insecure) {
   const Json request = {{"model", name}};
   auto shown = client.post("/api/show", request);
