@@ -47,10 +47,10 @@ TEST(Listing, SectionsInTheirOrder) {
             "    vision        \n"
             "\n"
             "  Projector\n"
-            "    architecture        clip       \n"
-            "    parameters          300.00M    \n"
-            "    embedding length    1024       \n"
-            "    dimensions          768        \n"
+            "    architecture        clip    \n"
+            "    parameters          300M    \n"
+            "    embedding length    1024    \n"
+            "    dimensions          768     \n"
             "\n"
             "  Parameters\n"
             "    stop    \"a\"    \n"
@@ -65,16 +65,14 @@ TEST(Listing, SectionsInTheirOrder) {
             "    MIT    \n"
             "\n");
   const std::string verbose = cli::model_info_text(shown, true);
-  EXPECT_NE(verbose.find("    qwen2.epsilon                   1e-06"), std::string::npos)
-      << verbose;
-  EXPECT_NE(verbose.find("...+3 more]"), std::string::npos) << verbose;
+  EXPECT_NE(verbose.find("    qwen2.epsilon              1e-06"), std::string::npos) << verbose;
+  EXPECT_NE(verbose.find("...+2 more]"), std::string::npos) << verbose;
   EXPECT_NE(verbose.find("  Tensors\n    a    F32    [42 3117]    \n"), std::string::npos)
       << verbose;
 }
 
 TEST(Listing, NothingKnownIsNoTrouble) {
-  EXPECT_EQ(cli::model_info_text(Json::object(), true),
-            "  Model\n    architecture            \n\n");
+  EXPECT_EQ(cli::model_info_text(Json::object(), true), "  Model\n    architecture        \n\n");
   EXPECT_NE(cli::model_info_text(Json::array(), true), "");
 }
 
