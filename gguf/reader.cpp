@@ -104,10 +104,10 @@ Result<File> File::open(const std::string& path, bool map) {
   return merge(std::move(impl));
 }
 
-Result<File> File::open(std::span<const std::string> paths) {
+Result<File> File::open(std::span<const std::string> paths, bool map) {
   if (paths.empty()) return Error{Errc::invalid_argument, "no file given"};
   auto impl = std::make_unique<Impl>();
-  for (const std::string& path : paths) ENGINE_TRY_STATUS(impl->add(path));
+  for (const std::string& path : paths) ENGINE_TRY_STATUS(impl->add(path, map));
   Result<uint64_t> count = Impl::split_count(impl->shards[0]);
   if (!count) return in_file(paths[0], std::move(count.error()));
   if (std::max<uint64_t>(*count, 1) != paths.size())

@@ -84,7 +84,7 @@ class File {
   // map: false reads the file instead (MappedFile).
   static Result<File> open(const std::string& path, bool map = true);
   // The same, with the shards named one by one in their order (blobs named by content).
-  static Result<File> open(std::span<const std::string> paths);
+  static Result<File> open(std::span<const std::string> paths, bool map = true);
   // A file in memory; `bytes` outlives the File. Shards are not followed. `name` is for messages.
   static Result<File> parse(std::span<const std::byte> bytes, std::string name = "gguf");
 

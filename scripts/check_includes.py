@@ -32,7 +32,8 @@ RULES = {
     "engine/grammar": ["engine/sample", "engine/core"],
     "engine/cache": ["engine/core"] + KERNEL_HEADERS,
     "engine/run": L2 + ["gguf", "engine/core"] + KERNEL_HEADERS,
-    "engine/store": ["gguf", "engine/core"],
+    # engine/text: the characters of Modelfiles, and templates that are checked before they are stored.
+    "engine/store": ["engine/text", "gguf", "engine/core"],
     # kernels/types: the number formats that weights are written in.
     "engine/convert": ["gguf", "engine/core", "kernels/types"],
     "engine/tools": L2 + ["engine/run", "engine/store", "engine/roofs", "gguf", "engine/core"] + KERNEL_HEADERS,
@@ -53,8 +54,9 @@ LIBRARIES = [
     (r"boost/", [r"server/http/(listener|session|runtime|beast_impl)\.cpp", r"server/http/request_body\.h"]),
     (r"CLI/", [r"server/cli/flags\.cpp"]),
     (r"nlohmann/json_fwd\.hpp", [r"(server|engine/(core|text|sample|grammar|store|convert|tools|capi))/.*\.(h|cpp)"]),
-    # ask.h, session_commands.h: the settings of a question and the messages of a session are JSON values.
-    (r"nlohmann/json\.hpp", [r"(server|engine/(core|text|sample|grammar|store|convert|tools|capi)|gguf)/.*\.cpp", r"server/cli/(ask|session_commands)\.h", r"engine/text/jinja/.*\.h"]),
+    # ask.h, session_commands.h: the settings of a question and the messages of a session are JSON values; create.h, recipe.h: the
+    # parameters and messages of a model.
+    (r"nlohmann/json\.hpp", [r"(server|engine/(core|text|sample|grammar|store|convert|tools|capi)|gguf)/.*\.cpp", r"server/cli/(ask|session_commands)\.h", r"engine/store/(create|recipe)\.h", r"engine/text/jinja/.*\.h"]),
     (r"spdlog/", [r"engine/core/log\.cpp"]),
     (r"fmt/", [r"(?!.*_(scalar|avx2|avxvnni|avx512|avx512vnni|neon|dotprod|i8mm)\.cpp).*\.(cpp|cu)", r"engine/core/log\.h"]),
     (r"pcre2", [r"engine/text/pretokenize\.cpp"]),

@@ -32,8 +32,8 @@ class StatusFormatter : public Formatter {
 
 }  // namespace
 
-StatusStream::StatusStream(Reply& reply, bool lines)
-    : lines_(lines), events_(std::make_shared<EventQueue>()) {
+StatusStream::StatusStream(Reply& reply, bool lines, JobErrors errors)
+    : lines_(lines), errors_(errors), events_(std::make_shared<EventQueue>()) {
   reply.stream(events_, std::make_unique<StatusFormatter>(lines));
 }
 
@@ -49,21 +49,32 @@ void StatusStream::finish(const Status& status) {
     events_->token({-1, dump_json(Json{{"error", status.error().message}})});
     events_->done({});
   } else if (!status) {
-    events_->failed({Errc::internal, status.error().message});
+    const bool own = errors_ == JobErrors::by_code;
+    events_->failed({own ? status.error().code : Errc::internal, status.error().message});
   } else {
     events_->done({});
   }
 }
 
-void run_status_job(
-    App& app, const std::shared_ptr<Reply>& reply, bool lines,
-    std::function<Status(StatusStream& stream, const std::stop_token& cancel)> work) {
-  const auto stream = std::make_shared<StatusStream>(*reply, lines);
+void run_status_job(App& app, const std::shared_ptr<Reply>& reply, bool lines,
+                    std::function<Status(StatusStream& stream, const std::stop_token& cancel)> work,
+                    JobErrors errors) {
+  const auto stream = std::make_shared<StatusStream>(*reply, lines, errors);
   std::stop_source stop =
       app.jobs.start([stream, work = std::move(work)](const std::stop_token& cancel) {
         stream->finish(work(*stream, cancel));
       });
   reply->on_disconnect([stop]() mutable { stop.request_stop(); });
+}
+
+OnTransferStatus report_to(StatusStream& stream) {
+  return [&stream](const TransferStatus& s) {
+    Json object{{"status", s.status}};
+    if (!s.digest.empty()) object["digest"] = s.digest;
+    if (s.total > 0) object["total"] = s.total;
+    if (s.completed > 0) object["completed"] = s.completed;
+    stream.send(object, s.total > 0 && s.completed < s.total);
+  };
 }
 
 }  // namespace engine

@@ -27,7 +27,8 @@ PoolRequest pool_request(const App& app, const ModelRecord& record, const Option
   wanted.options = app.load;
   wanted.options.adapters = adapters_of(app, record);
   wanted.n_ctx_given = app.n_ctx_fixed;
-  wanted.draft = app.draft;
+  wanted.options.shards = record.shard_paths;
+  wanted.draft = app.draft.empty() ? record.draft_path : app.draft;
   wanted.draft_required = app.draft_required;
   if (options.num_ctx) {
     wanted.options.n_ctx = *options.num_ctx;

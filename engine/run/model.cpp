@@ -207,8 +207,10 @@ Status Model::Impl::check_memory(std::span<const WeightSource> sources,
 
 Result<std::unique_ptr<Model>> Model::load(const std::string& path, const LoadOptions& options,
                                            ThreadPool& pool) {
-  ENGINE_TRY(file, gguf::File::open(path, options.map));
-  return load(std::move(file), nullptr, options, pool);
+  auto opened = options.shards.empty() ? gguf::File::open(path, options.map)
+                                       : gguf::File::open(options.shards, options.map);
+  if (!opened) return std::move(opened.error());
+  return load(std::move(*opened), nullptr, options, pool);
 }
 
 Result<std::unique_ptr<Model>> Model::load(gguf::File file, std::shared_ptr<const void> owner,

@@ -57,6 +57,8 @@ struct LoadOptions {
   int max_outputs = 64;  // rows of one step that may want an output
   std::vector<LoraFile> adapters;          // they add up
   std::shared_ptr<LoadProgress> progress;  // nullptr: nobody watches
+  // of a split file whose names do not lead from one shard to the next: all of them, in order
+  std::vector<std::string> shards;
 };
 
 struct ModelInfo {

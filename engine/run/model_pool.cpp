@@ -319,6 +319,7 @@ struct ModelPool::Impl {
     LoadOptions o = request.options;
     o.n_ctx = model.info().n_ctx;
     o.adapters.clear();
+    o.shards.clear();
     Result<std::unique_ptr<Model>> draft = Model::load(request.draft, o, fair);
     if (draft)
       if (const Status fits = check_draft(model, **draft); !fits) draft = fits.error();

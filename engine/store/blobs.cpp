@@ -96,6 +96,33 @@ Result<BlobInfo> BlobFolder::put(std::string_view digest, const ByteSource& sour
   return info;
 }
 
+Result<BlobInfo> BlobFolder::adopt(const std::string& file) const {
+  ENGINE_TRY(source, source_of_file(file));
+  Sha256 sum;
+  BlobInfo info;
+  std::vector<std::byte> buffer(kChunk);
+  while (true) {
+    ENGINE_TRY(n, source(buffer));
+    if (n == 0) break;
+    sum.update({buffer.data(), n});
+    info.size += static_cast<int64_t>(n);
+  }
+  info.digest = "sha256:" + sum.hex();
+  info.existed = has(info.digest);
+  if (info.existed) {
+    touch(info.digest);
+    ::unlink(file.c_str());
+    return info;
+  }
+  const Descriptor d(::open(file.c_str(), O_RDWR | O_CLOEXEC));
+  const std::string target = path(info.digest);
+  if (d.fd < 0 || ::fchmod(d.fd, 0644) != 0 || ::fdatasync(d.fd) != 0)
+    return io_error("cannot write", file);
+  if (::rename(file.c_str(), target.c_str()) != 0) return io_error("cannot rename to", target);
+  sync_folder(folder_);
+  return info;
+}
+
 Result<std::string> BlobFolder::read_text(std::string_view digest, size_t max_bytes) const {
   if (!valid_digest(digest)) return Error{Errc::invalid_argument, "invalid digest format"};
   return read_file(path(digest), max_bytes);

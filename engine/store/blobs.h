@@ -44,6 +44,9 @@ class BlobFolder {
   // got "<b>"` on a difference, and nothing is kept. size: how many bytes are to come, -1 for
   // unknown; without the space for them nothing is written. An existing blob is kept and touched.
   Result<BlobInfo> put(std::string_view digest, const ByteSource& source, int64_t size = -1) const;
+  // A finished file becomes a blob: hashed, synced, renamed. It is gone from `file` afterwards.
+  // Requires: it lies on the same file system, and nobody writes it any more.
+  Result<BlobInfo> adopt(const std::string& file) const;
   // A text blob of at most max_bytes.
   Result<std::string> read_text(std::string_view digest, size_t max_bytes = size_t{16} << 20) const;
   Status remove(std::string_view digest) const;  // already missing is fine

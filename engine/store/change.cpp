@@ -17,6 +17,7 @@
 #include "engine/core/log.h"
 #include "engine/store/manifest_tree.h"
 #include "engine/store/model_store.h"
+#include "engine/store/scratch_folder.h"
 #include "engine/store/store_lock.h"
 #include "engine/store/young.h"
 
@@ -202,6 +203,11 @@ bool ModelStore::prune_blobs() const {
     if (is_young(path) || (entry.ends_with("-partial") && is_locked(path))) continue;
     std::error_code ec;
     if (!fs::remove(path, ec) || ec) log_warn("cannot remove {}: {}", path, ec.message());
+  }
+  for (const std::string& entry : folder_entries(root_, true)) {  // of conversions that were killed
+    const std::string path = root_ + "/" + entry;
+    std::error_code ec;
+    if (entry.starts_with(kConversionFolder) && !is_young(path)) fs::remove_all(path, ec);
   }
   return true;
 }

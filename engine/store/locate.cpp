@@ -55,6 +55,7 @@ Result<LocatedModel> locate_model(const ModelStore& store, std::string_view text
     return Error{Errc::unsupported, fmt::format("model '{}' has no weights on this machine", text)};
   m.record = std::move(*record);
   m.path = m.record.model_path;
+  m.shards = m.record.shard_paths;
   m.in_store = true;
   return m;
 }

@@ -42,7 +42,18 @@ int64_t number_key(const gguf::File& file, const std::string& key) {
 Result<gguf::File> open_weights(const ModelRecord& record) {
   if (record.model_path.empty())
     return Error{Errc::corrupt, "model '" + record.name.short_form() + "' has no weights"};
-  return gguf::File::open(record.model_path);
+  return record.shard_paths.empty() ? gguf::File::open(record.model_path)
+                                    : gguf::File::open(record.shard_paths);
+}
+
+Json metadata_of(const gguf::File& file, bool verbose) {
+  Json out = Json::object();
+  for (const gguf::Value value : file.keys()) {
+    if (value.key() == "general.name" || value.key() == "tokenizer.chat_template") continue;
+    out[repair_utf8(value.key())] = value_json(value, verbose);
+  }
+  out["general.parameter_count"] = describe(file).n_params;
+  return out;
 }
 
 }  // namespace
@@ -70,13 +81,13 @@ Result<ModelCard> read_model_card(const ModelRecord& record, const TemplateChoic
 
 Result<Json> metadata_json(const ModelRecord& record, bool verbose) {
   ENGINE_TRY(file, open_weights(record));
-  Json out = Json::object();
-  for (const gguf::Value value : file.keys()) {
-    if (value.key() == "general.name" || value.key() == "tokenizer.chat_template") continue;
-    out[repair_utf8(value.key())] = value_json(value, verbose);
-  }
-  out["general.parameter_count"] = describe(file).n_params;
-  return out;
+  return metadata_of(file, verbose);
+}
+
+Result<Json> projector_json(const ModelRecord& record, bool verbose) {
+  if (record.projector_paths.empty()) return Json();
+  ENGINE_TRY(file, gguf::File::open(record.projector_paths.front()));
+  return metadata_of(file, verbose);
 }
 
 Result<Json> tensors_json(const ModelRecord& record) {

@@ -33,6 +33,8 @@ Result<ModelCard> read_model_card(const ModelRecord& record, const TemplateChoic
 // All metadata by key, without general.name and the chat template, with general.parameter_count.
 // Arrays that are not empty are null unless verbose.
 Result<Json> metadata_json(const ModelRecord& record, bool verbose);
+// The same of the first projector file; null without one.
+Result<Json> projector_json(const ModelRecord& record, bool verbose);
 // [{"name", "type", "shape"}], shapes as in the file.
 Result<Json> tensors_json(const ModelRecord& record);
 

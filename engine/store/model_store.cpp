@@ -15,6 +15,7 @@
 #include "engine/core/sha256.h"
 #include "engine/store/describe.h"
 #include "engine/store/manifest_tree.h"
+#include "engine/store/split_name.h"
 
 namespace engine {
 namespace {
@@ -179,6 +180,10 @@ Result<ModelRecord> ModelStore::find(const ModelName& asked) const {
       *target = std::move(text);
     }
   }
+  const auto shards = shard_layers(r.manifest);
+  if (!shards) return about(r.name, shards.error());
+  for (const Layer* shard : *shards) r.shard_paths.push_back(blobs_.path(shard->digest));
+  if (!r.shard_paths.empty()) r.model_path = r.shard_paths.front();
   return r;
 }
 

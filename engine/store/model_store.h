@@ -34,7 +34,10 @@ struct ModelRecord {
   int64_t modified_ns = 0;  // and the nanoseconds of that second
   Manifest manifest;
   ModelConfig config;
-  std::string model_path;  // blob of the weights (the last model layer); "" for hosted models
+  // blob of the weights: the last model layer, or the first shard of a split file; "" for hosted
+  // models
+  std::string model_path;
+  std::vector<std::string> shard_paths;  // of a split file: all shards in order; else empty
   std::vector<std::string> projector_paths, adapter_paths;
   std::string draft_path;  // of a draft model for speculative decoding; "": none
   std::string meta;        // JSON object of name, description, training settings; "": none
@@ -62,8 +65,9 @@ struct CreateSpec {
 
 // What a command line calls MODEL: a file, or a name in the store.
 struct LocatedModel {
-  std::string path;   // of the GGUF file
-  std::string shown;  // the text the user gave
+  std::string path;                 // of the GGUF file
+  std::vector<std::string> shards;  // of a split file in the store: all of it; else empty
+  std::string shown;                // the text the user gave
   bool in_store = false;
   ModelRecord record;  // Requires: in_store
 };
@@ -136,8 +140,6 @@ class ModelStore {
   std::vector<ModelName> names() const;
   std::set<std::string> named() const;  // the digests of all manifests that can be read
   Status remove_unnamed(const std::set<std::string>& digests) const;
-  Status add(const ModelName& name, const CreateSpec& spec, const std::string& params,
-             const ModelConfig& config) const;
   void rename_old_blobs() const;
   bool prune_blobs() const;
 

@@ -5,10 +5,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "engine/core/env.h"
 #include "engine/core/log.h"
+#include "engine/store/blobs.h"
 #include "server/cli/interrupt.h"
 #include "server/host_url.h"
 #include "server/http/api_keys.h"
@@ -48,6 +51,26 @@ long milliseconds(std::chrono::nanoseconds limit) {
   return static_cast<long>(std::clamp<int64_t>(n, 1, 86'400'000));
 }
 
+// A file on its way to the server.
+struct FileBody {
+  ByteSource& source;
+  const std::function<void(int64_t)>& progress;
+  int64_t sent;
+  Status status;
+};
+
+size_t read_file_body(char* data, size_t, size_t n, void* self) {
+  auto& body = *static_cast<FileBody*>(self);
+  const Result<size_t> got = body.source(std::as_writable_bytes(std::span(data, n)));
+  if (!got) {
+    body.status = got.error();
+    return CURL_READFUNC_ABORT;
+  }
+  body.sent += static_cast<int64_t>(*got);
+  body.progress(body.sent);
+  return *got;
+}
+
 class HttpClient : public Client {
  public:
   HttpClient(std::string base, std::string key)
@@ -60,11 +83,51 @@ class HttpClient : public Client {
 
   Status call(std::string_view method, const std::string& path, const Json* body,
               const OnObject& object) override {
+    const std::string text = body ? dump_json(*body) : std::string();
+    const auto prepare = [&] {
+      if (method == "HEAD") {
+        curl_easy_setopt(curl_, CURLOPT_NOBODY, 1L);
+      } else if (body != nullptr) {
+        curl_easy_setopt(curl_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(text.size()));
+        curl_easy_setopt(curl_, CURLOPT_POSTFIELDS, text.c_str());
+        if (method != "POST")
+          curl_easy_setopt(curl_, CURLOPT_CUSTOMREQUEST, std::string(method).c_str());
+      }
+    };
+    return perform(path, "application/json", method != "HEAD", prepare, object);
+  }
+
+  Status upload(const std::string& digest, const std::string& file,
+                const std::function<void(int64_t)>& progress) override {
+    const std::string path = "/api/blobs/" + digest;
+    const Status there = call("HEAD", path, nullptr, [](const Json&) {});
+    if (there || there.error().code != Errc::not_found) return there;
+    ENGINE_TRY(source, source_of_file(file));
+    std::error_code ec;
+    const auto size = std::filesystem::file_size(file, ec);
+    if (ec) return Error{Errc::io, fmt::format("cannot read {}: {}", file, ec.message())};
+    FileBody body{source, progress, 0, ok};
+    const Status sent = perform(
+        path, "application/octet-stream", true,
+        [&] {
+          curl_easy_setopt(curl_, CURLOPT_POST, 1L);
+          curl_easy_setopt(curl_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(size));
+          curl_easy_setopt(curl_, CURLOPT_READFUNCTION, read_file_body);
+          curl_easy_setopt(curl_, CURLOPT_READDATA, &body);
+        },
+        [](const Json&) {});
+    return body.status ? sent : body.status;
+  }
+
+ private:
+  // prepare: sets the method and the body.
+  Status perform(const std::string& path, const std::string& type, bool has_answer,
+                 const std::function<void()>& prepare, const OnObject& object) {
     ObjectStream objects(object);
     Transfer transfer{curl_, &objects, {}};
-    const std::string url = base_ + path, text = body ? dump_json(*body) : std::string();
+    const std::string url = base_ + path;
     curl_easy_reset(curl_);
-    curl_slist* headers = curl_slist_append(nullptr, "Content-Type: application/json");
+    curl_slist* headers = curl_slist_append(nullptr, ("Content-Type: " + type).c_str());
     headers = curl_slist_append(headers, "Expect:");
     if (!key_.empty())
       headers = curl_slist_append(headers, ("Authorization: Bearer " + key_).c_str());
@@ -78,19 +141,13 @@ class HttpClient : public Client {
     curl_easy_setopt(curl_, CURLOPT_WRITEDATA, &transfer);
     curl_easy_setopt(curl_, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl_, CURLOPT_XFERINFOFUNCTION, on_progress);
-    if (method == "HEAD") {
-      curl_easy_setopt(curl_, CURLOPT_NOBODY, 1L);
-    } else if (body != nullptr) {
-      curl_easy_setopt(curl_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(text.size()));
-      curl_easy_setopt(curl_, CURLOPT_POSTFIELDS, text.c_str());
-      if (method != "POST")
-        curl_easy_setopt(curl_, CURLOPT_CUSTOMREQUEST, std::string(method).c_str());
-    }
+    prepare();
     const CURLcode code = curl_easy_perform(curl_);
     curl_slist_free_all(headers);
     long status = 0;
     curl_easy_getinfo(curl_, CURLINFO_RESPONSE_CODE, &status);
-    if (code == CURLE_ABORTED_BY_CALLBACK) return Error{Errc::cancelled, "interrupted"};
+    if (code == CURLE_ABORTED_BY_CALLBACK && interrupted())
+      return Error{Errc::cancelled, "interrupted"};
     // Connected, or it would be known by now: a refusal comes at once.
     curl_off_t connected = 0;  // microseconds
     curl_easy_getinfo(curl_, CURLINFO_CONNECT_TIME_T, &connected);
@@ -104,11 +161,10 @@ class HttpClient : public Client {
     if (code != CURLE_OK)
       return Error{Errc::io, fmt::format("{}: {}", url, curl_easy_strerror(code))};
     if (status >= 400) return answer_error(static_cast<int>(status), transfer.error_body);
-    if (method != "HEAD") objects.finish();
+    if (has_answer) objects.finish();
     return objects.status();
   }
 
- private:
   std::string base_;
   std::string key_;  // "": none
   std::chrono::nanoseconds limit_{};

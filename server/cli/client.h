@@ -30,6 +30,10 @@ class Client {
   virtual Status call(std::string_view method, const std::string& path, const Json* body,
                       const OnObject& object) = 0;
 
+  // Brings a file to the blobs of the server unless they have it. progress: bytes sent so far.
+  virtual Status upload(const std::string& digest, const std::string& file,
+                        const std::function<void(int64_t)>& progress) = 0;
+
   // A call with one object as the answer.
   Result<Json> get(const std::string& path);
   Result<Json> post(const std::string& path, const Json& body);

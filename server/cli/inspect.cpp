@@ -32,6 +32,7 @@ Status explain(const Args& args) {
   options.n_ctx = n_ctx;
   ENGINE_TRY(adapters, adapters_for(located, args));
   options.adapters = adapters;
+  options.shards = located.shards;
   ENGINE_TRY(model, Model::load(located.path, options, *pool));
   const std::string plan = model->explain();
   if (!args.has("--json")) {

@@ -153,6 +153,14 @@ std::string model_info_text(const Json& shown, bool verbose) {
     }
     out += section("Parameters", rows);
   }
+  if (const std::string text = text_of(shown, "description"); !text.empty())
+    out += section("Description", {{text}}, 100);
+  if (const Json& training = part_of(shown, "training"); training.is_object()) {
+    rows.clear();
+    for (const auto& [setting, value] : training.items())
+      rows.push_back({setting, value_text(value)});
+    out += section("Training (recorded, not applied)", rows, 100);
+  }
   if (verbose && info.is_object()) {
     rows.clear();
     for (const auto& [key, value] : info.items()) {

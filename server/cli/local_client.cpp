@@ -54,6 +54,22 @@ class LocalClient : public Client {
   bool in_process() const override { return true; }
   ModelStore& store() { return app_.store; }
 
+  Status upload(const std::string& digest, const std::string& file,
+                const std::function<void(int64_t)>& progress) override {
+    if (app_.store.blobs().has(digest)) return app_.store.blobs().touch(digest), ok;
+    ENGINE_TRY(source, source_of_file(file));
+    int64_t done = 0;
+    const auto watched = [&](std::span<std::byte> out) -> Result<size_t> {
+      if (interrupted()) return Error{Errc::cancelled, "interrupted"};
+      ENGINE_TRY(n, source(out));
+      done += static_cast<int64_t>(n);
+      progress(done);
+      return n;
+    };
+    ENGINE_TRY_STATUS(app_.store.put_blob(digest, watched));
+    return ok;
+  }
+
   Status call(std::string_view method, const std::string& path, const Json* body,
               const OnObject& object) override {
     HttpRequest request;

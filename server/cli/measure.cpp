@@ -83,6 +83,7 @@ Status perplexity(const Args& args) {
   load.max_outputs = 64;
   ENGINE_TRY(adapters, adapters_for(located, args));
   load.adapters = adapters;
+  load.shards = located.shards;
   ENGINE_TRY(model, Model::load(located.path, load, *pool));
   const Tokenizer* tokenizer = model->tokenizer();
   if (tokenizer == nullptr)

@@ -6,7 +6,6 @@
 
 #include "engine/core/json_io.h"
 #include "engine/store/model_store.h"
-#include "engine/text/chat_template.h"
 #include "server/cli/client.h"
 #include "server/cli/flags.h"
 #include "server/cli/forms.h"
@@ -119,8 +118,6 @@ Status import(const Args& args) {
   }
   if (const std::string path = args.text("--template"); !path.empty()) {
     ENGINE_TRY(text, read_file(path, size_t{16} << 20));
-    if (const auto parsed = ChatTemplate::parse_go(text); !parsed)
-      return Error{Errc::invalid_argument, "template error: " + parsed.error().message};
     spec.template_text = text;
   }
   ENGINE_TRY(record, store.create(name, spec));

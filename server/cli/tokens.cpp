@@ -55,6 +55,7 @@ Status logits(const Args& args) {
   options.max_outputs = chunk > 0 ? std::min(chunk, options.max_rows) : 64;
   ENGINE_TRY(adapters, adapters_for(located, args));
   options.adapters = adapters;
+  options.shards = located.shards;
   ENGINE_TRY(model, Model::load(located.path, options, *pool));
 
   const std::string path = args.text("--output");
