@@ -32,14 +32,4 @@ Result<std::optional<TransferRequest>> read_transfer_request(const HttpRequest& 
   return std::optional(std::move(out));
 }
 
-OnTransferStatus report_to(StatusStream& stream) {
-  return [&stream](const TransferStatus& s) {
-    Json object{{"status", s.status}};
-    if (!s.digest.empty()) object["digest"] = s.digest;
-    if (s.total > 0) object["total"] = s.total;
-    if (s.completed > 0) object["completed"] = s.completed;
-    stream.send(object, s.total > 0 && s.completed < s.total);
-  };
-}
-
 }  // namespace engine

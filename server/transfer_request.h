@@ -6,7 +6,6 @@
 
 #include "engine/store/name.h"
 #include "engine/store/registry_client.h"
-#include "engine/store/transfer_status.h"
 #include "server/http/http.h"
 #include "server/status_stream.h"
 
@@ -22,8 +21,5 @@ struct TransferRequest {
 // for an empty name.
 Result<std::optional<TransferRequest>> read_transfer_request(const HttpRequest& request,
                                                              Reply& reply, const char* no_name);
-
-// The callback of the store as objects of a stream; keys without a value are left out.
-OnTransferStatus report_to(StatusStream& stream);
 
 }  // namespace engine

@@ -18,6 +18,7 @@
 #include "engine/core/env.h"
 #include "engine/core/log.h"
 #include "engine/core/memory.h"
+#include "engine/store/files.h"
 #include "engine/store/prefix_hasher.h"
 
 namespace engine {
@@ -27,10 +28,6 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kLookAtOthers = std::chrono::milliseconds(100);
 
 const Error kCancelled{Errc::cancelled, "request canceled"};
-
-Error io_error(std::string_view what, const std::string& path) {
-  return {Errc::io, fmt::format("{} {}: {}", what, path, std::strerror(errno))};
-}
 
 // ENGINE_PULL_PARTS, unless the caller has a number.
 int wanted_parts(int given) {
