@@ -56,14 +56,13 @@ bool is_locked(const std::string& path) {
 Status ModelStore::copy(const ModelName& from, const ModelName& to) const {
   const std::string source = path_of(spelling(from));
   const std::string target = path_of(spelling(to));
+  const Error missing = {Errc::not_found, "model \"" + from.short_form() + "\" not found"};
+  std::error_code ec;
+  if (!fs::exists(source, ec)) return missing;
   // The blobs are those of the source until the copy names them, too.
   const StoreLock lock(root_, StoreLock::shared);
-  auto bytes = read_file(source, kMaxManifestFile);
-  if (!bytes) {
-    if (bytes.error().code == Errc::not_found)
-      return Error{Errc::not_found, "model \"" + from.short_form() + "\" not found"};
-    return bytes.error();
-  }
+  const auto bytes = read_file(source, kMaxManifestFile);
+  if (!bytes) return bytes.error().code == Errc::not_found ? missing : bytes.error();
   if (source == target) return ok;
   return write_file_atomically(blobs_.folder(), target, *bytes);
 }

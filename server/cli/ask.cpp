@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "server/cli/forms.h"
+#include "server/cli/keep_alive.h"
 #include "server/cli/printer.h"
 
 namespace engine::cli {
@@ -21,6 +22,18 @@ bool is_done(const Json& object) {
   return it != object.end() && it->is_boolean() && it->get<bool>();
 }
 
+<<<<<<< ours
+=======
+Json request_of(const AskSettings& s) {
+  Json request = {{"model", s.model}};
+  if (!s.options.empty()) request["options"] = s.options;
+  if (!s.think.is_null()) request["think"] = s.think;
+  if (!s.format.is_null()) request["format"] = s.format;
+  if (!s.keep_alive.empty()) request["keep_alive"] = keep_alive_json(s.keep_alive);
+  return request;
+}
+
+>>>>>>> theirs
 // Prints the pieces of an answer; content and thinking are collected for the next question.
 struct Reader {
   AnswerPrinter printer;

@@ -8,6 +8,7 @@
 #include "server/cli/client.h"
 #include "server/cli/flags.h"
 #include "server/cli/interrupt.h"
+#include "server/cli/keep_alive.h"
 #include "server/duration.h"
 
 namespace engine::cli {
@@ -60,7 +61,7 @@ Status load_model(Client& client, const Args& args) {
   const bool answers =
       !can.is_array() || std::find(can.begin(), can.end(), "completion") != can.end();
   Json request = {{"model", model}};
-  if (!keep_alive.empty()) request["keep_alive"] = keep_alive;
+  if (!keep_alive.empty()) request["keep_alive"] = keep_alive_json(keep_alive);
   // neither a prompt nor an input: the model is loaded and nothing else
   if (!answers) request["input"] = "";
   if (answers) request["stream"] = false;

@@ -22,7 +22,7 @@ struct World {
   std::unique_ptr<ThreadPool> compute = ThreadPool::create(PoolKind::native, 1);
   Runtime runtime{0, 0};
   ModelPool pool{{}, *compute};
-  App app{ModelStore("/nonexistent/engine-fuzz"),
+  App app{ModelStore("/dev/null/engine-fuzz"),
           std::move(*CorsPolicy::parse("https://*.example.com")),
           HostCheck("127.0.0.1"),
           ApiKeys(""),

@@ -25,7 +25,8 @@ class StoreRoutes : public ServerTest {
   }
   std::vector<std::string> names() {
     std::vector<std::string> out;
-    for (const Json& m : parse(get("/api/tags").body)["models"]) out.push_back(m["name"]);
+    const Json tags = parse(get("/api/tags").body);
+    for (const Json& m : tags["models"]) out.push_back(m["name"]);
     std::sort(out.begin(), out.end());
     return out;
   }
@@ -50,7 +51,8 @@ TEST_F(StoreRoutes, CopyAndDelete) {
   EXPECT_EQ(copied.body, "");
   EXPECT_EQ(post("/api/copy", R"({"source":"M","destination":"M"})").status, 200);
   std::set<std::string> digests;
-  for (const Json& m : parse(get("/api/tags").body)["models"]) {
+  const Json tags = parse(get("/api/tags").body);
+  for (const Json& m : tags["models"]) {
     const std::string name = m["name"];
     if (name == "M:latest" || name == "m2:latest") digests.insert(m["digest"]);
   }
@@ -175,8 +177,9 @@ TEST_F(StoreRoutes, CutConnectionsLeaveNothing) {
     EXPECT_TRUE(settles([&] { return files_in_blobs() == files; }));
   }
   testing::HttpClient client(port());
-  client.send("POST /api/blobs/" + digest +
-              " HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\nzz");
+  client.send(
+      "POST /api/blobs/" + digest +
+      " HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\nzz\r\n");
   EXPECT_EQ(client.read_reply().status, 400) << "what is no chunk";
   EXPECT_TRUE(settles([&] { return files_in_blobs() == files; }));
   EXPECT_EQ(get("/api/version").status, 200);
