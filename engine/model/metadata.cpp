@@ -100,9 +100,7 @@ Result<std::vector<bool>> read_window_pattern(const Metadata& m, int n_layer, ui
   const std::string name = m.key("attention.sliding_window_pattern");
   std::vector<bool> out(static_cast<size_t>(n_layer));
   if (const auto value = m.file.key(name); value && value->is_array()) {
-    ENGINE_TRY(flags, m.file.per_layer<uint32_t>(name, static_cast<size_t>(n_layer)));
-    for (size_t i = 0; i < out.size(); ++i) out[i] = flags[i] != 0;
-    return out;
+    return m.file.per_layer<bool>(name, static_cast<size_t>(n_layer));  // flags, or integers
   }
   ENGINE_TRY(n, m.file.u32(name, fallback));
   for (size_t i = 0; i < out.size(); ++i) out[i] = n == 0 || i % n < n - 1;

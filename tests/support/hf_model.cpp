@@ -185,7 +185,8 @@ Json hf_config(const gguf::File& model, const std::string& hf_class) {
     c["sliding_window"] = u32("attention.sliding_window");
     c["rope_local_base_freq"] = f32("rope.freq_base_swa");
     c["layer_types"] = Json::array();
-    for (const uint32_t windowed : *model.u32s(arch + ".attention.sliding_window_pattern"))
+    const auto pattern = model.u32s(arch + ".attention.sliding_window_pattern");
+    for (const uint32_t windowed : *pattern)
       c["layer_types"].push_back(windowed ? "sliding_attention" : "full_attention");
   }
   return c;

@@ -21,7 +21,8 @@ struct Vocab {
 
 Vocab read(const gguf::File& file) {
   Vocab v;
-  for (const std::string_view t : *file.strs("tokenizer.ggml.tokens")) v.tokens.emplace_back(t);
+  const auto tokens = file.strs("tokenizer.ggml.tokens");
+  for (const std::string_view t : *tokens) v.tokens.emplace_back(t);
   v.kinds = *file.i32s("tokenizer.ggml.token_type");
   if (file.has("tokenizer.ggml.scores")) v.scores = *file.f32s("tokenizer.ggml.scores");
   return v;
@@ -71,7 +72,8 @@ void write_bpe_tokenizer(const gguf::File& file, const std::string& pre_tokenize
     else
       added.push_back(added_token(v, id));
   }
-  for (const std::string_view m : *file.strs("tokenizer.ggml.merges")) {
+  const auto all_merges = file.strs("tokenizer.ggml.merges");
+  for (const std::string_view m : *all_merges) {
     const size_t space = m.find(' ', 1);
     if (pairs)
       merges.push_back({std::string(m.substr(0, space)), std::string(m.substr(space + 1))});
