@@ -22,18 +22,6 @@ bool is_done(const Json& object) {
   return it != object.end() && it->is_boolean() && it->get<bool>();
 }
 
-<<<<<<< ours
-=======
-Json request_of(const AskSettings& s) {
-  Json request = {{"model", s.model}};
-  if (!s.options.empty()) request["options"] = s.options;
-  if (!s.think.is_null()) request["think"] = s.think;
-  if (!s.format.is_null()) request["format"] = s.format;
-  if (!s.keep_alive.empty()) request["keep_alive"] = keep_alive_json(s.keep_alive);
-  return request;
-}
-
->>>>>>> theirs
 // Prints the pieces of an answer; content and thinking are collected for the next question.
 struct Reader {
   AnswerPrinter printer;
@@ -79,7 +67,7 @@ Json request_fields(const AskSettings& s) {
   if (!s.format.is_null()) request["format"] = s.format;
   if (!s.logit_bias.is_null()) request["logit_bias"] = s.logit_bias;
   if (!s.shift.is_null()) request["shift"] = s.shift;
-  if (!s.keep_alive.empty()) request["keep_alive"] = s.keep_alive;
+  if (!s.keep_alive.empty()) request["keep_alive"] = keep_alive_json(s.keep_alive);
   return request;
 }
 

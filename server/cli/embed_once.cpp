@@ -24,7 +24,7 @@ Status embed_once(Client& client, const EmbedSettings& s, const std::string& tex
                              "text here\"",
                              s.model)};
   Json request = {{"model", s.model}, {"input", text}};
-  if (!s.keep_alive.empty()) request["keep_alive"] = s.keep_alive;
+  if (!s.keep_alive.empty()) request["keep_alive"] = keep_alive_json(s.keep_alive);
   if (s.truncate) request["truncate"] = *s.truncate;
   if (s.dimensions > 0) request["dimensions"] = s.dimensions;
   ENGINE_TRY(answer, client.post("/api/embed", request));
