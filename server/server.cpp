@@ -204,6 +204,8 @@ struct Server::Impl {
             pool,
             o.draft,
             o.draft_required,
+            {},
+            o.adapters,
             std::make_shared<Metrics>(),
             o.metrics_compat},
         uploads(app.store),
@@ -259,15 +261,17 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Thre
                                  ? ModelStore::open_default()
                                  : Result<ModelStore>(ModelStore(options.store_root));
   if (!store) return store.error();
-  std::string preload = options.preload;
+  std::string preload = options.preload, path;
   if (!preload.empty()) {
     ENGINE_TRY(located, locate_model(*store, preload));
+    path = located.path;
     if (!located.in_store) {
       ENGINE_TRY(mounted, store->mount_file(located.path, options.preload_name));
       preload = mounted.short_form();
     }
   }
   auto impl = std::make_unique<Impl>(options, compute, std::move(*store), std::move(cors));
+  impl->app.adapted_path = std::move(path);
   ENGINE_TRY(listener, Listener::open(impl->runtime, options.host, options.port, impl->sessions));
   impl->listener = std::move(listener);
   if (!preload.empty()) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/core/result.h"
 #include "engine/core/thread_pool.h"
@@ -33,7 +34,8 @@ struct ServerOptions {
   int io_threads = 1, workers = 2;
   // Loaded at the start, and kept: a GGUF file or a name of the store; "": none.
   std::string preload;
-  std::string preload_name;  // of a file for clients; "": made from the file name
+  std::string preload_name;        // of a file for clients; "": made from the file name
+  std::vector<LoraFile> adapters;  // of the preloaded model
 
   // From the environment, the way `serve` runs. Errc::invalid_argument names the variable.
   static Result<ServerOptions> from_environment();

@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "server/cli/keep_alive.h"
+
 namespace engine::cli {
 
 bool is_embedding_model(const Json& shown) {

@@ -46,6 +46,7 @@ Result<ServerOptions> server_options(const Args& args) {
   load.apply(options.load);
   options.n_ctx_fixed = options.n_ctx_fixed || load.n_ctx > 0;
   options.draft = load.draft;
+  options.adapters = load.adapters;
   options.draft_required = load.draft_required;
   options.host = args.text("--host", "127.0.0.1");
   ENGINE_TRY(port, args.number("--port", kPort, 0));
