@@ -65,9 +65,6 @@ Result<std::shared_ptr<grammar::Constraint>> constraint_of(const Model& model, A
     ENGINE_TRY(calls,
                forced_calls(model, *prompt.format, prompt.call_tag, *job.info.tools, job.choice));
     job.format = std::move(calls);
-  } else if (!job.format.constrains() && job.info.tools && !job.info.tools->empty() &&
-             prompt.format) {
-    job.format = offered_calls(model, *prompt.format, prompt.call_tag, *job.info.tools, job.choice);
   }
   if (!job.format.constrains()) return std::shared_ptr<grammar::Constraint>();
   // The grammar of a call has the channels of gpt-oss in it.

@@ -94,12 +94,6 @@ ExprId Grammar::until(std::string text) {
   return add(std::move(e));
 }
 
-ExprId Grammar::without(std::string text) {
-  Expr e;
-  e.kind = Expr::without, e.text = std::move(text);
-  return add(std::move(e));
-}
-
 ExprId Grammar::token(Token id, bool negated) {
   Expr e;
   e.kind = Expr::token, e.id = id, e.negated = negated;

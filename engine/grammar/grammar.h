@@ -30,7 +30,6 @@ struct Expr {
     rule,        // the rule id
     token,       // the token id, or with negated any other token
     until,       // any bytes up to and including the first occurrence of text
-    without,     // any bytes in which text does not occur
   };
   Kind kind = sequence;
   bool negated = false;
@@ -57,7 +56,6 @@ class Grammar {
   ExprId optional(ExprId part) { return repeat(part, 0, 1); }
   ExprId ref(RuleId rule);
   ExprId until(std::string text);
-  ExprId without(std::string text);
   ExprId token(Token id, bool negated = false);
   ExprId empty() { return sequence({}); }
 

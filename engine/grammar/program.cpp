@@ -118,18 +118,13 @@ int32_t Compiler::build_repeat(const Expr& e, int32_t next) {
   return at;
 }
 
-// One node per number of matched bytes of the marker (Knuth, Morris and Pratt). Without the marker:
-// the text may end at any of them, and the byte that would complete it has no edge.
+// One node per number of matched bytes of the marker (Knuth, Morris and Pratt).
 int32_t Compiler::build_until(const Expr& e, int32_t next) {
   const std::string& marker = e.text;
   const size_t n = marker.size();
   if (n == 0) return next;
-  const bool without = e.kind == Expr::without;
-  std::vector<int32_t> nodes, entries;
-  for (size_t i = 0; i < n; ++i) {
-    nodes.push_back(add({Node::bytes, false, 0, 0}));
-    entries.push_back(without ? split({nodes.back(), next}) : nodes.back());
-  }
+  std::vector<int32_t> nodes;
+  for (size_t i = 0; i < n; ++i) nodes.push_back(add({Node::bytes, false, 0, 0}));
   const auto matched = [&](size_t at, uint8_t byte) {
     const std::string text = marker.substr(0, at) + static_cast<char>(byte);
     size_t length = std::min(text.size(), n);
@@ -141,15 +136,14 @@ int32_t Compiler::build_until(const Expr& e, int32_t next) {
     for (int b = 0, begin = 0; b < 256; ++b) {
       const size_t here = matched(i, static_cast<uint8_t>(b));
       if (b < 255 && matched(i, static_cast<uint8_t>(b + 1)) == here) continue;
-      if (here < n || !without)
-        p_.edges_.push_back({static_cast<uint8_t>(begin), static_cast<uint8_t>(b),
-                             here == n ? next : entries[here]});
+      p_.edges_.push_back(
+          {static_cast<uint8_t>(begin), static_cast<uint8_t>(b), here == n ? next : nodes[here]});
       begin = b + 1;
     }
     p_.nodes_[static_cast<size_t>(nodes[i])] = {Node::bytes, false, first,
                                                 static_cast<int32_t>(p_.edges_.size())};
   }
-  return entries[0];
+  return nodes[0];
 }
 
 int32_t Compiler::build(ExprId id, int32_t next) {
@@ -183,7 +177,6 @@ int32_t Compiler::build(ExprId id, int32_t next) {
     case Expr::token:
       return add({Node::token, e.negated, e.id, next});
     case Expr::until:
-    case Expr::without:
       return build_until(e, next);
   }
   return next;

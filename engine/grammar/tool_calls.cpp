@@ -99,8 +99,7 @@ class CallWriter {
                      [](const Tag& a, const Tag& b) { return a.text.size() > b.text.size(); });
   }
 
-  // The grammar without a root: the rule of an answer that is calls.
-  Result<RuleId> calls(const Json& tools, const std::string& only, bool several) {
+  Result<Grammar> run(const Json& tools, const std::string& only, bool several) {
     std::vector<ExprId> calls;
     for (const Json& tool : tools) {
       const Json& function = tool["function"];
@@ -121,20 +120,8 @@ class CallWriter {
       const ExprId listed = g_.sequence({g_.literal("["), all, g_.literal("]")});
       all = g_.choice({one, listed});
     }
-    return g_.define("calls", g_.sequence({g_.optional(prelude), begin, all, text(layout_.end)}));
-  }
-
-  Result<Grammar> run(const Json& tools, const std::string& only, bool several) {
-    ENGINE_TRY(root, calls(tools, only, several));
-    g_.root = root;
-    return std::move(g_);
-  }
-
-  Result<Grammar> offered(const Json& tools, const std::string& opening, bool several) {
-    ENGINE_TRY(rule, calls(tools, "", several));
-    const ExprId one = g_.ref(rule), free = text_without(opening);
-    const ExprId with = several ? g_.repeat(g_.sequence({one, free}), 0, -1) : g_.optional(one);
-    g_.root = g_.define("answer", g_.sequence({free, with}));
+    g_.root =
+        g_.define("calls", g_.sequence({g_.optional(prelude), begin, all, text(layout_.end)}));
     return std::move(g_);
   }
 
@@ -151,9 +138,7 @@ class CallWriter {
                        bool& is_text, std::string_view& rest);
   Result<ExprId> json(const std::string& tool, const Json& schema);
   ExprId text(std::string_view s);
-  ExprId plain_text(std::string s);
   ExprId text_up_to(std::string_view end);
-  ExprId text_without(std::string_view opening);
   const Tag* tag_at(std::string_view s) const;
 
   CallShape shape_;
@@ -173,7 +158,7 @@ ExprId CallWriter::text(std::string_view s) {
   std::vector<ExprId> parts;
   std::string plain;
   const auto flush = [&] {
-    if (!plain.empty()) parts.push_back(plain_text(std::exchange(plain, {})));
+    if (!plain.empty()) parts.push_back(g_.literal(std::exchange(plain, {})));
   };
   while (!s.empty()) {
     const Tag* tag = tag_at(s);
@@ -190,25 +175,6 @@ ExprId CallWriter::text(std::string_view s) {
   return g_.sequence(std::move(parts));
 }
 
-// White space that does not keep two words apart may be another, where the shape is loose.
-ExprId CallWriter::plain_text(std::string s) {
-  if (!shape_.loose) return g_.literal(std::move(s));
-  const auto blank = [](char c) { return c == ' ' || c == '\n'; };
-  const auto word = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-  std::vector<ExprId> parts;
-  for (size_t at = 0; at < s.size();) {
-    size_t end = at;
-    while (end < s.size() && blank(s[end]) == blank(s[at])) ++end;
-    const bool parting = at > 0 && end < s.size() && word(s[at - 1]) && word(s[end]);
-    if (blank(s[at]) && !parting)
-      parts.push_back(g_.repeat(g_.chars(" \t\r\n"), 0, 4));
-    else
-      parts.push_back(g_.literal(s.substr(at, end - at)));
-    at = end;
-  }
-  return g_.sequence(std::move(parts));
-}
-
 // Anything up to the first tag of `end`, and the tag. Layout in front of the tag is part of the text.
 ExprId CallWriter::text_up_to(std::string_view end) {
   if (const Tag* tag = tag_at(end)) {
@@ -216,18 +182,6 @@ ExprId CallWriter::text_up_to(std::string_view end) {
     return tag->ends ? any : g_.sequence({any, g_.token(tag->token)});
   }
   return g_.until(std::string(end));
-}
-
-// Anything in which a tag does not occur; the other tags may.
-ExprId CallWriter::text_without(std::string_view opening) {
-  const Tag* tag = tag_at(opening);
-  if (tag != nullptr && tag->text.size() == opening.size())
-    return g_.repeat(g_.token(tag->token, true), 0, -1);
-  const ExprId text = g_.without(std::string(opening));
-  std::vector<ExprId> tags;
-  for (const Tag& other : shape_.tags) tags.push_back(g_.token(other.token));
-  if (tags.empty()) return text;
-  return g_.sequence({text, g_.repeat(g_.sequence({g_.choice(std::move(tags)), text}), 0, -1)});
 }
 
 Result<ExprId> CallWriter::fill(std::string_view layout, const Hole& hole) {
@@ -389,20 +343,6 @@ Result<ExprId> CallWriter::value(const std::string& tool, const std::string& key
 Result<Grammar> call_grammar(const CallShape& shape, const Json& tools, const std::string& only,
                              bool several) {
   return CallWriter(shape).run(tools, only, several);
-}
-
-Result<Grammar> offered_calls(const CallShape& shape, const Json& tools, const std::string& opening,
-                              bool several) {
-  return CallWriter(shape).offered(tools, opening, several);
-}
-
-std::string opening_of(const CallLayout& layout) {
-  if (!layout.prelude.empty()) return {};
-  std::string text = std::string(layout.begin) + std::string(layout.call);
-  text.resize(std::min(text.find('$'), text.size()));
-  text.resize(std::min(text.find_first_of(">]"), text.size() - 1) + 1);
-  const bool tag = text.size() > 5 && (text[0] == '<' || text[0] == '[');
-  return tag ? text : std::string();
 }
 
 }  // namespace engine::grammar

@@ -25,7 +25,6 @@ struct CallShape {
   std::string_view mark;
   bool kinds_told = false;  // plain: $kind says whether a value is a text, not the schema
   std::vector<Tag> tags;    // texts that are tokens of their own
-  bool loose = false;       // white space of the layout may be more or less
 };
 
 // tools: array of {function: {name, parameters}}. only: the one that may be called; "": any.
@@ -33,13 +32,5 @@ struct CallShape {
 // Errc::invalid_argument: a schema that no grammar is made of, or that the layout cannot write.
 Result<Grammar> call_grammar(const CallShape& shape, const Json& tools, const std::string& only,
                              bool several);
-
-// Free texts with calls anywhere: what begins with `opening` is a call. Requires: the layout begins
-// with it (opening_of).
-Result<Grammar> offered_calls(const CallShape& shape, const Json& tools, const std::string& opening,
-                              bool several);
-
-// The text in front of the first hole of a layout that tells calls from other text; "": none does.
-std::string opening_of(const CallLayout& layout);
 
 }  // namespace engine::grammar

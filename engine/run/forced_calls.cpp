@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include "engine/core/log.h"
 #include "engine/text/output/harmony_names.h"
 #include "engine/text/tokenizer.h"
 
@@ -44,12 +43,11 @@ grammar::CallShape call_shape(const AnswerFormat& format) {
   return shape;
 }
 
-namespace {
-
-// The shape of calls as the model writes them; without a call: they cannot be forced.
-grammar::CallShape shape_for(const Model& model, const AnswerFormat& format,
-                             std::string_view call_tag, std::string& begin) {
+Result<OutputFormat> forced_calls(const Model& model, const AnswerFormat& format,
+                                  std::string_view call_tag, const Json& tools,
+                                  const ToolChoice& choice) {
   grammar::CallShape shape = call_shape(format);
+  std::string begin;
   if (!call_tag.empty()) {
     // The readers of Go templates take an object, or a list of them, behind the tag.
     const bool brackets = call_tag == "{" || call_tag == "[";
@@ -59,33 +57,17 @@ grammar::CallShape shape_for(const Model& model, const AnswerFormat& format,
     shape.layout.single = call_tag == "{";
     shape.layout.between = ", ";
   }
-  if (const Tokenizer* tokenizer = model.tokenizer()) {
-    std::vector<std::string> texts = control_texts(format, true);
-    if (!call_tag.empty()) texts.emplace_back(call_tag);
-    shape.tags = tags_of(*tokenizer, std::move(texts));
-  }
-  return shape;
-}
-
-OutputFormat as_format(grammar::Grammar made) {
-  OutputFormat out;
-  out.grammar = std::make_shared<const grammar::Grammar>(std::move(made));
-  return out;
-}
-
-}  // namespace
-
-Result<OutputFormat> forced_calls(const Model& model, const AnswerFormat& format,
-                                  std::string_view call_tag, const Json& tools,
-                                  const ToolChoice& choice) {
-  std::string begin;
-  const grammar::CallShape shape = shape_for(model, format, call_tag, begin);
   if (shape.layout.call.empty())
     return Error{
         Errc::invalid_argument,
         fmt::format("tool_choice: calls in the format of this model ({}) cannot be forced; "
                     "use \"auto\"",
                     format.name)};
+  if (const Tokenizer* tokenizer = model.tokenizer()) {
+    std::vector<std::string> texts = control_texts(format, true);
+    if (!call_tag.empty()) texts.emplace_back(call_tag);
+    shape.tags = tags_of(*tokenizer, std::move(texts));
+  }
   std::shared_ptr<const Json> renamed;
   std::string name = choice.name;
   if (format.body == CallBody::harmony) {
@@ -94,22 +76,9 @@ Result<OutputFormat> forced_calls(const Model& model, const AnswerFormat& format
     if (!name.empty()) name = names.written(name);
   }
   ENGINE_TRY(made, grammar::call_grammar(shape, renamed ? *renamed : tools, name, choice.parallel));
-  return as_format(std::move(made));
-}
-
-OutputFormat offered_calls(const Model& model, const AnswerFormat& format,
-                           std::string_view call_tag, const Json& tools, const ToolChoice& choice) {
-  std::string begin;
-  grammar::CallShape shape = shape_for(model, format, call_tag, begin);
-  shape.loose = true;
-  const std::string opening = grammar::opening_of(shape.layout);
-  if (shape.layout.call.empty() || opening.empty()) return {};
-  auto made = grammar::offered_calls(shape, tools, opening, choice.parallel);
-  if (!made) {
-    log_debug("calls of tools are not constrained: {}", made.error().message);
-    return {};
-  }
-  return as_format(std::move(*made));
+  OutputFormat out;
+  out.grammar = std::make_shared<const grammar::Grammar>(std::move(made));
+  return out;
 }
 
 }  // namespace engine

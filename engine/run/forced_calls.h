@@ -1,4 +1,4 @@
-// Answers that must be, or may be, calls of tools: the grammar of such an answer of a model.
+// Answers that must be calls of tools: the grammar of such an answer of a model.
 #pragma once
 
 #include <string>
@@ -25,10 +25,5 @@ grammar::CallShape call_shape(const AnswerFormat& format);
 Result<OutputFormat> forced_calls(const Model& model, const AnswerFormat& format,
                                   std::string_view call_tag, const Json& tools,
                                   const ToolChoice& choice);
-
-// The same for answers that may be text as well: nothing is set where calls cannot be told from text
-// before they are complete, or where their schemas are none that a grammar can be made of.
-OutputFormat offered_calls(const Model& model, const AnswerFormat& format,
-                           std::string_view call_tag, const Json& tools, const ToolChoice& choice);
 
 }  // namespace engine

@@ -185,66 +185,6 @@ TEST(ForcedCalls, SeveralCalls) {
   }
 }
 
-std::shared_ptr<const grammar::Program> offered(const AnswerFormat& format, bool several) {
-  CallShape shape = call_shape(format);
-  shape.loose = true;
-  const std::string opening = grammar::opening_of(shape.layout);
-  if (opening.empty()) return nullptr;
-  const auto made = grammar::offered_calls(shape, Json::parse(kTools), opening, several);
-  EXPECT_TRUE(made) << made.error().message;
-  const auto program = grammar::Program::compile(*made);
-  EXPECT_TRUE(program) << program.error().message;
-  return program ? *program : nullptr;
-}
-
-bool begins(const std::shared_ptr<const grammar::Program>& program, std::string_view text) {
-  Matcher m(program);
-  return m.next(m.start(), text) != Matcher::kDead;
-}
-
-TEST(OfferedCalls, TextWithCallsAnywhere) {
-  int formats = 0;
-  for (const AnswerFormat& format : answer_formats()) {
-    SCOPED_TRACE(format.name);
-    const auto any = offered(format, true), once = offered(format, false);
-    if (!any) continue;
-    ++formats;
-    const CallShape shape = call_shape(format);
-    const std::string opening = grammar::opening_of(shape.layout);
-    const std::string f = written(shape, "f"), g = written(shape, "g_2");
-    for (const std::string& text : {std::string(), std::string("1 < 2, [x] and {\"a\": 1}\n"),
-                                    "Well: " + opening.substr(0, opening.size() - 1), "Well. " + f,
-                                    f + g, f + "\nAnd then:\n" + g + " Done."})
-      EXPECT_TRUE(accepts(any, text)) << text;
-    EXPECT_TRUE(accepts(once, "Well. " + f));
-    EXPECT_FALSE(accepts(once, f + g));
-    // What begins as a call ends as one, of a tool that there is, with arguments of its schema.
-    EXPECT_TRUE(begins(any, "Well. " + opening));
-    EXPECT_FALSE(accepts(any, "Well. " + opening));
-    EXPECT_FALSE(accepts(any, f.substr(0, f.size() - 1)));
-    EXPECT_FALSE(begins(any, replaced(f, "3", "x")));
-    EXPECT_FALSE(begins(any, replaced(g, "g_2", "h_2")));
-    const AnswerPart part = parsed(format, "Well. " + f, kTools);
-    ASSERT_EQ(part.calls.size(), 1u);
-    EXPECT_EQ(part.calls[0].arguments, R"({"k":"v w","n":3})");
-  }
-  EXPECT_GE(formats, 15);
-}
-
-TEST(OfferedCalls, WhiteSpaceOfTheLayoutIsFree) {
-  const auto any = offered(*find_answer_format("qwen3-coder"), true);
-  EXPECT_TRUE(accepts(any, "<tool_call><function=g_2></function></tool_call>"));
-  EXPECT_TRUE(accepts(any, "<tool_call>\n\n<function=g_2>\n</function>\n</tool_call>\n"));
-  EXPECT_FALSE(begins(any, "<tool_call><func tion"));
-}
-
-TEST(OfferedCalls, NothingTellsTheCallOfPlainJson) {
-  for (const AnswerFormat& format : answer_formats())
-    if (format.plain_json || format.body == CallBody::harmony) {
-      EXPECT_EQ(grammar::opening_of(call_shape(format).layout), "") << format.name;
-    }
-}
-
 TEST(ForcedCalls, TheReasoningOfHarmonyMayComeFirst) {
   const AnswerFormat& format = *find_answer_format("harmony");
   const std::string call = written(call_shape(format), "f");

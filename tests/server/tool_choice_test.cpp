@@ -79,25 +79,6 @@ TEST_F(ToolChoiceTest, OneCallOfAFreeAnswer) {
   EXPECT_EQ(one["message"]["tool_calls"][0]["function"]["name"], "stay");
 }
 
-TEST_F(ToolChoiceTest, WhatBeginsAsACallIsOneOfTheTools) {
-  // The model wants to call what there is not, then to write what the schema does not allow.
-  add_scripted({"Well", ".", "<tool_call>", "\n{\"name\": \"", "fly", "\", \"arguments\": {}}\n",
-                "</tool_call>"},
-               testing::kTinyTemplate);
-  const Json c = choice(R"("temperature":0,"parallel_tool_calls":false,)", "C");
-  EXPECT_EQ(c["finish_reason"], "tool_calls") << c.dump();
-  EXPECT_EQ(c["message"]["content"], "Well.");
-  ASSERT_EQ(c["message"]["tool_calls"].size(), 1u) << c.dump();
-  check_call(c["message"]["tool_calls"][0]["function"]);
-  // Schemas that no grammar can be made of are not looked at.
-  const Json free = post_json(
-      "/v1/chat/completions",
-      body(
-          R"("temperature":0,"tools":[{"type":"function","function":{"name":"fly","parameters":{"type":"object","properties":{"a":{"not":{}}}}}}],)",
-          "C"));
-  EXPECT_EQ(free["choices"][0]["message"]["tool_calls"][0]["function"]["name"], "fly") << free;
-}
-
 TEST_F(ToolChoiceTest, ReasoningComesBeforeTheCall) {
   const std::string layout =
       std::string(testing::kTinyThinkingTemplate) + "{# tools <tool_call> #}";
