@@ -120,9 +120,10 @@ class Creator {
     if (!name)
       return name.error().code == Errc::unsupported ? name.error() : bad("invalid model name");
     Status found = take_base(*name);
-    if (found || found.error().code != Errc::not_found) return found;
+    if (found) return ok;
     const auto alias = find_alias(*name);
-    if (!alias) return found;
+    // Where the registry was not reached, what is here will do.
+    if (!alias || (found.error().code != Errc::not_found && !store_.has(*alias))) return found;
     context_.status({fmt::format("note: {} is not in the registry, using {}", name->short_form(),
                                  alias->short_form())});
     return take_base(*alias);

@@ -157,11 +157,11 @@ TEST_F(CreateProgram, SplitFilesByTheirFirstPart) {
 TEST_F(CreateProgram, WithoutAModelfileTheFolderIsTaken) {
   fs::create_directories(home_ + "/folder");
   fs::copy_file(home_ + "/tiny.gguf", home_ + "/folder/weights.gguf");
-  const Outcome made = run("create here", "", "--chdir=" + in_quotes(home_ + "/folder") + " ");
+  const Outcome made = run("create here", "", "env --chdir=" + in_quotes(home_ + "/folder") + " ");
   ASSERT_EQ(made.code, 0) << made.err;
   EXPECT_EQ(run("list -q").out, "here:latest\n");
   fs::create_directories(home_ + "/empty");
-  EXPECT_EQ(run("create there", "", "--chdir=" + in_quotes(home_ + "/empty") + " ").err,
+  EXPECT_EQ(run("create there", "", "env --chdir=" + in_quotes(home_ + "/empty") + " ").err,
             "Error: no Modelfile or safetensors files found\n");
 }
 

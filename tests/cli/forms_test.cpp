@@ -54,7 +54,7 @@ TEST(Forms, TableOfLoadedModels) {
   table.row({"big:70b", "0123456789ab", "42 GB", "48%/52% CPU/GPU", "32768", "Forever"});
   EXPECT_EQ(table.text(),
             "NAME               ID              SIZE      PROCESSOR          CONTEXT    UNTIL      "
-            "         \n"
+            "        \n"
             "llama3.2:latest    a80c4f17acd5    3.1 GB    100% GPU           4096       4 minutes "
             "from now    \n"
             "big:70b            0123456789ab    42 GB     48%/52% CPU/GPU    32768      Forever    "

@@ -121,11 +121,18 @@ class ServerTest : public ::testing::Test {
     spec.gguf_path = path;
     spec.params = params;
     spec.system = system;
-    spec.template_text = go_template;
     const auto parsed = parse_model_name(name);
     ASSERT_TRUE(parsed);
-    const auto record = ModelStore(root_).create(*parsed, spec);
+    const ModelStore store(root_);
+    const auto record = store.create(*parsed, spec);
     ASSERT_TRUE(record) << record.error().message;
+    if (go_template.empty()) return;
+    // Whatever others have put into a store, also what create would refuse.
+    const auto layer = store.put_layer(media::kTemplate, go_template);
+    ASSERT_TRUE(layer) << layer.error().message;
+    Manifest manifest = record->manifest;
+    manifest.layers.push_back(*layer);
+    ASSERT_TRUE(store.write(*parsed, manifest));
   }
 
  private:

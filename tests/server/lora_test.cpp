@@ -42,7 +42,8 @@ TEST_F(ServerLoraTest, AnswersWithTheAdapterBesideTheBase) {
   EXPECT_EQ(answer("L"), adapted);
   EXPECT_EQ(loaded().size(), 3u) << "no model was loaded twice or reloaded";
   int64_t base_size = 0, adapted_size = 0;
-  for (const Json& m : parse(get("/api/ps").body)["models"])
+  const Json ps = parse(get("/api/ps").body);
+  for (const Json& m : ps["models"])
     (m["name"] == "M:latest" ? base_size : adapted_size) = m["size"];
   EXPECT_GT(adapted_size, base_size);
 

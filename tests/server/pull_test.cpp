@@ -13,13 +13,13 @@ using namespace std::chrono_literals;
 
 class PullApi : public ServerTest {
  protected:
-  std::string body(const std::string& extra = "", const std::string& model = "u/m") const {
+  std::string body(const std::string& extra = "", const std::string& model = "u/one") const {
     return R"({"model":")" + registry_.host() + "/" + model + R"(","insecure":true)" + extra + "}";
   }
   // A model that takes about three seconds.
   std::string add_slow_model(char fill) {
     const std::string weights(2'000'000, fill);
-    registry_.add_model("u/m", {weights});
+    registry_.add_model("u/one", {weights});
     registry_.set([](Faults& f) { f.bytes_per_second = 600'000; });
     return registry_.add_blob(weights);
   }
@@ -34,7 +34,7 @@ class PullApi : public ServerTest {
 };
 
 TEST_F(PullApi, Stream) {
-  registry_.add_model("u/m", {std::string(5000, 'w')});
+  registry_.add_model("u/one", {std::string(5000, 'w')});
   const testing::HttpReply r = post("/api/pull", body());
   EXPECT_EQ(r.status, 200);
   EXPECT_EQ(r.header("content-type"), "application/x-ndjson");
@@ -55,7 +55,7 @@ TEST_F(PullApi, Stream) {
   for (const Json& line : all)
     for (const auto& [key, value] : line.items()) EXPECT_NE(value, 0) << key;
   const std::string tags = get("/api/tags").body;
-  EXPECT_NE(tags.find(registry_.host() + "/u/m:latest"), std::string::npos);
+  EXPECT_NE(tags.find(registry_.host() + "/u/one:latest"), std::string::npos);
   // again: one line for each layer, whole
   const std::vector<Json> again = lines(post("/api/pull", body()).body);
   ASSERT_EQ(again.size(), 6u);
@@ -63,7 +63,7 @@ TEST_F(PullApi, Stream) {
 }
 
 TEST_F(PullApi, OneObject) {
-  registry_.add_model("u/m", {"w"});
+  registry_.add_model("u/one", {"w"});
   const testing::HttpReply r = post("/api/pull", body(R"(,"stream":false)"));
   EXPECT_EQ(r.status, 200);
   EXPECT_EQ(r.header("content-type"), "application/json");
@@ -95,7 +95,7 @@ TEST_F(PullApi, Push) {
             "{\"status\":\"retrieving manifest\"}\n{\"status\":\"couldn't retrieve manifest\"}\n"
             "{\"error\":\"model '" +
                 registry_.host() + "/u/none:latest' not found\"}\n");
-  registry_.add_model("u/m", {std::string(5000, 'p')});
+  registry_.add_model("u/one", {std::string(5000, 'p')});
   ASSERT_EQ(post("/api/pull", body()).status, 200);
   const testing::HttpReply r = post("/api/push", body());
   const std::vector<Json> all = lines(r.body);

@@ -57,7 +57,7 @@ TEST(Bench, Statistics) {
 }
 
 TEST(Bench, MarkdownIsTheKnownTable) {
-  auto printer = std::move(*make_bench_printer("md", {"8cf427ff", 5163, "cpu", "avx2"}));
+  auto printer = std::move(*make_bench_printer("md", {"8cf427ff", 5163, -1, "cpu", "avx2"}));
   EXPECT_EQ(printer->header(),
             "| model                          |       size |     params | backend    | threads |   "
             "         test |                  t/s |\n"
@@ -70,7 +70,7 @@ TEST(Bench, MarkdownIsTheKnownTable) {
 }
 
 TEST(Bench, JsonIsJson) {
-  auto printer = std::move(*make_bench_printer("json", {"c", 1, "cpu", "avx2"}));
+  auto printer = std::move(*make_bench_printer("json", {"c", 1, -1, "cpu", "avx2"}));
   std::string text = printer->header();
   for (int i = 0; i < 2; ++i) text += printer->row(sample_row());
   text += printer->footer();
@@ -85,7 +85,7 @@ TEST(Bench, JsonIsJson) {
 }
 
 TEST(Bench, CsvQuotes) {
-  auto printer = std::move(*make_bench_printer("csv", {"c", 1, "cpu", "avx2"}));
+  auto printer = std::move(*make_bench_printer("csv", {"c", 1, -1, "cpu", "avx2"}));
   EXPECT_TRUE(printer->header().starts_with("build_commit,build_number,cpu_info,"));
   EXPECT_TRUE(printer->header().ends_with(",test_time,avg_ns,stddev_ns,avg_ts,stddev_ts\n"));
   EXPECT_NE(printer->row(sample_row()).find("\"a \"\"b\"\".gguf\""), std::string::npos);
@@ -120,7 +120,7 @@ TEST(Bench, FiguresBesideTheirRoofs) {
 }
 
 TEST(Bench, RoofColumnsFollowTheOthers) {
-  BenchContext context{"c", 1, "cpu", "avx2"};
+  BenchContext context{"c", 1, -1, "cpu", "avx2"};
   context.roof_columns = true;
   auto md = std::move(*make_bench_printer("md", context));
   EXPECT_NE(md->header().find("t/s |  GB/s (% read) | GMAC/s (% peak) |\n"), std::string::npos);
@@ -131,7 +131,7 @@ TEST(Bench, RoofColumnsFollowTheOthers) {
   EXPECT_TRUE(csv->header().ends_with(
       ",stddev_ts,n_parallel,gb_per_s,pct_of_read_bw,gmac_per_s,pct_of_mac_peak,read_gb_per_s,"
       "int8_gmac_per_s,f32_gmac_per_s\n"));
-  auto jsonl = std::move(*make_bench_printer("jsonl", {"c", 1, "cpu", "avx2"}));
+  auto jsonl = std::move(*make_bench_printer("jsonl", {"c", 1, -1, "cpu", "avx2"}));
   const auto json = parse_json(jsonl->row(roofed_row()));
   ASSERT_TRUE(json);
   EXPECT_EQ((*json)["n_parallel"], 8);
