@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <charconv>
 
-#include "server/cli/llama/flag_table.h"
 #include "engine/core/edit_distance.h"
+#include "server/cli/llama/flag_table.h"
 #include "server/version.h"
 
 namespace engine::cli {

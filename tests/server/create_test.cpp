@@ -33,7 +33,7 @@ TEST_F(CreateApiTest, FromAModel) {
   const auto lines = statuses(
       R"({"model":"pirate","from":"M","system":"Arr.","parameters":{"num_predict":3,"top_k":7},
           "messages":[{"role":"user","content":"ahoy"},{"role":"assistant","content":"arr"}],
-          "license":["L1","L2"],"template":"{{ .Tools }}{{ range .Messages }}[{{ .Role }}]{{ .Content }}{{ end }}",
+          "license":["L1","L2"],"template":"{{ if .Tools }}{{ .Tools }}{{ end }}{{ range .Messages }}[{{ .Role }}]{{ .Content }}{{ end }}",
           "description":"A pirate","training":{"max_steps":"3"},"renderer":"r","requires":"v0.5"})");
   ASSERT_GE(lines.size(), 3u);
   EXPECT_TRUE(lines[0].starts_with("using existing layer sha256:")) << lines[0];
