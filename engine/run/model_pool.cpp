@@ -267,7 +267,7 @@ struct ModelPool::Impl {
       reaper_wakes.notify_all();
       return;
     }
-    log_error("loading {}: {}", request.path, result.error().message);
+    if (options.logs_failures) log_error("loading {}: {}", request.path, result.error().message);
     for (auto it = queue.begin(); it != queue.end();) {
       if (it->loading || same_weights(it->request, request)) {
         answers.push_back({std::move(it->ready), result.error()});

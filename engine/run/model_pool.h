@@ -24,6 +24,7 @@ struct PoolOptions {
   std::chrono::nanoseconds keep_alive = std::chrono::minutes(5);
   // A load that makes no progress for so long is called off; 0 or less: never.
   std::chrono::nanoseconds load_timeout = std::chrono::minutes(5);
+  bool logs_failures = true;  // of loads; false: whoever asked tells them
 };
 
 // "For ever", as a keep-alive.

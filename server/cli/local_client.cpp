@@ -31,12 +31,18 @@ struct Answer {
   void signal() { changed.notify_all(); }
 };
 
+// The only request is the user's, who is told of its failure anyway.
+PoolOptions quiet(PoolOptions options) {
+  options.logs_failures = false;
+  return options;
+}
+
 class LocalClient : public Client {
  public:
   LocalClient(const ServerOptions& o, ModelStore store, CorsPolicy cors, const LoadChoice& load)
       : compute_(make_thread_pool(o.load.threads)),
         runtime_(1, 1),
-        pool_(o.pool, *compute_),
+        pool_(quiet(o.pool), *compute_),
         app_{std::move(store),
              std::move(cors),
              HostCheck(o.host),

@@ -96,7 +96,7 @@ TEST_F(RunTest, AMissingModelIsPulled) {
       << r.err;
   EXPECT_TRUE(r.err.ends_with("pulling aabd4debf0c8: 100% (1 KB/1 KB)\nsuccess\n")) << r.err;
   EXPECT_EQ(r.err.find('\x1b'), std::string::npos);
-  EXPECT_EQ(sent("/api/pull"), (Json{{"model", "m"}, {"insecure", true}}));
+  EXPECT_EQ(sent("/api/pull"), (Json{{"model", "m"}, {"insecure", true}, {"stream", true}}));
 }
 
 TEST_F(RunTest, APullThatFailsIsTheError) {
