@@ -16,7 +16,7 @@ namespace {
 
 constexpr size_t kMaxWorkers = 8;
 // After so many bytes of a part its state is written, and after so many it is synced.
-constexpr int64_t kStateBytes = 1 << 20;
+constexpr int64_t kStateBytes = 256 << 10;
 constexpr int64_t kSyncBytes = 64 << 20;
 
 const Error kCancelled{Errc::cancelled, "request canceled"};
