@@ -60,10 +60,8 @@ bool needs_importance(DType t, const MixInfo& mix, std::string_view name) {
 
 class Chooser {
  public:
-  Chooser(const gguf::File& file, const MixInfo& mix, const QuantizeOptions& options,
-          MixModel model, NamePatterns patterns)
-      : file_(file),
-        mix_(mix),
+  Chooser(const MixInfo& mix, const QuantizeOptions& options, MixModel model, NamePatterns patterns)
+      : mix_(mix),
         options_(options),
         model_(std::move(model)),
         patterns_(std::move(patterns)),
@@ -131,7 +129,6 @@ class Chooser {
     return type;
   }
 
-  const gguf::File& file_;
   const MixInfo& mix_;
   const QuantizeOptions& options_;
   const MixModel model_;
@@ -185,7 +182,7 @@ Result<std::vector<TensorChoice>> choose_types(const gguf::File& file, const Mix
   };
   std::ranges::sort(order, {}, place);
 
-  Chooser chooser(file, mix, options, std::move(model), std::move(patterns));
+  Chooser chooser(mix, options, std::move(model), std::move(patterns));
   std::vector<TensorChoice> out;
   for (const gguf::TensorInfo& t : order) {
     TensorChoice c;
