@@ -1,6 +1,7 @@
 // embed, take_rows, rope_table and quantize_act.
 #include <gtest/gtest.h>
 
+#include "engine/core/cpu_info.h"
 #include "tests/kernels/problems.h"
 #include "tests/kernels/row_problem.h"
 
@@ -210,6 +211,7 @@ void add_lookup(const CpuKernel& kernel, Data data, Problems& out) {
     for (const CpuKernel* k : cpu::all_kernels()) {  // as every packing of the type
       if (k->op != Op::matmul || k->w != kernel.w || k->pack == nullptr || k->pack->id == last)
         continue;
+      if ((k->needs & ~cpu_features()) != 0) continue;  // its packing is code for that machine
       last = k->pack->id;
       out.push_back(std::make_unique<EmbedProblem>(kernel, c, data, k->pack));
     }
