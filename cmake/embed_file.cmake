@@ -6,5 +6,6 @@ function(engine_embed_file target file symbol)
   add_custom_command(
     OUTPUT ${out} DEPENDS ${path} ${CMAKE_SOURCE_DIR}/cmake/embed_file_run.cmake VERBATIM
     COMMAND ${CMAKE_COMMAND} -D FILE=${path} -D SYMBOL=${symbol} -D OUT=${out} -P ${CMAKE_SOURCE_DIR}/cmake/embed_file_run.cmake)
+  set_source_files_properties(${out} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   target_sources(${target} PRIVATE ${out})
 endfunction()

@@ -32,10 +32,6 @@ Error corrupt(fmt::format_string<A...> format, A&&... args) {
   return {Errc::corrupt, fmt::format(format, std::forward<A>(args)...)};
 }
 
-bool has_control(std::string_view s) {
-  return std::ranges::any_of(s, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-}
-
 // A name that was checked when the file was opened.
 std::string_view take_name(Cursor& at) {
   uint64_t n = 0;
@@ -175,7 +171,7 @@ Status Parser::one_key(size_t i) {
   if (!length) return corrupt("key {}: {}", i, length.error().message);
   const std::string_view key = at_.take_string(*length);
   if (key.empty()) return corrupt("key {} is empty", i);
-  if (has_control(key)) return corrupt("key {} contains an invalid character", i);
+  if (has_control_character(key)) return corrupt("key {} contains an invalid character", i);
 
   uint32_t type = 0;
   if (!at_.read(type)) return corrupt("key '{}': failed to read key-value pairs", printable(key));
@@ -262,7 +258,8 @@ Status Parser::one_tensor(size_t i) {
   if (name.size() > kMaxNameBytes)
     return corrupt("tensor name {} is too long: {} >= {}", i, name.size(), kMaxNameBytes + 1);
   if (name.empty()) return corrupt("tensor name {} is empty", i);
-  if (has_control(name)) return corrupt("tensor name {} contains an invalid character", i);
+  if (has_control_character(name))
+    return corrupt("tensor name {} contains an invalid character", i);
   const std::string shown = printable(name);
 
   RawInfo raw;

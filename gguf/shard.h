@@ -51,6 +51,10 @@ struct Shard {
   std::string_view tensor_name(size_t i) const;
 };
 
+inline bool has_control_character(std::string_view s) {
+  return std::ranges::any_of(s, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+}
+
 // Messages do not name the file.
 Result<Shard> parse_shard(std::span<const std::byte> bytes);
 

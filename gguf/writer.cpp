@@ -37,10 +37,6 @@ int64_t layer_of(std::string_view name) {
   return ec == std::errc() && p != end && *p == '.' && n >= 0 ? n : -1;
 }
 
-bool has_control(std::string_view s) {
-  return std::ranges::any_of(s, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-}
-
 // A file that removes itself unless it was renamed into place.
 class TempFile {
  public:
@@ -216,7 +212,7 @@ Result<std::string> Writer::metadata(uint64_t alignment) const {
   out += encode(static_cast<uint64_t>(tensors_.size()));
   out += encode(static_cast<uint64_t>(entries_.size()));
   for (const Entry& e : entries_) {
-    if (e.key.empty() || e.key.size() > kMaxKeyBytes || has_control(e.key))
+    if (e.key.empty() || e.key.size() > kMaxKeyBytes || has_control_character(e.key))
       return invalid("key '{}' is empty, too long or contains control characters",
                      printable(e.key));
     append_string(out, e.key);
@@ -228,7 +224,7 @@ Result<std::string> Writer::metadata(uint64_t alignment) const {
   std::vector<std::string_view> names;
   uint64_t offset = 0;
   for (const NewTensor& t : tensors_) {
-    if (t.name.empty() || t.name.size() > kMaxNameBytes || has_control(t.name))
+    if (t.name.empty() || t.name.size() > kMaxNameBytes || has_control_character(t.name))
       return invalid(
           "tensor name '{}' is empty, longer than {} bytes or contains control characters",
           printable(t.name), kMaxNameBytes);

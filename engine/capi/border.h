@@ -21,10 +21,6 @@ namespace engine::capi {
 engine_status report(engine_status status, std::string_view message) noexcept;
 engine_status report(const Error& error) noexcept;
 
-inline Error invalid(std::string message) {
-  return {Errc::invalid_argument, std::move(message)};
-}
-
 // The body of a function of the API: a callable that returns engine_status or Status.
 template <class F>
 engine_status guarded(F&& body) noexcept {
@@ -48,7 +44,7 @@ inline constexpr size_t kMostStruct = 4096;  // a larger `size` was never set
 
 inline Status check_size(size_t size, const char* what) {
   if (size >= sizeof(size_t) && size <= kMostStruct) return ok;
-  return invalid(std::string(what) + ".size is not the size of the struct");
+  return invalid_argument(std::string(what) + ".size is not the size of the struct");
 }
 
 // Fills a struct of the caller, which may be shorter or longer than ours. Requires: check_size.
@@ -68,7 +64,8 @@ Status read(const T* given, T& out) {
   const auto* bytes = reinterpret_cast<const std::byte*>(given);
   for (size_t i = sizeof(T); i < size; ++i)
     if (bytes[i] != std::byte{0})
-      return invalid("options use a member that this version of the library does not have");
+      return invalid_argument(
+          "options use a member that this version of the library does not have");
   std::memcpy(static_cast<void*>(&out), given, std::min(size, sizeof(T)));
   return ok;
 }

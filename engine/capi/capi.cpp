@@ -40,7 +40,7 @@ engine_status status_of(Errc code) {
   }
 }
 
-engine_model_options default_options() {
+engine_model_options default_model_options() {
   engine_model_options o = {};
   o.size = sizeof o;
   o.n_sequences = 1;
@@ -51,11 +51,12 @@ engine_model_options default_options() {
 
 Status check_range(const char* name, int value, int low, int high) {
   if (value >= low && value <= high) return ok;
-  return invalid(fmt::format("{} must be between {} and {}, not {}", name, low, high, value));
+  return invalid_argument(
+      fmt::format("{} must be between {} and {}, not {}", name, low, high, value));
 }
 
 Result<LoadOptions> load_options(const engine_model_options* given) {
-  engine_model_options o = default_options();
+  engine_model_options o = default_model_options();
   ENGINE_TRY_STATUS(read(given, o));
   ENGINE_TRY_STATUS(check_range("n_ctx", o.n_ctx, 0, 1 << 24));
   ENGINE_TRY_STATUS(check_range("n_sequences", o.n_sequences, 1, kMostSequences));
@@ -108,9 +109,9 @@ const char* engine_last_error(void) {
 
 engine_status engine_model_options_init(engine_model_options* options, size_t size) {
   return guarded([&]() -> Status {
-    if (options == nullptr) return invalid("options is null");
+    if (options == nullptr) return invalid_argument("options is null");
     ENGINE_TRY_STATUS(check_size(size, "options"));
-    fill(options, size, default_options());
+    fill(options, size, default_model_options());
     return ok;
   });
 }
@@ -119,8 +120,8 @@ engine_status engine_model_open(const char* path, const engine_model_options* op
                                 engine_model** model) {
   if (model != nullptr) *model = nullptr;
   return guarded([&]() -> Status {
-    if (path == nullptr) return invalid("path is null");
-    if (model == nullptr) return invalid("model is null");
+    if (path == nullptr) return invalid_argument("path is null");
+    if (model == nullptr) return invalid_argument("model is null");
     ENGINE_TRY(load, load_options(options));
     const int threads = load.threads > 0 ? load.threads : usable_cores();
     std::unique_ptr<ThreadPool> pool = make_native_pool(threads);
@@ -136,8 +137,8 @@ void engine_model_free(engine_model* model) {
 
 engine_status engine_model_get_info(const engine_model* model, engine_model_info* info) {
   return guarded([&]() -> Status {
-    if (model == nullptr) return invalid("model is null");
-    if (info == nullptr) return invalid("info is null");
+    if (model == nullptr) return invalid_argument("model is null");
+    if (info == nullptr) return invalid_argument("info is null");
     ENGINE_TRY_STATUS(check_size(info->size, "info"));
     const ModelInfo& m = model->model().info();
     engine_model_info out = {};

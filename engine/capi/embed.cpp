@@ -17,7 +17,7 @@ Result<std::vector<std::vector<Token>>> read_texts(const Model& model, const cha
                                                    size_t n, bool truncate) {
   std::vector<std::vector<Token>> out;
   for (size_t i = 0; i < n; ++i) {
-    if (texts[i] == nullptr) return invalid(fmt::format("texts[{}] is null", i));
+    if (texts[i] == nullptr) return invalid_argument(fmt::format("texts[{}] is null", i));
     auto tokens = embedding_tokens(model, texts[i], truncate);
     if (!tokens)
       return Error{tokens.error().code, fmt::format("texts[{}]: {}", i, tokens.error().message)};
@@ -42,10 +42,10 @@ Result<EmbedResult> embed(engine_model& model, std::vector<std::vector<Token>> i
 
 Status check_arguments(const engine_model* model, const char* const* texts, size_t n_texts,
                        uint32_t flags) {
-  if (model == nullptr) return invalid("model is null");
-  if (texts == nullptr && n_texts > 0) return invalid("texts is null");
+  if (model == nullptr) return invalid_argument("model is null");
+  if (texts == nullptr && n_texts > 0) return invalid_argument("texts is null");
   if (const uint32_t unknown = flags & ~uint32_t{ENGINE_EMBED_RAW | ENGINE_EMBED_TRUNCATE})
-    return invalid(fmt::format("unknown flags: {:#x}", unknown));
+    return invalid_argument(fmt::format("unknown flags: {:#x}", unknown));
   ENGINE_TRY_STATUS(check_can_embed(model->model()));
   if (model->model().info().pooling == Pooling::rank)
     return Error{Errc::unsupported, "this model gives no vectors: it ranks documents"};
@@ -63,7 +63,7 @@ extern "C" engine_status engine_embed(engine_model* model, const char* const* te
   return guarded([&]() -> engine_status {
     if (const Status s = check_arguments(model, texts, n_texts, flags); !s)
       return report(s.error());
-    if (vectors == nullptr) return report(invalid("vectors is null"));
+    if (vectors == nullptr) return report(invalid_argument("vectors is null"));
     const size_t n_embd = static_cast<size_t>(model->model().info().n_embd);
     if (capacity / n_embd < n_texts)
       return report(ENGINE_BUFFER_TOO_SMALL,

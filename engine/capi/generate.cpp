@@ -35,7 +35,7 @@ void for_each_number(O& o, Options& core, F&& f) {
 #include "engine/core/options.inc"
 }
 
-engine_generate_options default_options() {
+engine_generate_options default_generate_options() {
   Options defaults;
   engine_generate_options o = {};
   o.size = sizeof o;
@@ -45,10 +45,10 @@ engine_generate_options default_options() {
 
 Result<std::vector<std::string>> read_texts(std::string_view name, const char* const* texts,
                                             size_t n) {
-  if (texts == nullptr && n > 0) return invalid(fmt::format("{} is null", name));
+  if (texts == nullptr && n > 0) return invalid_argument(fmt::format("{} is null", name));
   std::vector<std::string> out;
   for (size_t i = 0; i < n; ++i) {
-    if (texts[i] == nullptr) return invalid(fmt::format("{}[{}] is null", name, i));
+    if (texts[i] == nullptr) return invalid_argument(fmt::format("{}[{}] is null", name, i));
     out.emplace_back(texts[i]);
   }
   return out;
@@ -56,7 +56,7 @@ Result<std::vector<std::string>> read_texts(std::string_view name, const char* c
 
 // Through JSON: the limits and the messages are then those of every other way in.
 Result<Options> read_options(const engine_generate_options* given) {
-  engine_generate_options o = default_options();
+  engine_generate_options o = default_generate_options();
   ENGINE_TRY_STATUS(read(given, o));
   Options out;
   Json values;
@@ -74,15 +74,15 @@ Result<Options> read_options(const engine_generate_options* given) {
 }
 
 Result<OutputFormat> read_format(const engine_generate_options* given) {
-  engine_generate_options o = default_options();
+  engine_generate_options o = default_generate_options();
   ENGINE_TRY_STATUS(read(given, o));
   OutputFormat out;
   if (o.grammar != nullptr && o.json_schema != nullptr)
-    return invalid("grammar and json_schema cannot be used together");
+    return invalid_argument("grammar and json_schema cannot be used together");
   if (o.grammar != nullptr) out.gbnf = o.grammar;
   if (o.json_schema == nullptr) return out;
   auto schema = parse_json(o.json_schema);
-  if (!schema) return invalid(fmt::format("json_schema: {}", schema.error().message));
+  if (!schema) return invalid_argument(fmt::format("json_schema: {}", schema.error().message));
   return schema_format(*schema);
 }
 
@@ -98,12 +98,12 @@ engine_status answer(engine_model* model, const engine_generate_options* options
                      engine_generate_stats* stats,
                      const std::function<Result<Prompt>(const Model&)>& make_prompt) {
   return guarded([&]() -> Status {
-    if (model == nullptr) return invalid("model is null");
+    if (model == nullptr) return invalid_argument("model is null");
     if (stats != nullptr) ENGINE_TRY_STATUS(check_size(stats->size, "stats"));
     ENGINE_TRY(chosen, read_options(options));
     ENGINE_TRY(format, read_format(options));
     ENGINE_TRY(prompt, make_prompt(model->model()));
-    if (prompt.tokens.empty()) return invalid("the prompt has no tokens");
+    if (prompt.tokens.empty()) return invalid_argument("the prompt has no tokens");
     Request request;
     request.prompt = std::move(prompt.tokens);
     request.sampling = sampler_params(chosen, model->model().info().n_ctx);
@@ -140,9 +140,9 @@ extern "C" {
 
 engine_status engine_generate_options_init(engine_generate_options* options, size_t size) {
   return guarded([&]() -> Status {
-    if (options == nullptr) return invalid("options is null");
+    if (options == nullptr) return invalid_argument("options is null");
     ENGINE_TRY_STATUS(check_size(size, "options"));
-    fill(options, size, default_options());
+    fill(options, size, default_generate_options());
     return ok;
   });
 }
@@ -151,7 +151,7 @@ engine_status engine_generate(engine_model* model, const char* prompt,
                               const engine_generate_options* options, engine_text_callback on_text,
                               void* user, engine_generate_stats* stats) {
   return answer(model, options, {on_text, user}, stats, [&](const Model& m) -> Result<Prompt> {
-    if (prompt == nullptr) return invalid("prompt is null");
+    if (prompt == nullptr) return invalid_argument("prompt is null");
     return raw_prompt(m, prompt, kWhole);
   });
 }
@@ -170,14 +170,14 @@ engine_status engine_chat(engine_model* model, const engine_message* messages, s
 engine_status engine_logits(engine_model* model, const engine_token* tokens, size_t n_tokens,
                             float* logits, size_t capacity) {
   return guarded([&]() -> engine_status {
-    if (model == nullptr) return report(invalid("model is null"));
-    if (tokens == nullptr) return report(invalid("tokens is null"));
-    if (logits == nullptr) return report(invalid("logits is null"));
+    if (model == nullptr) return report(invalid_argument("model is null"));
+    if (tokens == nullptr) return report(invalid_argument("tokens is null"));
+    if (logits == nullptr) return report(invalid_argument("logits is null"));
     const size_t n_ctx = static_cast<size_t>(model->model().info().n_ctx);
     const size_t n_vocab = static_cast<size_t>(model->model().info().n_vocab);
     if (n_tokens > n_ctx)
-      return report(
-          invalid(fmt::format("{} tokens do not fit into a context of {}", n_tokens, n_ctx)));
+      return report(invalid_argument(
+          fmt::format("{} tokens do not fit into a context of {}", n_tokens, n_ctx)));
     if (capacity < n_tokens * n_vocab)
       return report(ENGINE_BUFFER_TOO_SMALL,
                     fmt::format("logits of {} tokens are {} floats, the buffer holds {}", n_tokens,

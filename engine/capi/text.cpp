@@ -11,14 +11,14 @@ namespace engine::capi {
 namespace {
 
 Result<const Tokenizer*> tokenizer_of(const engine_model* model) {
-  if (model == nullptr) return invalid("model is null");
+  if (model == nullptr) return invalid_argument("model is null");
   if (const Tokenizer* t = model->model().tokenizer()) return t;
   return Error{Errc::unsupported, "this model has no tokenizer"};
 }
 
 Status check_flags(uint32_t flags, uint32_t known) {
   if ((flags & ~known) == 0) return ok;
-  return invalid(fmt::format("unknown flags: {:#x}", flags & ~known));
+  return invalid_argument(fmt::format("unknown flags: {:#x}", flags & ~known));
 }
 
 }  // namespace
@@ -37,8 +37,9 @@ engine_status engine_tokenize(const engine_model* model, const char* text, size_
     std::vector<Token> out;
     const auto encode = [&]() -> Status {
       ENGINE_TRY(tokenizer, tokenizer_of(model));
-      if (text == nullptr && n_bytes > 0) return invalid("text is null");
-      if (tokens == nullptr && n_tokens == nullptr) return invalid("tokens and n_tokens are null");
+      if (text == nullptr && n_bytes > 0) return invalid_argument("text is null");
+      if (tokens == nullptr && n_tokens == nullptr)
+        return invalid_argument("tokens and n_tokens are null");
       ENGINE_TRY_STATUS(check_flags(flags, ENGINE_ADD_SPECIAL | ENGINE_PARSE_SPECIAL));
       return tokenizer->encode({text, n_bytes},
                                {.add_special = (flags & ENGINE_ADD_SPECIAL) != 0,
@@ -57,13 +58,14 @@ engine_status engine_detokenize(const engine_model* model, const engine_token* t
     std::string out;
     const auto decode = [&]() -> Status {
       ENGINE_TRY(tokenizer, tokenizer_of(model));
-      if (tokens == nullptr && n_tokens > 0) return invalid("tokens is null");
-      if (text == nullptr && n_bytes == nullptr) return invalid("text and n_bytes are null");
+      if (tokens == nullptr && n_tokens > 0) return invalid_argument("tokens is null");
+      if (text == nullptr && n_bytes == nullptr)
+        return invalid_argument("text and n_bytes are null");
       ENGINE_TRY_STATUS(check_flags(flags, ENGINE_REMOVE_SPECIAL | ENGINE_SHOW_SPECIAL));
       for (size_t i = 0; i < n_tokens; ++i)
         if (tokens[i] < 0 || tokens[i] >= model->model().info().n_vocab)
-          return invalid(fmt::format("token {} is outside the vocabulary of {}", tokens[i],
-                                     model->model().info().n_vocab));
+          return invalid_argument(fmt::format("token {} is outside the vocabulary of {}", tokens[i],
+                                              model->model().info().n_vocab));
       out = tokenizer->detokenize({tokens, n_tokens},
                                   {.remove_special = (flags & ENGINE_REMOVE_SPECIAL) != 0,
                                    .unparse_special = (flags & ENGINE_SHOW_SPECIAL) != 0});
@@ -80,8 +82,9 @@ engine_status engine_render_chat(const engine_model* model, const engine_message
   return guarded([&]() -> engine_status {
     std::string out;
     const auto render = [&]() -> Status {
-      if (model == nullptr) return invalid("model is null");
-      if (text == nullptr && n_bytes == nullptr) return invalid("text and n_bytes are null");
+      if (model == nullptr) return invalid_argument("model is null");
+      if (text == nullptr && n_bytes == nullptr)
+        return invalid_argument("text and n_bytes are null");
       ChatInput input;
       ENGINE_TRY(list, read_messages(messages, n_messages));
       input.messages = std::move(list);

@@ -12,7 +12,7 @@ namespace engine::convert {
 namespace {
 
 constexpr uint64_t kMaxHeaderBytes = uint64_t{64} << 20;
-constexpr uint64_t kMaxBytes = INT64_MAX;
+constexpr uint64_t kMaxTensorBytes = INT64_MAX;
 constexpr size_t kMaxAxes = 8, kMaxNameBytes = 512;
 
 struct TypeLine {
@@ -90,10 +90,10 @@ class HeaderReader {
     bool empty = false;
     for (const SortedJson& axis : *shape) {
       const std::optional<uint64_t> n = whole(axis);
-      if (!n || *n > kMaxBytes) return corrupt("tensor '{}' has an invalid shape", shown);
+      if (!n || *n > kMaxTensorBytes) return corrupt("tensor '{}' has an invalid shape", shown);
       if (*n == 0)
         empty = true;
-      else if (bytes > kMaxBytes / *n)
+      else if (bytes > kMaxTensorBytes / *n)
         return corrupt("tensor '{}': the size of its shape overflows", shown);
       else
         bytes *= *n;

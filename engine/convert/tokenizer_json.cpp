@@ -11,8 +11,8 @@
 namespace engine::convert {
 namespace {
 
-constexpr size_t kMaxBytes = size_t{256} << 20;
-constexpr size_t kMaxTokens = size_t{1} << 23;
+constexpr size_t kMaxJsonBytes = size_t{256} << 20;
+constexpr size_t kMaxJsonTokens = size_t{1} << 23;
 
 bool is_byte_token(std::string_view s) {
   const auto hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F'); };
@@ -58,7 +58,7 @@ class TokenizerJson {
       return corrupt("the model has no \"vocab\"");
     size_t size = 0;
     for (const SortedJson& id : *vocab) {
-      if (!id.is_number_unsigned() || id.get<uint64_t>() >= kMaxTokens)
+      if (!id.is_number_unsigned() || id.get<uint64_t>() >= kMaxJsonTokens)
         return corrupt("\"vocab\" has an id that is none");
       size = std::max(size, id.get<size_t>() + 1);
     }
@@ -151,7 +151,7 @@ class TokenizerJson {
   // [["text", score], ...]
   Status read_unigram() {
     const SortedJson* vocab = member(*model_, "vocab");
-    if (vocab == nullptr || !vocab->is_array() || vocab->empty() || vocab->size() > kMaxTokens)
+    if (vocab == nullptr || !vocab->is_array() || vocab->empty() || vocab->size() > kMaxJsonTokens)
       return corrupt("the model has no \"vocab\"");
     data_.model = "t5";
     data_.pre = "default";
@@ -229,7 +229,7 @@ class TokenizerJson {
 }  // namespace
 
 Result<TokenizerData> read_tokenizer_json(const std::string& path) {
-  ENGINE_TRY(json, read_json_file(path, kMaxBytes));
+  ENGINE_TRY(json, read_json_file(path, kMaxJsonBytes));
   return parse_tokenizer_json(json, path);
 }
 

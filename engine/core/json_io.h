@@ -18,6 +18,9 @@ Result<Json> parse_json(std::string_view text);
 // Compact for indent < 0. Invalid UTF-8 in strings is replaced.
 std::string dump_json(const Json& value, int indent = -1);
 
+// "" where object is no object, or the key is missing or no string.
+std::string text_of(const Json& object, const char* key);
+
 // s with every invalid UTF-8 sequence replaced by U+FFFD.
 std::string repair_utf8(std::string_view s);
 

@@ -31,6 +31,10 @@ struct Error {
   std::string message;  // lower-case, names the offending value and what to do, no trailing dot
 };
 
+inline Error invalid_argument(std::string message) {
+  return {Errc::invalid_argument, std::move(message)};
+}
+
 template <class T>
 class [[nodiscard]] Result {
  public:

@@ -10,9 +10,9 @@
 namespace engine::grammar {
 namespace {
 
-constexpr size_t kMaxDigits = 16;
-constexpr int kMaxFraction = 16;
-const std::string kNines(kMaxDigits, '9');
+constexpr size_t kRangeDigits = 16;
+constexpr int kRangeFraction = 16;
+const std::string kNines(kRangeDigits, '9');
 
 // A bound without its sign: digits before and behind the point, no useless zeros.
 struct Decimal {
@@ -30,7 +30,7 @@ Decimal decimal(double magnitude, bool exclusive) {
   const size_t point = std::min(s.find('.'), s.size());
   d.whole = s.substr(0, point);
   if (point < s.size()) d.fraction = s.substr(point + 1);
-  if (d.fraction.size() > static_cast<size_t>(kMaxFraction)) d.fraction.resize(kMaxFraction);
+  if (d.fraction.size() > static_cast<size_t>(kRangeFraction)) d.fraction.resize(kRangeFraction);
   while (!d.fraction.empty() && d.fraction.back() == '0') d.fraction.pop_back();
   d.exclusive = exclusive;
   return d;
@@ -102,7 +102,7 @@ class Digits {
 
   // The digits from here on. needed: at least one. -1: impossible.
   ExprId tail(bool low, bool high, size_t at, bool needed) {
-    const int32_t left = kMaxFraction - static_cast<int32_t>(at);
+    const int32_t left = kRangeFraction - static_cast<int32_t>(at);
     if (left <= 0) return !needed && may_stop(low, high, at) ? g_.empty() : -1;
     const bool past_low = low && at >= lo_->fraction.size();
     if (past_low && !lo_->exclusive) low = false;

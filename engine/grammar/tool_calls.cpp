@@ -40,7 +40,7 @@ bool takes_nothing(const Json& schema) {
          !constrains(without(schema, {"type", "properties", "required", "additionalProperties"}));
 }
 
-bool is_text(const Json& type) {
+bool is_string_type(const Json& type) {
   return type == Json("string");
 }
 
@@ -59,8 +59,8 @@ bool any_text(const Json& schema) {
   }
   if (!schema.contains("type") || constrains(without(schema, {"type"}))) return false;
   const Json& type = schema["type"];
-  if (!type.is_array()) return is_text(type);
-  return std::any_of(type.begin(), type.end(), is_text) &&
+  if (!type.is_array()) return is_string_type(type);
+  return std::any_of(type.begin(), type.end(), is_string_type) &&
          std::none_of(type.begin(), type.end(),
                       [](const Json& t) { return t == Json("object") || t == Json("array"); });
 }
@@ -71,7 +71,7 @@ std::vector<std::string> text_values(const Json& schema) {
   if (schema.contains("const")) list = Json::array({schema["const"]});
   std::vector<std::string> out;
   if (!list.is_array() || constrains(without(schema, {"enum", "const", "type"}))) return out;
-  if (schema.contains("type") && !is_text(schema["type"])) return out;
+  if (schema.contains("type") && !is_string_type(schema["type"])) return out;
   for (const Json& value : list) {
     if (!value.is_string()) return {};
     out.push_back(value.get<std::string>());
@@ -84,7 +84,8 @@ bool never_text(const Json& schema) {
   const auto known = [](const Json& s) {
     if (!s.is_object() || !s.contains("type")) return false;
     const Json& type = s["type"];
-    return type.is_array() ? std::none_of(type.begin(), type.end(), is_text) : !is_text(type);
+    return type.is_array() ? std::none_of(type.begin(), type.end(), is_string_type)
+                           : !is_string_type(type);
   };
   if (schema.contains("$ref") || schema.contains("allOf") || schema.contains("oneOf")) return false;
   if (!schema.contains("anyOf")) return known(schema);

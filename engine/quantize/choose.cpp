@@ -12,10 +12,6 @@
 namespace engine::quant {
 namespace {
 
-Error invalid(std::string text) {
-  return {Errc::invalid_argument, std::move(text)};
-}
-
 bool is_float(DType t) {
   return t == DType::f32 || t == DType::f16 || t == DType::bf16;
 }
@@ -101,10 +97,11 @@ class Chooser {
 
   Result<DType> check(const gguf::TensorInfo& t, DType type) const {
     if (t.ne[0] % traits(type).block_elems != 0)
-      return invalid(fmt::format("tensor '{}' has rows of {} elements, no whole blocks of {}",
-                                 t.name, t.ne[0], lower_name(type)));
+      return invalid_argument(
+          fmt::format("tensor '{}' has rows of {} elements, no whole blocks of {}", t.name, t.ne[0],
+                      lower_name(type)));
     if (!is_float(t.dtype) && !options_.allow_requantize)
-      return invalid(
+      return invalid_argument(
           fmt::format("requantizing from type {} is disabled: quantize from an F16, BF16 "
                       "or F32 file, or give --allow-requantize and lose quality (tensor '{}')",
                       lower_name(t.dtype), t.name));
@@ -113,12 +110,12 @@ class Chooser {
                    fmt::format("tensor '{}': cannot read type {}", t.name, lower_name(t.dtype))};
     if (needs_importance(type, mix_, t.name)) {
       if (options_.importance == nullptr)
-        return invalid(
+        return invalid_argument(
             fmt::format("this quantization requires an imatrix! make one with `engine "
                         "imatrix` and give it with --imatrix (tensor '{}')",
                         t.name));
       if (!options_.importance->entries.contains(t.name))
-        return invalid(
+        return invalid_argument(
             fmt::format("Missing importance matrix for tensor {} in a very low-bit "
                         "quantization",
                         t.name));
@@ -157,7 +154,7 @@ Status check_importance(const gguf::TensorInfo& t, const QuantizeOptions& option
   if (have == want) return ok;
   choice.no_importance = true;
   if (t.name == "token_embd.weight" || t.name == "per_layer_token_embd.weight") return ok;
-  return invalid(
+  return invalid_argument(
       fmt::format("imatrix size {} is different from tensor size {} for {}", have, want, t.name));
 }
 
@@ -170,8 +167,8 @@ Result<std::vector<TensorChoice>> choose_types(const gguf::File& file, const Mix
   const std::set<int64_t> pruned(options.prune_layers.begin(), options.prune_layers.end());
   if (!pruned.empty() && (*pruned.begin() < 0 || *pruned.rbegin() >= model.n_layer ||
                           static_cast<int64_t>(pruned.size()) >= model.n_layer))
-    return invalid(fmt::format("layers to prune must be some of 0 to {}, and not all of them",
-                               model.n_layer - 1));
+    return invalid_argument(fmt::format(
+        "layers to prune must be some of 0 to {}, and not all of them", model.n_layer - 1));
   std::vector<gguf::TensorInfo> order;
   for (const gguf::TensorInfo& t : file.tensors()) order.push_back(t);
   const auto place = [&](const gguf::TensorInfo& t) {

@@ -19,16 +19,12 @@
 namespace engine::quant {
 namespace {
 
-Error invalid(std::string text) {
-  return {Errc::invalid_argument, std::move(text)};
-}
-
 // KEY=TYPE:VALUE into the metadata.
 Status set_override(gguf::Writer& writer, const std::string& text) {
   const size_t equals = text.find('='),
                colon = text.find(':', equals == std::string::npos ? 0 : equals);
   const auto wrong = [&] {
-    return invalid(
+    return invalid_argument(
         fmt::format("malformed override '{}': KEY=TYPE:VALUE is needed, TYPE one of int, "
                     "float, bool, str",
                     text));

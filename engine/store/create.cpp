@@ -36,10 +36,6 @@ constexpr FamilyDefault kFamilies[] = {
     {"nemotron_h*", "nemotron-3-nano", "nemotron-3-nano", ""},
 };
 
-Error bad(std::string text) {
-  return {Errc::invalid_argument, std::move(text)};
-}
-
 bool is_text(const Layer& layer, std::initializer_list<std::string_view> types) {
   return std::find(types.begin(), types.end(), layer.media_type) != types.end();
 }
@@ -52,7 +48,7 @@ class Creator {
 
   Result<ModelRecord> run() {
     if (request_.from.empty() && request_.files.empty())
-      return bad("neither 'from' or 'files' was specified");
+      return invalid_argument("neither 'from' or 'files' was specified");
     ENGINE_TRY_STATUS(check());
     if (!request_.from.empty()) ENGINE_TRY_STATUS(find_base());
     ENGINE_TRY_STATUS(write());
@@ -91,13 +87,14 @@ class Creator {
       type_ = std::move(type);
     }
     if (!request_.draft_quantize.empty()) {
-      if (request_.drafts.empty()) return bad("--draft-quantize requires a DRAFT model");
+      if (request_.drafts.empty())
+        return invalid_argument("--draft-quantize requires a DRAFT model");
       ENGINE_TRY(type, quantization(request_.draft_quantize));
       draft_type_ = std::move(type);
     }
     if (!request_.template_text.empty())
       if (const auto parsed = ChatTemplate::parse_go(request_.template_text); !parsed)
-        return bad("template error: " + parsed.error().message);
+        return invalid_argument("template error: " + parsed.error().message);
     if (!request_.parameters.is_null()) {
       Options scratch;
       ENGINE_TRY_STATUS(apply_options(request_.parameters, scratch));
@@ -118,7 +115,8 @@ class Creator {
   Status find_base() {
     const auto name = parse_user_name(request_.from);
     if (!name)
-      return name.error().code == Errc::unsupported ? name.error() : bad("invalid model name");
+      return name.error().code == Errc::unsupported ? name.error()
+                                                    : invalid_argument("invalid model name");
     Status found = take_base(*name);
     if (found) return ok;
     const auto alias = find_alias(*name);
@@ -169,8 +167,8 @@ class Creator {
       append(std::move(layers));
     }
     if (!manifest_.find(media::kModel))
-      return bad(manifest_.find(media::kAdapter) ? "no base model was found"
-                                                 : "no files provided to convert");
+      return invalid_argument(manifest_.find(media::kAdapter) ? "no base model was found"
+                                                              : "no files provided to convert");
     if (!request_.adapters.empty()) {
       ENGINE_TRY(layers,
                  layers_of_files(context_, request_.adapters, FilesFor::adapter, weights()));

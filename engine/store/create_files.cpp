@@ -15,10 +15,6 @@
 namespace engine {
 namespace {
 
-Error bad(std::string text) {
-  return {Errc::invalid_argument, std::move(text)};
-}
-
 bool is_safetensors(const NamedBlob& file) {
   return file.name.ends_with(".safetensors");
 }
@@ -67,12 +63,12 @@ Result<GgufPart> read_part(const CreateContext& context, const NamedBlob& file) 
                      std::string_view(reinterpret_cast<const char*>(bytes.data()), 4) == "GGUF";
   if (!magic) {
     // by its name it should be one
-    return bad(file.name.ends_with(".gguf") ? "supplied file was not in GGUF format"
-                                            : "unknown type");
+    return invalid_argument(file.name.ends_with(".gguf") ? "supplied file was not in GGUF format"
+                                                         : "unknown type");
   }
   context.status({"parsing GGUF"});
   Result<gguf::File> parsed = gguf::File::parse(bytes, file.name);
-  if (!parsed) return bad(parsed.error().message);
+  if (!parsed) return invalid_argument(parsed.error().message);
   part.media_type = media_type_of(*parsed);
   part.shard.name = file.name;
   part.shard.count = split_key(*parsed, "split.count").value_or(0);
@@ -106,7 +102,8 @@ Result<std::vector<Layer>> split_layers(const CreateContext& context,
     paths.push_back(context.store.blobs().path(layer.digest));
     out.push_back(std::move(layer));
   }
-  if (const auto whole = gguf::File::open(paths); !whole) return bad(whole.error().message);
+  if (const auto whole = gguf::File::open(paths); !whole)
+    return invalid_argument(whole.error().message);
   return out;
 }
 
@@ -141,7 +138,7 @@ Result<Layer> converted_layer(const CreateContext& context, const std::vector<Na
     return Error{Errc::unsupported,
                  fmt::format("this server cannot convert safetensors {}; convert to GGUF first",
                              adapter ? "adapters" : "models")};
-  if (adapter && base.empty()) return bad("no base model was found");
+  if (adapter && base.empty()) return invalid_argument("no base model was found");
   context.status({adapter ? "converting adapter" : "converting model"});
   ENGINE_TRY(folder, ScratchFolder::create(context.store.root(), kConversionFolder));
   for (const NamedBlob& part : files)
@@ -165,15 +162,16 @@ Result<Layer> converted_layer(const CreateContext& context, const std::vector<Na
 Status check_use(const std::vector<Layer>& layers, FilesFor use) {
   if (use == FilesFor::model) return ok;
   if (use == FilesFor::adapter && layers.size() > 1)
-    return bad("only one adapter is currently supported");
+    return invalid_argument("only one adapter is currently supported");
   for (const Layer& layer : layers) {
     if (use == FilesFor::adapter && layer.media_type != media::kAdapter)
-      return bad(fmt::format("{} is no adapter: general.type must be adapter", layer.from));
+      return invalid_argument(
+          fmt::format("{} is no adapter: general.type must be adapter", layer.from));
     if (use == FilesFor::draft && layer.media_type != media::kModel)
-      return bad(fmt::format("{} is no model and cannot be a draft", layer.from));
+      return invalid_argument(fmt::format("{} is no model and cannot be a draft", layer.from));
   }
   if (use == FilesFor::draft && layers.size() > 1)
-    return bad("a draft model must be one whole GGUF file");
+    return invalid_argument("a draft model must be one whole GGUF file");
   return ok;
 }
 
@@ -184,7 +182,7 @@ Result<std::vector<Layer>> layers_of_files(const CreateContext& context,
                                            const std::string& base) {
   for (const NamedBlob& file : files) {
     if (!context.store.blobs().has(file.digest))
-      return bad(fmt::format("blob \"{}\" not found", file.digest));
+      return invalid_argument(fmt::format("blob \"{}\" not found", file.digest));
     context.store.blobs().touch(file.digest);
   }
   std::vector<Layer> layers;

@@ -18,12 +18,6 @@ Error corrupt(std::string what) {
   return {Errc::corrupt, "invalid manifest: " + std::move(what)};
 }
 
-// "" when the key is missing or not a string.
-std::string text_of(const Json& object, const char* key) {
-  const auto it = object.find(key);
-  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
 // 0 when the key is missing, no whole number, or negative.
 int64_t count_of(const Json& object, const char* key) {
   const auto it = object.find(key);

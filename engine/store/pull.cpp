@@ -17,18 +17,11 @@
 namespace engine {
 namespace {
 
-constexpr auto kReportEvery = std::chrono::milliseconds(60);
 // More than this still to be hashed at the end is worth a progress line.
 constexpr int64_t kLongHash = 1'000'000'000;
 constexpr int kRounds = 3;
 constexpr std::string_view kTensorLayer = "application/vnd.ollama.image.tensor";
 constexpr std::string_view kOciManifest = "application/vnd.oci.image.manifest.v1+json";
-
-std::string text_of(const Json& object, const char* key) {
-  const auto it = object.is_object() ? object.find(key) : object.end();
-  return object.is_object() && it != object.end() && it->is_string() ? it->get<std::string>()
-                                                                     : std::string();
-}
 
 // Faults of a manifest that have texts of their own.
 Status check_layers(const ModelName& name, const Json& manifest) {

@@ -13,7 +13,6 @@ namespace engine {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr auto kReportEvery = std::chrono::milliseconds(60);
 
 // As the manifest says of itself: one that was pulled may be of another kind than ours.
 std::string media_type_of(const std::string& manifest) {

@@ -25,10 +25,6 @@ std::optional<uint64_t> take_number(std::string_view& s, std::string_view before
   return value;
 }
 
-Error bad(std::string text) {
-  return {Errc::invalid_argument, std::move(text)};
-}
-
 }  // namespace
 
 std::optional<SplitName> parse_split_name(std::string_view name) {
@@ -53,29 +49,31 @@ Result<std::vector<size_t>> order_shards(const std::vector<ShardFacts>& shards) 
     const ShardFacts& s = shards[i];
     const auto split = parse_split_name(s.name);
     const std::string file = fmt::format("split GGUF \"{}\"", s.name);
-    if (!split) return bad(file + " must use llama.cpp split filename pattern");
+    if (!split) return invalid_argument(file + " must use llama.cpp split filename pattern");
     if (split->count != s.count)
-      return bad(fmt::format("{} filename count {} does not match metadata count {}", file,
-                             split->count, s.count));
-    if (!s.index) return bad(file + " is missing split.no metadata");
+      return invalid_argument(fmt::format("{} filename count {} does not match metadata count {}",
+                                          file, split->count, s.count));
+    if (!s.index) return invalid_argument(file + " is missing split.no metadata");
     if (split->index != *s.index)
-      return bad(fmt::format("{} filename index {} does not match metadata index {}", file,
-                             split->index, *s.index));
+      return invalid_argument(fmt::format("{} filename index {} does not match metadata index {}",
+                                          file, split->index, *s.index));
     if (s.count != count)
-      return bad(fmt::format("{} has {} shards, expected {}", file, s.count, count));
+      return invalid_argument(fmt::format("{} has {} shards, expected {}", file, s.count, count));
     places.emplace_back(*s.index, i);
   }
   std::sort(places.begin(), places.end());
   for (size_t i = 0; i < places.size(); ++i) {
     if (i > 0 && places[i].first == places[i - 1].first)
-      return bad(fmt::format("split GGUF has duplicate shard index {}", places[i].first));
+      return invalid_argument(
+          fmt::format("split GGUF has duplicate shard index {}", places[i].first));
     order.push_back(places[i].second);
   }
   if (order.size() != count)
-    return bad(fmt::format("split GGUF \"{}\" has {} shards, expected {}", shards[0].name,
-                           order.size(), count));
+    return invalid_argument(fmt::format("split GGUF \"{}\" has {} shards, expected {}",
+                                        shards[0].name, order.size(), count));
   for (size_t i = 0; i < places.size(); ++i)
-    if (places[i].first != i) return bad(fmt::format("split GGUF is missing shard {}", i));
+    if (places[i].first != i)
+      return invalid_argument(fmt::format("split GGUF is missing shard {}", i));
   return order;
 }
 

@@ -1,6 +1,7 @@
 // What pull and push report while they work; the words are those clients know.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -13,6 +14,8 @@ struct TransferStatus {
   std::string digest = {};
   int64_t total = 0, completed = 0;  // bytes; 0: nothing to tell
 };
+
+inline constexpr auto kReportEvery = std::chrono::milliseconds(60);
 
 using OnTransferStatus = std::function<void(const TransferStatus&)>;
 

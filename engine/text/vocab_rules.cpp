@@ -26,7 +26,7 @@ constexpr ModelDefaults kModels[] = {
 // Known to the format, not to this build: named so that the message tells the user what is missing.
 constexpr std::string_view kLater[] = {"t5", "rwkv", "plamo2", "hybriddna", "whitespace"};
 
-constexpr Token SpecialIds::*kRoles[] = {
+constexpr Token SpecialIds::*kSpecialIds[] = {
     &SpecialIds::bos,     &SpecialIds::eos,     &SpecialIds::eot,     &SpecialIds::eom,
     &SpecialIds::unk,     &SpecialIds::sep,     &SpecialIds::pad,     &SpecialIds::mask,
     &SpecialIds::fim_pre, &SpecialIds::fim_suf, &SpecialIds::fim_mid, &SpecialIds::fim_pad,
@@ -53,7 +53,7 @@ Status apply_pre(const VocabData& data, bool gemma4, VocabRules& rules) {
 void apply_ids(const VocabData& data, VocabRules& rules) {
   const int64_t n =
       data.tokens.empty() ? data.dummy_size : static_cast<int64_t>(data.tokens.size());
-  for (Token SpecialIds::*role : kRoles) {
+  for (Token SpecialIds::*role : kSpecialIds) {
     const Token given = data.ids.*role;
     Token& id = rules.ids.*role;
     if (id >= n) id = kNoToken;

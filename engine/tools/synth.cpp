@@ -208,9 +208,9 @@ void set_keys(const Sizes& s, const Mix& mix, gguf::Writer& w) {
 }
 
 // Random bits are valid codes of every format; only the scales need care.
-class WeightSource {
+class RandomWeights {
  public:
-  WeightSource() {
+  RandomWeights() {
     std::mt19937_64 random(7);
     for (auto& word : noise_) word = random();
   }
@@ -297,7 +297,7 @@ Result<std::unique_ptr<Model>> load_synth(std::string_view spec, const LoadOptio
   const std::vector<Planned> tensors = plan_tensors(sizes, *mix);
   gguf::Writer writer;
   set_keys(sizes, *mix, writer);
-  const auto source = std::make_shared<WeightSource>();
+  const auto source = std::make_shared<RandomWeights>();
   for (const Planned& t : tensors) {
     writer.add_tensor(t.name, t.type, t.ne,
                       [source, &t](const gguf::Emit& out) { return source->emit(t, out); });

@@ -13,10 +13,6 @@
 namespace engine::anthropic {
 namespace {
 
-Error invalid(std::string text) {
-  return {Errc::invalid_argument, std::move(text)};
-}
-
 Result<Json> native_options(const JsonFields& fields) {
   ENGINE_TRY(given, fields.object("options"));
   Json out = given ? *given : Json::object();
@@ -32,7 +28,7 @@ Result<Json> native_options(const JsonFields& fields) {
   if (stop) {
     for (size_t i = 0; i < stop->size(); ++i)
       if (!(*stop)[i].is_string())
-        return invalid(fmt::format("field \"stop_sequences[{}]\": expected string", i));
+        return invalid_argument(fmt::format("field \"stop_sequences[{}]\": expected string", i));
     out["stop"] = *stop;
   }
   return out;
@@ -61,7 +57,7 @@ Result<Json> native_tools(const JsonFields& fields) {
   if (!list) return out;
   for (size_t i = 0; i < list->size(); ++i) {
     if (!(*list)[i].is_object())
-      return invalid(fmt::format("field \"tools[{}]\": expected object", i));
+      return invalid_argument(fmt::format("field \"tools[{}]\": expected object", i));
     const JsonFields tool((*list)[i], fmt::format("tools[{}].", i));
     ENGINE_TRY(type, tool.string("type"));
     ENGINE_TRY(name, tool.string("name"));
@@ -72,7 +68,8 @@ Result<Json> native_tools(const JsonFields& fields) {
     }
     const Json* schema = tool.get("input_schema");
     if (schema && !schema->is_object())
-      return invalid(fmt::format("invalid input_schema for tool \"{}\": expected object", name));
+      return invalid_argument(
+          fmt::format("invalid input_schema for tool \"{}\": expected object", name));
     Json function{{"name", name}};
     if (!description.empty()) function["description"] = description;
     if (schema) function["parameters"] = *schema;
@@ -96,7 +93,7 @@ Status copy_tool_choice(const JsonFields& fields, Json& native) {
   else if (type == "auto" || type == "none")
     native["tool_choice"] = type;
   else
-    return invalid(fmt::format(
+    return invalid_argument(fmt::format(
         "tool_choice: unknown type \"{}\" (must be \"auto\", \"any\", \"tool\" or \"none\")",
         type));
   if (single) native["parallel_tool_calls"] = false;
@@ -111,9 +108,10 @@ Result<Json> native_chat(const Json& body, bool counting) {
   ENGINE_TRY(max_tokens, fields.integer("max_tokens", 0));
   ENGINE_TRY(list, fields.array("messages"));
   ENGINE_TRY(stream, fields.boolean("stream", false));
-  if (model.empty()) return invalid("model is required");
-  if (!counting && max_tokens <= 0) return invalid("max_tokens is required and must be positive");
-  if (!list || list->empty()) return invalid("messages is required");
+  if (model.empty()) return invalid_argument("model is required");
+  if (!counting && max_tokens <= 0)
+    return invalid_argument("max_tokens is required and must be positive");
+  if (!list || list->empty()) return invalid_argument("messages is required");
 
   Json native;
   native["model"] = std::move(model);

@@ -229,9 +229,6 @@ consteval auto all_flags() {
   return out;
 }
 constexpr auto kBenchFlags = all_flags();
-constexpr Env kCompute[] = {Env::OLLAMA_MODELS, Env::ENGINE_THREADS, Env::ENGINE_ISA,
-                            Env::ENGINE_KERNELS, Env::ENGINE_POOL};
-
 }  // namespace
 
 extern const Verb verb_bench;
@@ -242,7 +239,7 @@ const Verb verb_bench = {"bench",
                          0,
                          -1,
                          kBenchFlags,
-                         kCompute,
+                         kComputeEnvironment,
                          bench,
                          "Method, flags and output of llama-bench. Numbers may be lists and "
                          "ranges: 1,2,8 1-4 128-512+128 1-64*2. Percentages are of the read "

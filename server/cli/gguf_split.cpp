@@ -12,10 +12,6 @@
 namespace engine::cli {
 namespace {
 
-Error wrong(std::string text) {
-  return {Errc::invalid_argument, std::move(text)};
-}
-
 // "300M", "2G": powers of 1000.
 Result<uint64_t> size_of(const std::string& text) {
   uint64_t n = 0;
@@ -25,7 +21,8 @@ Result<uint64_t> size_of(const std::string& text) {
     if (*at == 'M') return n * 1'000'000;
     if (*at == 'G') return n * 1'000'000'000;
   }
-  return wrong(fmt::format("invalid split size '{}': a number and M or G, such as 500M", text));
+  return invalid_argument(
+      fmt::format("invalid split size '{}': a number and M or G, such as 500M", text));
 }
 
 quant::OnBytes show(ProgressView& view, const std::string& message) {
@@ -43,7 +40,7 @@ Status split(const Args& args, const std::string& input, const std::string& outp
   options.max_tensors = tensors;
   if (const std::string size = args.text("--split-max-size"); !size.empty()) {
     if (args.has("--split-max-tensors"))
-      return wrong("--split-max-size and --split-max-tensors cannot go together");
+      return invalid_argument("--split-max-size and --split-max-tensors cannot go together");
     ENGINE_TRY(bytes, size_of(size));
     options.max_bytes = bytes;
   }
@@ -84,9 +81,9 @@ Status gguf_split(const Args& args) {
     splitting = splitting || words[0] == "split";
     words.erase(words.begin());
   }
-  if (merging && splitting) return wrong("either split or merge, not both");
+  if (merging && splitting) return invalid_argument("either split or merge, not both");
   if (words.size() != 2)
-    return wrong("two names are needed: engine gguf-split [split|merge] IN OUT");
+    return invalid_argument("two names are needed: engine gguf-split [split|merge] IN OUT");
   catch_interrupts();
   return merging ? merge(args, words[0], words[1]) : split(args, words[0], words[1]);
 }

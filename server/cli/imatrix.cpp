@@ -17,10 +17,6 @@
 namespace engine::cli {
 namespace {
 
-Error wrong(std::string text) {
-  return {Errc::invalid_argument, std::move(text)};
-}
-
 // Where the squares of the activations of a tensor lie: few columns with most of the sum gain most from importance.
 void print_statistics(const quant::Importance& m) {
   fmt::print("{:<44} {:>10} {:>12} {:>12} {:>12} {:>10}\n", "tensor", "columns", "mean", "min",
@@ -44,7 +40,7 @@ Result<quant::ImportanceForm> form_of(const Args& args, const std::string& path)
   const std::string form = args.text("--output-format", path.ends_with(".dat") ? "dat" : "gguf");
   if (form == "gguf") return quant::ImportanceForm::gguf;
   if (form == "dat") return quant::ImportanceForm::dat;
-  return wrong(fmt::format("invalid output format '{}': gguf or dat", form));
+  return invalid_argument(fmt::format("invalid output format '{}': gguf or dat", form));
 }
 
 Result<quant::Importance> collect(const Args& args, const std::string& name,
@@ -105,14 +101,14 @@ Status imatrix(const Args& args) {
     ENGINE_TRY_STATUS(sum.merge(read));
   }
   if (args.has("--show-statistics")) {
-    if (inputs.empty()) return wrong("no file to show: give it with --in-file");
+    if (inputs.empty()) return invalid_argument("no file to show: give it with --in-file");
     print_statistics(sum);
     return ok;
   }
   if (text.empty() && inputs.empty())
-    return wrong("no text given: engine imatrix MODEL -f TEXT [-o imatrix.gguf]");
+    return invalid_argument("no text given: engine imatrix MODEL -f TEXT [-o imatrix.gguf]");
   if (!text.empty()) {
-    if (name.empty()) return wrong("no model given: engine imatrix MODEL -f TEXT");
+    if (name.empty()) return invalid_argument("no model given: engine imatrix MODEL -f TEXT");
     ENGINE_TRY(collected, collect(args, name, text, sum, form, out));
     ENGINE_TRY_STATUS(sum.merge(collected));
     fmt::print("\n");
@@ -137,9 +133,6 @@ constexpr Flag kImatrixFlags[] = {
     {"--in-file", "FILE", "add this matrix; may be repeated"},
     {"--show-statistics", "", "print what the matrices of --in-file say"},
     {"-t,--threads", "N", "threads"}};
-constexpr Env kCompute[] = {Env::OLLAMA_MODELS, Env::ENGINE_THREADS, Env::ENGINE_ISA,
-                            Env::ENGINE_KERNELS, Env::ENGINE_POOL};
-
 }  // namespace
 
 extern const Verb verb_imatrix = {
@@ -150,7 +143,7 @@ extern const Verb verb_imatrix = {
     0,
     1,
     kImatrixFlags,
-    kCompute,
+    kComputeEnvironment,
     imatrix};
 
 }  // namespace engine::cli

@@ -157,8 +157,8 @@ constexpr Flag kExplainFlags[] = {{"--json", "", "print JSON"},
                                   kLoraScaledFlag,
                                   {"-c,--ctx-size", "N", "context length"},
                                   {"-t,--threads", "N", "threads"}};
-constexpr Env kCompute[] = {Env::OLLAMA_MODELS, Env::ENGINE_THREADS, Env::ENGINE_ISA,
-                            Env::ENGINE_KERNELS};
+constexpr Env kExplainEnvironment[] = {Env::OLLAMA_MODELS, Env::ENGINE_THREADS, Env::ENGINE_ISA,
+                                       Env::ENGINE_KERNELS};
 constexpr Env kStore[] = {Env::OLLAMA_MODELS};
 constexpr Env kIsa[] = {Env::ENGINE_ISA};
 constexpr Env kHost[] = {Env::OLLAMA_HOST};
@@ -168,8 +168,9 @@ constexpr Env kHost[] = {Env::OLLAMA_HOST};
 extern const Verb verb_explain, verb_gguf_dump, verb_devices, verb_env, verb_health, verb_version,
     verb_help;
 const Verb verb_explain = {
-    "explain",     "",       "MODEL", "Show the compiled plan: steps, kernels, bytes", 1, 1,
-    kExplainFlags, kCompute, explain};
+    "explain", "", "MODEL",       "Show the compiled plan: steps, kernels, bytes",
+    1,         1,  kExplainFlags, kExplainEnvironment,
+    explain};
 const Verb verb_gguf_dump = {
     "gguf-dump", "", "FILE", "Show metadata and tensors of a GGUF file", 1, 1, kJson, kStore, dump};
 const Verb verb_devices = {"devices", "",   "",     "List what this machine computes with", 0, 0,

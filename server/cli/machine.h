@@ -4,10 +4,16 @@
 #include <memory>
 #include <string>
 
+#include "engine/core/env.h"
 #include "engine/core/result.h"
 #include "engine/core/thread_pool.h"
 
 namespace engine::cli {
+
+// What the verbs that compute with a model read.
+inline constexpr Env kComputeEnvironment[] = {Env::OLLAMA_MODELS, Env::ENGINE_THREADS,
+                                              Env::ENGINE_ISA, Env::ENGINE_KERNELS,
+                                              Env::ENGINE_POOL};
 
 // threads 0: ENGINE_THREADS, else every usable core. The kind is ENGINE_POOL.
 std::unique_ptr<ThreadPool> make_thread_pool(int threads);

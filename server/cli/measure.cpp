@@ -122,9 +122,6 @@ Status perplexity(const Args& args) {
 }
 
 constexpr auto kPerplexityFlags = llama_flags<'p'>();
-constexpr Env kCompute[] = {Env::OLLAMA_MODELS, Env::ENGINE_THREADS, Env::ENGINE_ISA,
-                            Env::ENGINE_KERNELS, Env::ENGINE_POOL};
-
 }  // namespace
 
 extern const Verb verb_perplexity = {"perplexity",
@@ -134,7 +131,7 @@ extern const Verb verb_perplexity = {"perplexity",
                                      0,
                                      1,
                                      kPerplexityFlags,
-                                     kCompute,
+                                     kComputeEnvironment,
                                      perplexity,
                                      "The text is that of -f FILE, else of stdin.",
                                      'p'};

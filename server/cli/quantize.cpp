@@ -106,8 +106,8 @@ constexpr Flag kQuantizeFlags[] = {
     {"--max-buffer-size", "MIB", "finished rows in memory (32)"},
     {"--verbose", "", "a line per tensor on a terminal too"},
     {"-t,--threads", "N", "threads"}};
-constexpr Env kCompute[] = {Env::OLLAMA_MODELS, Env::ENGINE_THREADS, Env::ENGINE_ISA,
-                            Env::ENGINE_POOL};
+constexpr Env kQuantizeEnvironment[] = {Env::OLLAMA_MODELS, Env::ENGINE_THREADS, Env::ENGINE_ISA,
+                                        Env::ENGINE_POOL};
 
 }  // namespace
 
@@ -119,7 +119,7 @@ extern const Verb verb_quantize = {
     0,
     4,
     kQuantizeFlags,
-    kCompute,
+    kQuantizeEnvironment,
     quantize,
     "Types: F32 F16 BF16 Q8_0 Q6_K Q5_K_M Q5_K_S Q5_1 Q5_0 Q4_K_M Q4_K_S Q4_1 Q4_0 IQ4_NL IQ4_XS "
     "Q3_K_L Q3_K_M\n"

@@ -3,7 +3,7 @@
 namespace engine::cli {
 namespace {
 
-constexpr const char* kCommands =
+constexpr const char* kCommandHelp =
     "Available Commands:\n"
     "  /set            Set session variables\n"
     "  /show           Show model information\n"
@@ -60,7 +60,7 @@ const char* session_help(std::string_view topic) {
   if (topic.starts_with('/')) topic.remove_prefix(1);
   if (topic == "set") return kSet;
   if (topic == "show") return kShow;
-  return topic == "shortcuts" ? kKeys : kCommands;
+  return topic == "shortcuts" ? kKeys : kCommandHelp;
 }
 
 }  // namespace engine::cli

@@ -86,8 +86,8 @@ constexpr Flag kLogitsFlags[] = {
     {"-t,--threads", "N", "threads"},
     {"-o,--output", "FILE", "raw little-endian float32 [tokens, vocabulary]"}};
 constexpr Env kEnvironment[] = {Env::OLLAMA_MODELS};
-constexpr Env kCompute[] = {Env::OLLAMA_MODELS, Env::ENGINE_THREADS, Env::ENGINE_ISA,
-                            Env::ENGINE_KERNELS, Env::ENGINE_VERIFY};
+constexpr Env kTokensEnvironment[] = {Env::OLLAMA_MODELS, Env::ENGINE_THREADS, Env::ENGINE_ISA,
+                                      Env::ENGINE_KERNELS, Env::ENGINE_VERIFY};
 
 }  // namespace
 
@@ -96,7 +96,7 @@ const Verb verb_detokenize = {
     "detokenize",     "",           "MODEL",   "A list of token ids on stdin to text", 1, 1,
     kDetokenizeFlags, kEnvironment, detokenize};
 const Verb verb_logits = {"logits", "", "MODEL",      "Write the logits of a token sequence",
-                          1,        1,  kLogitsFlags, kCompute,
+                          1,        1,  kLogitsFlags, kTokensEnvironment,
                           logits};
 
 }  // namespace engine::cli

@@ -27,21 +27,18 @@ constexpr Renamed kOptions[] = {
     {"grammar", "grammar"},
 };
 
-Error invalid(std::string text) {
-  return {Errc::invalid_argument, std::move(text)};
-}
-
 Result<int64_t> whole(const JsonFields& fields, const char* key, int64_t fallback, int64_t low,
                       int64_t high) {
   ENGINE_TRY(value, fields.integer(key, fallback));
   if (value >= low && value <= high) return value;
-  return invalid(fmt::format("Field '{}': Value must be between {} and {}", key, low, high));
+  return invalid_argument(
+      fmt::format("Field '{}': Value must be between {} and {}", key, low, high));
 }
 
 Result<float> bias_value(const Json& value) {
   if (value == false) return -std::numeric_limits<float>::infinity();
   if (value.is_number() && std::isfinite(value.get<float>())) return value.get<float>();
-  return invalid("field \"logit_bias\": expected number, or false for never");
+  return invalid_argument("field \"logit_bias\": expected number, or false for never");
 }
 
 // A token by its id, else all tokens of a text.
@@ -54,7 +51,7 @@ Result<Bias> bias_of(const Json& key, const Json& value) {
     return out;
   }
   if (!key.is_string() || key == "")
-    return invalid("field \"logit_bias\": expected token id or text");
+    return invalid_argument("field \"logit_bias\": expected token id or text");
   out.text = key.get<std::string>();
   return out;
 }
@@ -63,7 +60,8 @@ Result<Bias> bias_of(const Json& key, const Json& value) {
 Result<std::vector<Bias>> read_bias(const Json* list) {
   std::vector<Bias> out;
   if (!list) return out;
-  if (!list->is_structured()) return invalid("field \"logit_bias\": expected list or object");
+  if (!list->is_structured())
+    return invalid_argument("field \"logit_bias\": expected list or object");
   for (auto it = list->begin(); it != list->end(); ++it) {
     Json key, value;
     if (list->is_object()) {
@@ -75,7 +73,7 @@ Result<std::vector<Bias>> read_bias(const Json* list) {
     } else if (it->is_array() && it->size() == 2) {
       key = (*it)[0], value = (*it)[1];
     } else {
-      return invalid("field \"logit_bias\": expected pairs of token and value");
+      return invalid_argument("field \"logit_bias\": expected pairs of token and value");
     }
     ENGINE_TRY(bias, bias_of(key, value));
     out.push_back(std::move(bias));
@@ -105,7 +103,7 @@ Result<Json> read_options(const JsonFields& fields) {
 Result<OutputFormat> read_format(const JsonFields& fields, const Options& options) {
   ENGINE_TRY(schema, fields.object("json_schema"));
   if (schema && !options.grammar.empty())
-    return invalid("\"grammar\" and \"json_schema\" cannot be used together");
+    return invalid_argument("\"grammar\" and \"json_schema\" cannot be used together");
   if (schema) return schema_format(*schema);
   OutputFormat out;
   out.gbnf = options.grammar;
@@ -124,7 +122,7 @@ Result<CompletionRequest> read_completion(const JsonFields& fields) {
   ENGINE_TRY(n_cmpl, fields.integer("n_cmpl", n));
   ENGINE_TRY(bias, read_bias(fields.get("logit_bias")));
   ENGINE_TRY(only, fields.array("response_fields"));
-  if (n_cmpl != 1) return invalid("only n_cmpl = 1 is supported");
+  if (n_cmpl != 1) return invalid_argument("only n_cmpl = 1 is supported");
   out.model = std::move(model);
   out.stream = stream;
   out.ignore_eos = ignore_eos;
@@ -133,7 +131,7 @@ Result<CompletionRequest> read_completion(const JsonFields& fields) {
   out.bias = std::move(bias);
   for (size_t i = 0; only && i < only->size(); ++i) {
     if (!(*only)[i].is_string())
-      return invalid(fmt::format("field \"response_fields[{}]\": expected string", i));
+      return invalid_argument(fmt::format("field \"response_fields[{}]\": expected string", i));
     out.response_fields.push_back((*only)[i].get<std::string>());
   }
   return out;
@@ -150,8 +148,9 @@ Status adjust(const Model& model, const CompletionRequest& asked, Request& reque
   for (const Bias& b : asked.bias) {
     if (b.text.empty()) {
       if (b.token >= model.info().n_vocab)
-        return invalid(fmt::format("field \"logit_bias\": the model has no token {}, but {} tokens",
-                                   b.token, model.info().n_vocab));
+        return invalid_argument(
+            fmt::format("field \"logit_bias\": the model has no token {}, but {} tokens", b.token,
+                        model.info().n_vocab));
       set(b.token, b.value);
       continue;
     }

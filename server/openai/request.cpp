@@ -12,10 +12,6 @@
 namespace engine::openai {
 namespace {
 
-Error invalid(std::string text) {
-  return {Errc::invalid_argument, std::move(text)};
-}
-
 // What both endpoints take over as it is.
 Status copy_common(const JsonFields& fields, Json& native) {
   ENGINE_TRY(model, fields.string("model"));
@@ -25,7 +21,7 @@ Status copy_common(const JsonFields& fields, Json& native) {
   if (const Json* keep_alive = fields.get("keep_alive")) native["keep_alive"] = *keep_alive;
   if (const Json* bias = fields.get("logit_bias")) native["logit_bias"] = *bias;
   ENGINE_TRY(n, fields.integer("n", 1));
-  if (n != 1) return invalid("only n = 1 is supported");
+  if (n != 1) return invalid_argument("only n = 1 is supported");
   return ok;
 }
 
@@ -55,10 +51,10 @@ Status add_stop(const JsonFields& fields, bool strict, Json& options) {
       if (element.is_string())
         list.push_back(element);
       else if (strict)
-        return invalid(fmt::format("invalid type for 'stop' field: {}", go_type(element)));
+        return invalid_argument(fmt::format("invalid type for 'stop' field: {}", go_type(element)));
     }
   } else if (!stop->is_string()) {
-    return invalid(fmt::format("invalid type for 'stop' field: {}", go_type(*stop)));
+    return invalid_argument(fmt::format("invalid type for 'stop' field: {}", go_type(*stop)));
   }
   options["stop"] = std::move(list);
   return ok;
@@ -101,7 +97,7 @@ Result<Json> native_think(const std::string& effort) {
   if (effort == "minimal" || effort == "low") return Json("low");
   if (effort == "medium" || effort == "high" || effort == "max") return Json(effort);
   if (effort == "xhigh" || effort == "ultra") return Json("max");
-  return invalid(fmt::format(
+  return invalid_argument(fmt::format(
       "invalid reasoning value: \"{}\" (must be \"minimal\", \"low\", \"medium\", \"high\", "
       "\"xhigh\", \"ultra\", \"max\", or \"none\")",
       effort));
@@ -142,7 +138,7 @@ void copy_tool_choice(const JsonFields& fields, Json& native) {
 Result<Json> native_chat(const Json& body) {
   const JsonFields fields(body);
   ENGINE_TRY(list, fields.array("messages"));
-  if (!list || list->empty()) return invalid("[] is too short - 'messages'");
+  if (!list || list->empty()) return invalid_argument("[] is too short - 'messages'");
   Json native;
   ENGINE_TRY_STATUS(copy_common(fields, native));
   ENGINE_TRY(messages, native_messages(*list));

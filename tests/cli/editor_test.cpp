@@ -267,7 +267,7 @@ TEST(KeysTest, EnterThatWasTypedAhead) {
   EXPECT_EQ(keys[3].kind, Key::newline);
 }
 
-class HistoryTest : public testing::Test {
+class HistoryTest : public ::testing::Test {
  protected:
   void SetUp() override {
     std::string name = (std::filesystem::temp_directory_path() / "engine-history-XXXXXX").string();

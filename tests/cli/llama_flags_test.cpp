@@ -80,9 +80,9 @@ TEST(LlamaFlags, Errors) {
 TEST(LlamaFlags, TheEnvironmentComesFirst) {
   const Variable model("LLAMA_ARG_MODEL", "env.gguf"), mmap("LLAMA_ARG_MMAP", "off"),
       n("LLAMA_ARG_N_PREDICT", "7");
-  testing::internal::CaptureStderr();
+  ::testing::internal::CaptureStderr();
   const auto args = parse({"-n", "8"});
-  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
             "warn: LLAMA_ARG_N_PREDICT environment variable is set, but will be overwritten by "
             "command line argument -n\n");
   ASSERT_TRUE(args);
@@ -94,9 +94,9 @@ TEST(LlamaFlags, TheEnvironmentComesFirst) {
 }
 
 TEST(LlamaFlags, NotesAndWarnings) {
-  testing::internal::CaptureStderr();
+  ::testing::internal::CaptureStderr();
   ASSERT_TRUE(parse({"--numa", "isolate", "--top-k", "1", "--top-k", "2"}));
-  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
             "note: --numa has no effect here\nwarn: --top-k is given more than once; the last one "
             "is used\n");
 }

@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <string>
 
+#include "tests/support/data_dirs.h"
+
 namespace engine {
 
 namespace fs = std::filesystem;
@@ -23,7 +25,7 @@ inline std::string in_quotes(const std::string& s) {
   return "'" + s + "'";
 }
 
-class Program : public testing::Test {
+class Program : public ::testing::Test {
  protected:
   void SetUp() override {
     std::string name = (fs::temp_directory_path() / "engine-cli-XXXXXX").string();
@@ -58,9 +60,7 @@ class Program : public testing::Test {
   }
   // "" when the model was not fetched.
   std::string smollm2() const {
-    const char* folder = std::getenv("ENGINE_TEST_MODELS");
-    const std::string path =
-        (folder ? std::string(folder) : ENGINE_SOURCE_DIR "/build/models") + "/smollm2-135m.gguf";
+    const std::string path = testing::models_dir() + "/smollm2-135m.gguf";
     return fs::exists(path) ? path : "";
   }
   std::string home_;

@@ -148,7 +148,7 @@ TEST(ProgressViewTest, OtherObjectsAreIgnored) {
 }
 
 // A terminal whose other end is read by the test.
-class ProgressTerminal : public testing::Test {
+class ProgressTerminal : public ::testing::Test {
  protected:
   void open(int columns, int rows) {
     ::setenv("TERM", "xterm-256color", 1);

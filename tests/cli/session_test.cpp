@@ -66,7 +66,7 @@ FakeServer::Answer chat(const Json& body) {
   return out;
 }
 
-class SessionTest : public testing::Test {
+class SessionTest : public ::testing::Test {
  protected:
   void SetUp() override {
     std::string name = (fs::temp_directory_path() / "engine-session-XXXXXX").string();

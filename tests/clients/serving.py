@@ -12,7 +12,7 @@ URL = os.environ["ENGINE_CLIENTS_URL"]
 OUT = pathlib.Path(os.environ["ENGINE_CLIENTS_OUT"])
 SMOLLM, TOOLS, CALLER, TALKER, EMBEDDER, UNKNOWN = "smollm2", "tools", "caller", "talker", "embedder", "no-such-model"
 
-ASK = [{"role": "user", "content": "Name three colors."}]
+ASK = [{"role": "user", "content": "Tell me a long story about the sea."}]
 # What `caller` always calls, and nothing else.
 CALL_NAME, CALL_ARGUMENTS = "get_weather", {"city": "Oslo"}
 WEATHER_SCHEMA = {"type": "object", "properties": {"city": {"type": "string", "description": "name of the city"}}, "required": ["city"]}

@@ -10,7 +10,7 @@ from langchain_ollama import ChatOllama, OllamaEmbeddings, OllamaLLM
 
 from serving import CALL_ARGUMENTS, CALL_NAME, CALLER, EMBEDDER, SMOLLM, TOOLS, UNKNOWN, URL, need_model
 
-ASK = "Name three colors."
+ASK = "Tell me a long story about the sea."
 
 
 class City(pydantic.BaseModel):

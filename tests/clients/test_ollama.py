@@ -56,13 +56,13 @@ def test_chat_streams_what_it_answers_at_once(client):
 
 
 def test_generate_streams_what_it_answers_at_once(client):
-    whole = client.generate(SMOLLM, "Name three colors.", options=GREEDY)
+    whole = client.generate(SMOLLM, "Tell me a long story about the sea.", options=GREEDY)
     assert whole.response.strip() and whole.done_reason == "length" and whole.eval_count == 12
     assert whole.context and all(isinstance(token, int) for token in whole.context)
-    parts = list(client.generate(SMOLLM, "Name three colors.", options=GREEDY, stream=True))
+    parts = list(client.generate(SMOLLM, "Tell me a long story about the sea.", options=GREEDY, stream=True))
     assert len(parts) > 3 and parts[-1].done and not parts[0].done
     assert "".join(part.response for part in parts) == whole.response
-    raw = client.generate(SMOLLM, "Name three colors.", options=GREEDY, raw=True)
+    raw = client.generate(SMOLLM, "Tell me a long story about the sea.", options=GREEDY, raw=True)
     assert raw.context is None and raw.prompt_eval_count < whole.prompt_eval_count
 
 

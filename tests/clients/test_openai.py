@@ -114,9 +114,9 @@ def test_tool_choice(client):
 
 
 def test_completions(client):
-    whole = client.completions.create(model=SMOLLM, prompt="Name three colors.", **GREEDY)
+    whole = client.completions.create(model=SMOLLM, prompt="Tell me a long story about the sea.", **GREEDY)
     assert whole.object == "text_completion" and whole.choices[0].text.strip() and whole.usage.completion_tokens == 12
-    chunks = list(client.completions.create(model=SMOLLM, prompt="Name three colors.", stream=True, stream_options={"include_usage": True}, **GREEDY))
+    chunks = list(client.completions.create(model=SMOLLM, prompt="Tell me a long story about the sea.", stream=True, stream_options={"include_usage": True}, **GREEDY))
     assert "".join(chunk.choices[0].text for chunk in chunks if chunk.choices) == whole.choices[0].text
     assert chunks[-1].choices == [] and chunks[-1].usage.completion_tokens == 12
     assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "length"
@@ -173,7 +173,7 @@ def test_thinking_is_refused(client):
 
 
 def test_responses(client):
-    reply = client.responses.create(model=SMOLLM, input="Name three colors.", instructions="Be brief.", temperature=0, max_output_tokens=12)
+    reply = client.responses.create(model=SMOLLM, input="Tell me a long story about the sea.", instructions="Be brief.", temperature=0, max_output_tokens=12)
     assert reply.object == "response" and reply.output_text.strip() and reply.usage.output_tokens == 12
     assert reply.status == "incomplete" and reply.incomplete_details.reason == "max_output_tokens"
     with pytest.raises(openai.NotFoundError):
@@ -183,8 +183,8 @@ def test_responses(client):
 
 
 def test_responses_stream(client):
-    whole = client.responses.create(model=SMOLLM, input="Name three colors.", temperature=0, max_output_tokens=12)
-    events = list(client.responses.create(model=SMOLLM, input="Name three colors.", temperature=0, max_output_tokens=12, stream=True))
+    whole = client.responses.create(model=SMOLLM, input="Tell me a long story about the sea.", temperature=0, max_output_tokens=12)
+    events = list(client.responses.create(model=SMOLLM, input="Tell me a long story about the sea.", temperature=0, max_output_tokens=12, stream=True))
     kinds = [event.type for event in events]
     assert kinds[:4] == ["response.created", "response.in_progress", "response.output_item.added", "response.content_part.added"]
     assert kinds[-4:] == ["response.output_text.done", "response.content_part.done", "response.output_item.done", "response.incomplete"]

@@ -83,9 +83,9 @@ def test_a_question_by_keyboard(page):
     assert page.evaluate("document.activeElement.id") == "text"
     choose(page, SMOLLM)
     limit_answers(page, 12)
-    page.keyboard.type("Name three colors.")
+    page.keyboard.type("Tell me a long story about the sea.")
     page.keyboard.press("Enter")
-    expect(page.locator("article.user")).to_have_text("Name three colors.")
+    expect(page.locator("article.user")).to_have_text("Tell me a long story about the sea.")
     note = page.locator("article.assistant .note span")
     expect(note).to_contain_text("12 tokens", timeout=ANSWER_MS)
     assert len(page.locator("article.assistant p").first.inner_text()) > 5

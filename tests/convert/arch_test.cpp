@@ -13,22 +13,23 @@
 #include "engine/run/model.h"
 #include "gguf/reader.h"
 #include "tests/gguf/temp_dir.h"
+#include "tests/support/data_dirs.h"
 #include "tests/support/hf_model.h"
 
 namespace engine::convert {
 namespace {
 
-struct Case {
+struct Architecture {
   const char *folder, *name, *hf_class;
   int shards;
   bool computable;  // the engine runs the architecture, and the configuration can say all
 };
 
-std::ostream& operator<<(std::ostream& out, const Case& c) {
+std::ostream& operator<<(std::ostream& out, const Architecture& c) {
   return out << c.name;
 }
 
-constexpr Case kCases[] = {
+constexpr Architecture kCases[] = {
     {"arch", "llama", "LlamaForCausalLM", 1, true},
     {"arch", "llama", "MistralForCausalLM", 3, true},
     {"arch", "qwen2", "Qwen2ForCausalLM", 2, true},
@@ -41,12 +42,10 @@ constexpr Case kCases[] = {
     {"arch-variants", "gemma3-rope8-gqa", "Gemma3ForCausalLM", 1, true},
 };
 
-class ConvertArch : public ::testing::TestWithParam<Case> {
+class ConvertArch : public ::testing::TestWithParam<Architecture> {
  protected:
   void SetUp() override {
-    const char* env = std::getenv("ENGINE_SHARED_DIR");
-    const std::string shared = env != nullptr ? env : ENGINE_SOURCE_DIR "/../shared";
-    folder_ = shared + "/golden/" + GetParam().folder + "/";
+    folder_ = testing::shared_dir() + "/golden/" + GetParam().folder + "/";
     source_ = folder_ + GetParam().name + ".gguf";
     if (!std::ifstream(source_).good())
       GTEST_SKIP() << "SKIPPED LOUDLY: no golden data at " << source_;

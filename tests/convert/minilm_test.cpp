@@ -13,22 +13,16 @@
 #include "engine/text/tokenizer.h"
 #include "gguf/reader.h"
 #include "tests/gguf/temp_dir.h"
+#include "tests/support/data_dirs.h"
 
 namespace engine::convert {
 namespace {
 
-std::string folder(const char* variable, const char* fallback) {
-  const char* set = std::getenv(variable);
-  return set != nullptr && *set != '\0' ? set : fallback;
-}
-
 class MiniLm : public ::testing::TestWithParam<OutType> {};
 
 TEST_P(MiniLm, vectors_are_those_of_the_original) {
-  const std::string source =
-                        folder("ENGINE_TEST_MODELS", ENGINE_SOURCE_DIR "/build/models") + "/minilm",
-                    golden = folder("ENGINE_SHARED_DIR", ENGINE_SOURCE_DIR "/../shared") +
-                             "/golden/all-minilm-l6-v2/embeddings.json";
+  const std::string source = testing::models_dir() + "/minilm",
+                    golden = testing::shared_dir() + "/golden/all-minilm-l6-v2/embeddings.json";
   for (const std::string& path : {source + "/model.safetensors", golden})
     if (!std::filesystem::exists(path)) GTEST_SKIP() << "SKIPPED LOUDLY: " << path << " is missing";
   gguf::TempDir dir;

@@ -14,16 +14,12 @@
 #include "engine/text/tokenizer.h"
 #include "gguf/reader.h"
 #include "tests/gguf/temp_dir.h"
+#include "tests/support/data_dirs.h"
 #include "tests/support/hf_model.h"
 #include "tests/support/hf_tokenizer.h"
 
 namespace engine::convert {
 namespace {
-
-std::string folder(const char* variable, const char* fallback) {
-  const char* set = std::getenv(variable);
-  return set != nullptr && *set != '\0' ? set : fallback;
-}
 
 // The regular expressions as they stand in published tokenizer.json files.
 std::string splits(const std::vector<std::string>& patterns, bool digits = false) {
@@ -44,15 +40,15 @@ const std::string kSmol =
     R"({"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},
         {"type":"ByteLevel","add_prefix_space":false,"use_regex":true}]})";
 
-struct Case {
+struct Tokenizer {
   const char *name, *form;
 };
 
-std::ostream& operator<<(std::ostream& out, const Case& c) {
+std::ostream& operator<<(std::ostream& out, const Tokenizer& c) {
   return out << c.name << " " << c.form;
 }
 
-void write_files(const gguf::File& vocab, const Case& c, const std::string& dir) {
+void write_files(const gguf::File& vocab, const Tokenizer& c, const std::string& dir) {
   const std::string name = c.name, form = c.form;
   const bool space_prefix = !vocab.has("tokenizer.ggml.add_space_prefix") ||
                             *vocab.boolean("tokenizer.ggml.add_space_prefix");
@@ -71,12 +67,11 @@ void write_files(const gguf::File& vocab, const Case& c, const std::string& dir)
   testing::write_text(dir + "/config.json", R"({"architectures":["LlamaForCausalLM"]})");
 }
 
-class ConvertTokenizer : public ::testing::TestWithParam<Case> {};
+class ConvertTokenizer : public ::testing::TestWithParam<Tokenizer> {};
 
 TEST_P(ConvertTokenizer, gives_the_recorded_ids) {
-  const std::string name = GetParam().name,
-                    shared = folder("ENGINE_SHARED_DIR", ENGINE_SOURCE_DIR "/../shared"),
-                    models = folder("ENGINE_TEST_MODELS", ENGINE_SOURCE_DIR "/build/models"),
+  const std::string name = GetParam().name, shared = testing::shared_dir(),
+                    models = testing::models_dir(),
                     golden = shared + "/golden/tokenizer/" + name + ".json";
   const std::string source = name == "smollm2"  ? models + "/smollm2-135m.gguf"
                              : name == "gemma3" ? models + "/gemma3-270m.gguf"
@@ -129,21 +124,21 @@ TEST_P(ConvertTokenizer, gives_the_recorded_ids) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Golden, ConvertTokenizer,
-                         ::testing::Values(Case{"llama-bpe", "json"}, Case{"llama-bpe", "pairs"},
-                                           Case{"qwen2", "json"}, Case{"deepseek-r1-qwen", "pairs"},
-                                           Case{"gpt-2", "json"}, Case{"smollm2", "json"},
-                                           Case{"llama-spm", "model"},
-                                           Case{"llama-spm", "fallback"}, Case{"phi-3", "model"},
-                                           Case{"phi-3", "fallback"}, Case{"gemma3", "model"},
-                                           Case{"gemma3", "fallback"},
-                                           Case{"bert-bge", "wordpiece"}, Case{"bert-bge", "txt"}),
-                         [](const auto& test) {
-                           std::string name = std::string(test.param.name) + "_" + test.param.form;
-                           for (char& c : name)
-                             if (c == '-') c = '_';
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Golden, ConvertTokenizer,
+    ::testing::Values(Tokenizer{"llama-bpe", "json"}, Tokenizer{"llama-bpe", "pairs"},
+                      Tokenizer{"qwen2", "json"}, Tokenizer{"deepseek-r1-qwen", "pairs"},
+                      Tokenizer{"gpt-2", "json"}, Tokenizer{"smollm2", "json"},
+                      Tokenizer{"llama-spm", "model"}, Tokenizer{"llama-spm", "fallback"},
+                      Tokenizer{"phi-3", "model"}, Tokenizer{"phi-3", "fallback"},
+                      Tokenizer{"gemma3", "model"}, Tokenizer{"gemma3", "fallback"},
+                      Tokenizer{"bert-bge", "wordpiece"}, Tokenizer{"bert-bge", "txt"}),
+    [](const auto& test) {
+      std::string name = std::string(test.param.name) + "_" + test.param.form;
+      for (char& c : name)
+        if (c == '-') c = '_';
+      return name;
+    });
 
 }  // namespace
 }  // namespace engine::convert

@@ -50,7 +50,7 @@ TEST(Memory, a_cap_counts_and_a_wrong_one_is_named) {
 }
 
 TEST(MappedFile, reading_gives_what_mapping_gives) {
-  const std::string path = testing::TempDir() + "/mapped_file_test";
+  const std::string path = ::testing::TempDir() + "/mapped_file_test";
   std::string text(100000, 'x');
   for (size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(i * 7);
   std::ofstream(path, std::ios::binary) << text;

@@ -8,7 +8,7 @@
 namespace engine {
 namespace {
 
-class PoolTest : public testing::TestWithParam<std::pair<PoolKind, int>> {};
+class PoolTest : public ::testing::TestWithParam<std::pair<PoolKind, int>> {};
 
 TEST_P(PoolTest, every_worker_runs_once_and_barriers_order_the_phases) {
   const auto [kind, threads] = GetParam();
@@ -30,10 +30,10 @@ TEST_P(PoolTest, every_worker_runs_once_and_barriers_order_the_phases) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Pools, PoolTest,
-                         testing::Values(std::pair(PoolKind::native, 1),
-                                         std::pair(PoolKind::native, 2),
-                                         std::pair(PoolKind::native, 5),
-                                         std::pair(PoolKind::openmp, 3)));
+                         ::testing::Values(std::pair(PoolKind::native, 1),
+                                           std::pair(PoolKind::native, 2),
+                                           std::pair(PoolKind::native, 5),
+                                           std::pair(PoolKind::openmp, 3)));
 
 TEST(NativePool, wakes_up_after_it_slept) {
   auto pool = make_native_pool(3);

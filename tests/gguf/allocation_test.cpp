@@ -21,8 +21,8 @@ size_t cost(const Builder& b, bool expect_open) {
   return requested_bytes() - before;
 }
 
-class Allocation : public testing::TestWithParam<Form> {};
-INSTANTIATE_TEST_SUITE_P(Forms, Allocation, testing::ValuesIn(kForms),
+class Allocation : public ::testing::TestWithParam<Form> {};
+INSTANTIATE_TEST_SUITE_P(Forms, Allocation, ::testing::ValuesIn(kForms),
                          [](const auto& p) { return form_name(p.param); });
 
 std::string short_name(size_t i) {

@@ -5,19 +5,16 @@
 #include <filesystem>
 
 #include "gguf/reader.h"
+#include "tests/support/data_dirs.h"
 
 namespace engine::gguf {
 namespace {
 
-std::filesystem::path shared_dir() {
-  const char* dir = std::getenv("ENGINE_SHARED_DIR");
-  return dir != nullptr ? dir : ENGINE_SOURCE_DIR "/../shared";
-}
-
 std::vector<std::string> files_in(const std::string& folder) {
   std::vector<std::string> out;
   std::error_code ec;
-  for (const auto& entry : std::filesystem::directory_iterator(shared_dir() / folder, ec))
+  for (const auto& entry :
+       std::filesystem::directory_iterator(testing::shared_dir() + "/" + folder, ec))
     if (entry.path().extension() == ".gguf") out.push_back(entry.path());
   return out;
 }
@@ -25,7 +22,7 @@ std::vector<std::string> files_in(const std::string& folder) {
 TEST(Golden, ArchitecturesOpen) {
   std::vector<std::string> files = files_in("golden/arch");
   for (const std::string& more : files_in("golden/arch-variants")) files.push_back(more);
-  if (files.empty()) GTEST_SKIP() << "no golden data in " << shared_dir();
+  if (files.empty()) GTEST_SKIP() << "no golden data in " << testing::shared_dir();
   for (const std::string& path : files) {
     SCOPED_TRACE(path);
     Result<File> file = File::open(path);
@@ -48,7 +45,7 @@ TEST(Golden, ArchitecturesOpen) {
 
 TEST(Golden, VocabulariesOpen) {
   const std::vector<std::string> files = files_in("data/vocab");
-  if (files.empty()) GTEST_SKIP() << "no vocabularies in " << shared_dir();
+  if (files.empty()) GTEST_SKIP() << "no vocabularies in " << testing::shared_dir();
   for (const std::string& path : files) {
     SCOPED_TRACE(path);
     Result<File> file = File::open(path);

@@ -11,7 +11,7 @@ namespace {
 
 constexpr uint32_t kU32 = 4, kStr = 8, kArr = 9, kU64 = 10;
 
-class Hostile : public testing::TestWithParam<Form> {};
+class Hostile : public ::testing::TestWithParam<Form> {};
 
 TEST_P(Hostile, EachCaseGivesItsOneError) {
   for (const HostileFile& c : hostile_files()) {
@@ -74,7 +74,7 @@ TEST_P(Hostile, EveryByteMayBeWrong) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Forms, Hostile, testing::ValuesIn(kForms),
+INSTANTIATE_TEST_SUITE_P(Forms, Hostile, ::testing::ValuesIn(kForms),
                          [](const auto& p) { return form_name(p.param); });
 
 TEST(HostileHeader, Magic) {

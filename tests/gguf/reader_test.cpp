@@ -87,8 +87,8 @@ TEST(Reader, SwappedMagicMeansBigEndian) {
   EXPECT_EQ(*file->u32("k"), 7u);
 }
 
-class Forms : public testing::TestWithParam<Form> {};
-INSTANTIATE_TEST_SUITE_P(All, Forms, testing::ValuesIn(kForms),
+class Forms : public ::testing::TestWithParam<Form> {};
+INSTANTIATE_TEST_SUITE_P(All, Forms, ::testing::ValuesIn(kForms),
                          [](const auto& p) { return form_name(p.param); });
 
 TEST_P(Forms, ValuesAndTensors) {

@@ -25,7 +25,7 @@ Writer shard(size_t i, size_t count) {
   return w;
 }
 
-class Split : public testing::Test {
+class Split : public ::testing::Test {
  protected:
   std::string path(size_t i) const {
     return dir.file("m-0000" + std::to_string(i + 1) + "-of-00003.gguf");

@@ -14,7 +14,7 @@ namespace engine::gguf {
 class TempDir {
  public:
   TempDir() {
-    std::string name = testing::TempDir() + "/gguf_XXXXXX";
+    std::string name = ::testing::TempDir() + "/gguf_XXXXXX";
     path_ = mkdtemp(name.data()) != nullptr ? name : "";
   }
   ~TempDir() {

@@ -8,15 +8,15 @@
 namespace engine::golden {
 namespace {
 
-struct Case {
+struct Architecture {
   const char *folder, *name;
 };
 
-std::ostream& operator<<(std::ostream& out, const Case& c) {
+std::ostream& operator<<(std::ostream& out, const Architecture& c) {
   return out << c.name;
 }
 
-constexpr Case kCases[] = {
+constexpr Architecture kCases[] = {
     {"arch", "llama"},
     {"arch", "llama-moe"},
     {"arch", "qwen2"},
@@ -28,7 +28,7 @@ constexpr Case kCases[] = {
     {"arch-variants", "gemma3-rope8-gqa"},
 };
 
-class ArchTest : public testing::TestWithParam<Case> {
+class ArchTest : public ::testing::TestWithParam<Architecture> {
  protected:
   void SetUp() override {
     folder_ = shared_dir() + "/golden/" + GetParam().folder + "/";
@@ -132,7 +132,7 @@ TEST_P(ArchTest, every_step_agrees_with_its_scalar_twin) {
   unsetenv("ENGINE_VERIFY");
 }
 
-INSTANTIATE_TEST_SUITE_P(Golden, ArchTest, testing::ValuesIn(kCases), [](const auto& info) {
+INSTANTIATE_TEST_SUITE_P(Golden, ArchTest, ::testing::ValuesIn(kCases), [](const auto& info) {
   std::string s = info.param.name;
   for (char& c : s)
     if (c == '-') c = '_';

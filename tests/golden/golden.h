@@ -13,18 +13,12 @@
 
 #include "engine/core/thread_pool.h"
 #include "engine/run/model.h"
+#include "tests/support/data_dirs.h"
 
 namespace engine::golden {
 
-inline std::string shared_dir() {
-  const char* env = std::getenv("ENGINE_SHARED_DIR");
-  return env ? env : ENGINE_SOURCE_DIR "/../shared";
-}
-
-inline std::string models_dir() {
-  const char* env = std::getenv("ENGINE_TEST_MODELS");
-  return env ? env : ENGINE_SOURCE_DIR "/build/models";
-}
+using testing::models_dir;
+using testing::shared_dir;
 
 inline bool exists(const std::string& path) {
   return std::ifstream(path).good();

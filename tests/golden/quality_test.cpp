@@ -10,13 +10,13 @@
 namespace engine::golden {
 namespace {
 
-struct Case {
+struct RealModel {
   const char *file, *folder;
   // KL divergence of llama.cpp from exact over the same tokens; same-top rate to reach
   double kl_llama, same_top;
 };
 
-class QualityTest : public testing::TestWithParam<Case> {
+class QualityTest : public ::testing::TestWithParam<RealModel> {
  protected:
   void SetUp() override {
     model_path_ = models_dir() + "/" + GetParam().file;
@@ -99,8 +99,8 @@ TEST_P(QualityTest, reference_mode_is_exact_and_the_quantized_path_close_to_it) 
 // 0.00288) and 94.7 % with AVX2 (KL 0.00285).
 INSTANTIATE_TEST_SUITE_P(
     Golden, QualityTest,
-    testing::Values(Case{"smollm2-135m.gguf", "smollm2-135m-q4_1", 0.00327, 0.94},
-                    Case{"gemma3-270m.gguf", "gemma3-270m-q4_k_m", 0.00625, 0.94}),
+    ::testing::Values(RealModel{"smollm2-135m.gguf", "smollm2-135m-q4_1", 0.00327, 0.94},
+                      RealModel{"gemma3-270m.gguf", "gemma3-270m-q4_k_m", 0.00625, 0.94}),
     [](const auto& info) { return info.index == 0 ? "smollm2" : "gemma3"; });
 
 }  // namespace

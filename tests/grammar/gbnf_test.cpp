@@ -4,13 +4,13 @@
 namespace engine::grammar {
 namespace {
 
-struct Case {
+struct GbnfCase {
   const char* grammar;
   std::vector<const char*> yes, no;
 };
 
 TEST(Gbnf, AcceptsAndRejects) {
-  const Case cases[] = {
+  const GbnfCase cases[] = {
       {"root ::= \"ab\"", {"ab"}, {"", "a", "abc", "b"}},
       {"root ::= \"a\" | \"b\" |", {"a", "b", ""}, {"ab", "c"}},
       {"root ::= [a-c]+", {"a", "abcabc"}, {"", "d", "ad"}},
@@ -40,7 +40,7 @@ TEST(Gbnf, AcceptsAndRejects) {
       {"root ::= e e e \"x\"\ne ::= \"y\"?", {"x", "yyyx"}, {"yyyyx"}},
       {"root ::= \"ab\"{0,2000}", {"", "abab"}, {"aba"}},
   };
-  for (const Case& c : cases) {
+  for (const GbnfCase& c : cases) {
     const auto program = gbnf(c.grammar);
     for (const char* text : c.yes) EXPECT_TRUE(accepts(program, text)) << c.grammar << " " << text;
     for (const char* text : c.no) EXPECT_FALSE(accepts(program, text)) << c.grammar << " " << text;

@@ -4,13 +4,13 @@
 namespace engine::grammar {
 namespace {
 
-struct Case {
+struct SchemaCase {
   const char* schema;
   std::vector<std::string> yes, no;
 };
 
-void check(const std::vector<Case>& cases) {
-  for (const Case& c : cases) {
+void check(const std::vector<SchemaCase>& cases) {
+  for (const SchemaCase& c : cases) {
     const auto program = schema(c.schema);
     for (const std::string& text : c.yes)
       EXPECT_TRUE(accepts(program, text)) << c.schema << "  " << text;

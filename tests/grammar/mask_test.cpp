@@ -11,6 +11,7 @@
 #include "engine/sample/sampler.h"
 #include "engine/text/tokenizer.h"
 #include "tests/grammar/support.h"
+#include "tests/support/data_dirs.h"
 
 namespace engine::grammar {
 namespace {
@@ -239,11 +240,7 @@ TEST(JsonMode, ParsesForManySeeds) {
 
 // A real vocabulary of 150,000 tokens: masks against single checks.
 TEST(Mask, LargeVocabulary) {
-  const char* set = std::getenv("ENGINE_SHARED_DIR");
-  const std::string path =
-      (set != nullptr && *set != '\0' ? std::string(set)
-                                      : std::string(ENGINE_SOURCE_DIR "/../shared")) +
-      "/data/vocab/deepseek-r1-qwen.gguf";
+  const std::string path = testing::shared_dir() + "/data/vocab/deepseek-r1-qwen.gguf";
   if (!std::filesystem::exists(path))
     GTEST_SKIP() << "WARNING: NOT TESTED: " << path << " is missing";
   const auto file = gguf::File::open(path);

@@ -26,7 +26,7 @@ std::vector<const CpuKernel*> usable_kernels() {
   return out;
 }
 
-class Kernels : public testing::TestWithParam<const CpuKernel*> {
+class Kernels : public ::testing::TestWithParam<const CpuKernel*> {
  protected:
   const CpuKernel& kernel() const { return *GetParam(); }
 
@@ -144,8 +144,8 @@ TEST_P(Kernels, DoNothingForNoRows) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Cpu, Kernels, testing::ValuesIn(usable_kernels()),
-                         [](const testing::TestParamInfo<const CpuKernel*>& info) {
+INSTANTIATE_TEST_SUITE_P(Cpu, Kernels, ::testing::ValuesIn(usable_kernels()),
+                         [](const ::testing::TestParamInfo<const CpuKernel*>& info) {
                            return test_name(*info.param);
                          });
 

@@ -23,7 +23,7 @@ int64_t usable_k(const CpuKernel& k) {
   return std::max(2 * traits(k.w).block_elems, 256);
 }
 
-class Matmul : public testing::TestWithParam<const CpuKernel*> {
+class Matmul : public ::testing::TestWithParam<const CpuKernel*> {
  protected:
   const CpuKernel& kernel() const { return *GetParam(); }
 
@@ -137,8 +137,8 @@ TEST_P(Matmul, PackingGivesTheRowsOfTheFileBack) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Cpu, Matmul, testing::ValuesIn(matmuls()),
-                         [](const testing::TestParamInfo<const CpuKernel*>& info) {
+INSTANTIATE_TEST_SUITE_P(Cpu, Matmul, ::testing::ValuesIn(matmuls()),
+                         [](const ::testing::TestParamInfo<const CpuKernel*>& info) {
                            std::string name = info.param->id;
                            std::replace(name.begin(), name.end(), '/', '_');
                            return name;

@@ -14,14 +14,13 @@
 #include "engine/core/sha256.h"
 #include "kernels/types/codec.h"
 #include "tests/support/blocks.h"
+#include "tests/support/data_dirs.h"
 
 namespace engine::test {
 namespace {
 
 std::string golden(const std::string& name) {
-  const char* dir = std::getenv("ENGINE_SHARED_DIR");
-  return (dir != nullptr ? std::string(dir) : std::string(ENGINE_SOURCE_DIR) + "/../shared") +
-         "/golden/quants/" + name;
+  return testing::shared_dir() + "/golden/quants/" + name;
 }
 
 std::vector<char> read_file(const std::string& path) {
@@ -29,7 +28,7 @@ std::vector<char> read_file(const std::string& path) {
   return {std::istreambuf_iterator<char>(f), {}};
 }
 
-class Types : public testing::TestWithParam<DType> {
+class Types : public ::testing::TestWithParam<DType> {
  protected:
   const DTypeTraits& type() const { return traits(GetParam()); }
   const Codec& c() const { return *codec(GetParam()); }
@@ -107,8 +106,8 @@ std::vector<DType> computable() {
   return out;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Types, testing::ValuesIn(computable()),
-                         [](const testing::TestParamInfo<DType>& i) {
+INSTANTIATE_TEST_SUITE_P(All, Types, ::testing::ValuesIn(computable()),
+                         [](const ::testing::TestParamInfo<DType>& i) {
                            return std::string(traits(i.param).name);
                          });
 

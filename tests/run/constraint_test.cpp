@@ -8,7 +8,7 @@
 namespace engine {
 namespace {
 
-struct Collect : Sink {
+struct Answer : Sink {
   std::vector<Token> tokens;
   GenerateStats stats;
   std::string error;
@@ -24,14 +24,14 @@ std::shared_ptr<const grammar::TokenTrie> letters() {
   return std::make_shared<const grammar::TokenTrie>(pieces, std::vector<Token>{});
 }
 
-std::shared_ptr<Collect> answer(Model& model, const std::string& gbnf, float temperature,
-                                bool speculate, int max_tokens = 100) {
+std::shared_ptr<Answer> answer(Model& model, const std::string& gbnf, float temperature,
+                               bool speculate, int max_tokens = 100) {
   auto g = grammar::parse_gbnf(gbnf);
   EXPECT_TRUE(g) << g.error().message;
   auto program = grammar::Program::compile(*g);
   EXPECT_TRUE(program);
   Scheduler s(model, {.lookup = speculate, .adaptive = false});
-  auto sink = std::make_shared<Collect>();
+  auto sink = std::make_shared<Answer>();
   Request r;
   for (Token t = 0; t < 20; ++t) r.prompt.push_back(t * 7 % kTinyVocab);
   r.max_tokens = max_tokens;
@@ -45,14 +45,14 @@ std::shared_ptr<Collect> answer(Model& model, const std::string& gbnf, float tem
   return sink;
 }
 
-std::string text_of(const Collect& sink) {
+std::string text_of(const Answer& sink) {
   std::string out;
   for (const Token t : sink.tokens)
     if (t >= 0) out += static_cast<char>(32 + t);
   return out;
 }
 
-class ConstraintTest : public testing::Test {
+class ConstraintTest : public ::testing::Test {
  protected:
   std::unique_ptr<ThreadPool> pool_ = make_native_pool(2);
   std::unique_ptr<Model> model_ = random_model(*pool_, {.n_ctx = 512}, 0, 0.02f);

@@ -35,7 +35,7 @@ Request request(std::vector<Token> p, std::shared_ptr<Sink> sink, int max_tokens
   return r;
 }
 
-class SchedulerTest : public testing::Test {
+class SchedulerTest : public ::testing::Test {
  protected:
   std::unique_ptr<ThreadPool> pool_ = make_native_pool(2);
   std::vector<Token> alone(const std::vector<Token>& p, int max_tokens = 12) {

@@ -11,6 +11,7 @@
 #include "engine/run/scheduler.h"
 #include "engine/text/tokenizer.h"
 #include "tests/run/random_model.h"
+#include "tests/support/data_dirs.h"
 #include "tests/support/tiny_model.h"
 
 namespace engine {
@@ -400,10 +401,8 @@ TEST(Gate, dear_proposals_wait) {
 }
 
 TEST_F(SpeculateTest, real_models_give_the_same_text) {
-  const char* folder = std::getenv("ENGINE_TEST_MODELS");
   for (const char* name : {"smollm2-135m.gguf", "gemma3-270m.gguf"}) {
-    const std::string path =
-        std::string(folder ? folder : ENGINE_SOURCE_DIR "/build/models") + "/" + name;
+    const std::string path = testing::models_dir() + "/" + name;
     if (!std::filesystem::exists(path))
       GTEST_SKIP() << path << " is missing: scripts/fetch_model.py";
     auto model = Model::load(path, {.n_ctx = 1024}, *pool_);

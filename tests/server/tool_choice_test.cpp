@@ -5,7 +5,7 @@
 namespace engine {
 namespace {
 
-const char* const kTools =
+const char* const kChoices =
     R"("tools":[{"type":"function","function":{"name":"go","parameters":{"type":"object","properties":{"to":{"enum":["Oslo","Rome"]},"km":{"type":"integer","minimum":1,"maximum":99}},"required":["to","km"]}}},{"type":"function","function":{"name":"stay"}}],)";
 const char* const kNamed = R"({"type":"function","function":{"name":"go"}})";
 
@@ -16,7 +16,7 @@ class ToolChoiceTest : public ServerTest {
            rest + R"("messages":[{"role":"user","content":"hi"}]})";
   }
   Json choice(const std::string& rest, const std::string& model = "M", int seed = 1) {
-    return post_json("/v1/chat/completions", body(kTools + rest, model, seed))["choices"][0];
+    return post_json("/v1/chat/completions", body(kChoices + rest, model, seed))["choices"][0];
   }
   std::string error(const std::string& rest, const std::string& path = "/v1/chat/completions") {
     const Json j = post_json(path, body(rest), 400);
@@ -159,13 +159,13 @@ TEST_F(ToolChoiceTest, OfResponsesAndMessages) {
 TEST_F(ToolChoiceTest, WhatIsRefused) {
   EXPECT_EQ(error(R"("tool_choice":"required",)"),
             "tool_choice asks for a call, but there are no tools");
-  EXPECT_EQ(error(kTools + std::string(R"("tool_choice":"always",)")),
+  EXPECT_EQ(error(kChoices + std::string(R"("tool_choice":"always",)")),
             "tool_choice must be \"auto\", \"none\", \"required\" or an object");
-  EXPECT_NE(error(kTools + std::string(R"("tool_choice":{"type":"custom","name":"go"},)"))
+  EXPECT_NE(error(kChoices + std::string(R"("tool_choice":{"type":"custom","name":"go"},)"))
                 .find("\"custom\" is not supported"),
             std::string::npos);
-  EXPECT_NE(error(kTools + std::string(R"("tool_choice":"required","response_format":{"type":)"
-                                       R"("json_object"},)"))
+  EXPECT_NE(error(kChoices + std::string(R"("tool_choice":"required","response_format":{"type":)"
+                                         R"("json_object"},)"))
                 .find("cannot be used together"),
             std::string::npos);
   EXPECT_NE(

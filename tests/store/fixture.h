@@ -37,7 +37,7 @@ inline std::string tiny_gguf(float value = 1.0f) {
   return s;
 }
 
-class StoreTest : public testing::Test {
+class StoreTest : public ::testing::Test {
  protected:
   void SetUp() override {
     std::string name = (fs::temp_directory_path() / "engine-store-XXXXXX").string();

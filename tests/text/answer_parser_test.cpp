@@ -15,7 +15,7 @@ const char* const kTools = R"([
   {"type":"function","function":{"name":"get_weather","parameters":{"type":"object","properties":{"city":{"type":"string"}}}}},
   {"type":"function","function":{"name":"brave_search"}}])";
 
-struct Case {
+struct ParserCase {
   const char* format;
   std::string text;
   const char* calls;  // "name{arguments}", joined by ";"
@@ -24,11 +24,11 @@ struct Case {
   bool starts_thinking = false;
 };
 
-void PrintTo(const Case& c, std::ostream* os) {
+void PrintTo(const ParserCase& c, std::ostream* os) {
   *os << c.format << ": " << c.text;
 }
 
-AnswerRules rules(const Case& c, bool with_tools = true) {
+AnswerRules rules(const ParserCase& c, bool with_tools = true) {
   AnswerRules r;
   for (const AnswerFormat& f : answer_formats())
     if (f.name == c.format) r.format = &f;
@@ -78,14 +78,14 @@ void expect_same_for_all_cuts(const AnswerRules& r, const std::string& text, con
   EXPECT_EQ(parse(r, text, bytes), want) << "byte by byte: " << text;
 }
 
-class AnswerParserTest : public ::testing::TestWithParam<Case> {};
+class AnswerParserTest : public ::testing::TestWithParam<ParserCase> {};
 
 TEST_P(AnswerParserTest, IsTheSameForAllCuts) {
-  const Case& c = GetParam();
+  const ParserCase& c = GetParam();
   expect_same_for_all_cuts(rules(c), c.text, {c.content, c.thinking, c.calls});
 }
 
-const Case kCases[] = {
+const ParserCase kCases[] = {
     // Hermes, Qwen
     {"hermes", "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"k\": \"v\"}}\n</tool_call>",
      R"(f{"k":"v"})"},
@@ -276,13 +276,13 @@ INSTANTIATE_TEST_SUITE_P(Formats, AnswerParserTest, ::testing::ValuesIn(kCases))
 
 TEST(AnswerParser, EveryFormatHasACase) {
   for (const AnswerFormat& f : answer_formats())
-    EXPECT_TRUE(std::any_of(std::begin(kCases), std::end(kCases), [&](const Case& c) {
+    EXPECT_TRUE(std::any_of(std::begin(kCases), std::end(kCases), [&](const ParserCase& c) {
       return f.name == c.format && *c.calls != 0;
     })) << f.name;
 }
 
 TEST(AnswerParser, WithoutToolsCallsAreText) {
-  for (const Case& c : kCases) {
+  for (const ParserCase& c : kCases) {
     AnswerRules r = rules(c, false);
     if (r.format->body == CallBody::harmony || !r.format->content_name.empty()) continue;
     r.thinking = false;

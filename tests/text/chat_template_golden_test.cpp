@@ -10,14 +10,10 @@
 #include <sstream>
 
 #include "engine/text/chat_template.h"
+#include "tests/support/data_dirs.h"
 
 namespace engine {
 namespace {
-
-std::filesystem::path shared_dir() {
-  const char* dir = std::getenv("ENGINE_SHARED_DIR");
-  return dir ? dir : ENGINE_SOURCE_DIR "/../shared";
-}
 
 std::time_t local_time(const std::string& iso) {
   std::tm t{};
@@ -28,8 +24,8 @@ std::time_t local_time(const std::string& iso) {
 }
 
 TEST(ChatTemplateGolden, EveryRecordedCase) {
-  std::ifstream in(shared_dir() / "golden/chat/cases.json");
-  if (!in) GTEST_SKIP() << "no golden/chat/cases.json under " << shared_dir();
+  std::ifstream in(testing::shared_dir() + "/golden/chat/cases.json");
+  if (!in) GTEST_SKIP() << "no golden/chat/cases.json under " << testing::shared_dir();
   std::stringstream text;
   text << in.rdbuf();
   const Result<Json> cases = parse_json(text.str());

@@ -6,15 +6,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/text/say.h"
+
 namespace engine {
 namespace {
-
-ChatMessage say(std::string role, std::string content) {
-  ChatMessage m;
-  m.role = std::move(role);
-  m.content = std::move(content);
-  return m;
-}
 
 std::string render(const ChatTemplate& t, const ChatInput& input) {
   const auto out = t.render(input);

@@ -6,16 +6,10 @@
 
 #include "engine/text/chat_template.h"
 #include "engine/text/gotemplate/analysis.h"
+#include "tests/text/say.h"
 
 namespace engine {
 namespace {
-
-ChatMessage say(std::string role, std::string content) {
-  ChatMessage m;
-  m.role = std::move(role);
-  m.content = std::move(content);
-  return m;
-}
 
 std::string render(const std::string& source, const ChatInput& input) {
   const auto t = ChatTemplate::parse_go(source);

@@ -9,14 +9,10 @@
 
 #include "engine/text/chat_template.h"
 #include "engine/text/gotemplate/interpreter.h"
+#include "tests/support/data_dirs.h"
 
 namespace engine {
 namespace {
-
-std::filesystem::path shared_dir() {
-  const char* dir = std::getenv("ENGINE_SHARED_DIR");
-  return dir ? dir : ENGINE_SOURCE_DIR "/../shared";
-}
 
 ChatInput input_of(const Json& inputs) {
   ChatInput input;
@@ -56,8 +52,8 @@ Result<std::string> render(const Json& c) {
 }
 
 TEST(GoTemplateGolden, EveryRecordedCase) {
-  std::ifstream in(shared_dir() / "golden/chat/go-templates.json");
-  if (!in) GTEST_SKIP() << "no golden/chat/go-templates.json under " << shared_dir();
+  std::ifstream in(testing::shared_dir() + "/golden/chat/go-templates.json");
+  if (!in) GTEST_SKIP() << "no golden/chat/go-templates.json under " << testing::shared_dir();
   std::stringstream text;
   text << in.rdbuf();
   const Result<Json> cases = parse_json(text.str());

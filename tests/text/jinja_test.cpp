@@ -27,12 +27,12 @@ std::string render(std::string_view source) {
   return out ? out->text : "error: " + out.error().message;
 }
 
-struct Case {
+struct JinjaCase {
   const char *source, *expected;
 };
 
-void expect_all(const std::vector<Case>& cases) {
-  for (const Case& c : cases) EXPECT_EQ(render(c.source), c.expected) << c.source;
+void expect_all(const std::vector<JinjaCase>& cases) {
+  for (const JinjaCase& c : cases) EXPECT_EQ(render(c.source), c.expected) << c.source;
 }
 
 TEST(Jinja, WhitespaceControl) {

@@ -11,32 +11,24 @@
 #include "engine/core/json_io.h"
 #include "engine/model/vocab.h"
 #include "engine/text/tokenizer.h"
+#include "tests/support/data_dirs.h"
 
 namespace engine {
 namespace {
 
-std::string folder(const char* variable, const char* fallback) {
-  const char* set = std::getenv(variable);
-  return set != nullptr && *set != '\0' ? set : fallback;
-}
-
-std::string shared_folder() {
-  return folder("ENGINE_SHARED_DIR", ENGINE_SOURCE_DIR "/../shared");
-}
-
 // Real models lie elsewhere: their vocabularies are not stored on their own.
 std::string vocabulary_path(const std::string& name) {
-  const std::string models = folder("ENGINE_TEST_MODELS", ENGINE_SOURCE_DIR "/build/models");
+  const std::string models = testing::models_dir();
   if (name == "smollm2") return models + "/smollm2-135m.gguf";
   if (name == "gemma3") return models + "/gemma3-270m.gguf";
-  return shared_folder() + "/data/vocab/" + name + ".gguf";
+  return testing::shared_dir() + "/data/vocab/" + name + ".gguf";
 }
 
-class TokenizerGolden : public testing::TestWithParam<const char*> {};
+class TokenizerGolden : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(TokenizerGolden, every_text) {
   const std::string name = GetParam(),
-                    golden = shared_folder() + "/golden/tokenizer/" + name + ".json";
+                    golden = testing::shared_dir() + "/golden/tokenizer/" + name + ".json";
   const std::string model = vocabulary_path(name);
   for (const std::string& path : {golden, model})
     if (!std::filesystem::exists(path))
@@ -75,9 +67,9 @@ TEST_P(TokenizerGolden, every_text) {
 }
 
 INSTANTIATE_TEST_SUITE_P(vocabularies, TokenizerGolden,
-                         testing::Values("smollm2", "llama-bpe", "qwen2", "llama-spm", "gpt-2",
-                                         "deepseek-llm", "phi-3", "gemma3", "deepseek-r1-qwen",
-                                         "bert-bge"),
+                         ::testing::Values("smollm2", "llama-bpe", "qwen2", "llama-spm", "gpt-2",
+                                           "deepseek-llm", "phi-3", "gemma3", "deepseek-r1-qwen",
+                                           "bert-bge"),
                          [](const auto& test) {
                            std::string name = test.param;
                            for (char& c : name)

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/text/output/blanks.h"
+#include "engine/text/output/overlap.h"
 
 namespace engine {
 namespace {
@@ -14,12 +15,6 @@ constexpr size_t kMaxBlanks = 1024;
 constexpr size_t kMaxHead = 512;  // a name in front of arguments, with what surrounds it
 
 // Length of the longest end of text that is a beginning of tag, but not all of it.
-size_t overlap(std::string_view text, std::string_view tag) {
-  for (size_t n = std::min(text.size(), tag.size() - 1); n > 0; --n)
-    if (text.ends_with(tag.substr(0, n))) return n;
-  return 0;
-}
-
 size_t trailing_blanks(std::string_view s) {
   size_t n = 0;
   while (n < s.size() && n < kMaxBlanks && kBlanks.find(s[s.size() - 1 - n]) != kBlanks.npos) ++n;

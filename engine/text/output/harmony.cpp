@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/text/output/blanks.h"
+#include "engine/text/output/overlap.h"
 
 namespace engine {
 namespace {
@@ -13,12 +14,6 @@ constexpr std::string_view kStart = "<|start|>", kMessage = "<|message|>", kChan
                            kConstrain = "<|constrain|>";
 constexpr std::string_view kEnds[] = {"<|end|>", "<|call|>", "<|return|>", "<|start|>"};
 constexpr size_t kMaxHeader = 4096, kMaxBody = 1 << 20;
-
-size_t overlap(std::string_view text, std::string_view tag) {
-  for (size_t n = std::min(text.size(), tag.size() - 1); n > 0; --n)
-    if (text.ends_with(tag.substr(0, n))) return n;
-  return 0;
-}
 
 // The next word of s, which is taken off.
 std::string_view next_word(std::string_view& s) {

@@ -18,15 +18,11 @@ namespace {
 
 constexpr size_t kMostBytes = size_t{64} << 20;
 
-Error wrong(std::string text) {
-  return {Errc::invalid_argument, std::move(text)};
-}
-
 Result<double> number_of(std::string_view flag, const std::string& text) {
   double value = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (code == std::errc() && end == text.data() + text.size() && std::isfinite(value)) return value;
-  return wrong(fmt::format("{} {}: a number is needed", flag, text));
+  return invalid_argument(fmt::format("{} {}: a number is needed", flag, text));
 }
 
 Result<Json> option_of(const LlamaFlag& flag, const std::string& text) {
@@ -34,7 +30,7 @@ Result<Json> option_of(const LlamaFlag& flag, const std::string& text) {
   for (const OptionInfo& o : option_list()) {
     if (o.name != flag.option || o.type != "integer") continue;
     if (value != std::floor(value) || std::fabs(value) > 9e15)
-      return wrong(fmt::format("{} {}: a whole number is needed", flag.key(), text));
+      return invalid_argument(fmt::format("{} {}: a whole number is needed", flag.key(), text));
     return Json(static_cast<int64_t>(value));
   }
   return Json(value);
@@ -74,7 +70,8 @@ Result<Json> bias_of(const std::vector<std::string>& given) {
     const size_t sign = text.find_first_of("+-");
     const bool id =
         sign != std::string::npos && sign > 0 && text.find_first_not_of("0123456789") == sign;
-    if (!id) return wrong(fmt::format("--logit-bias {}: ID+VALUE or ID-VALUE is needed", text));
+    if (!id)
+      return invalid_argument(fmt::format("--logit-bias {}: ID+VALUE or ID-VALUE is needed", text));
     const std::string amount = text.substr(sign + 1);
     double value = 100;
     if (amount != "inf") {
@@ -108,11 +105,11 @@ Status read_format(const Args& args, AskSettings& ask) {
     schema = std::move(read);
   }
   if (!grammar.empty() && !schema.empty())
-    return wrong("a grammar and a JSON schema cannot be used together");
+    return invalid_argument("a grammar and a JSON schema cannot be used together");
   if (!grammar.empty()) ask.options["grammar"] = grammar;
   if (schema.empty()) return ok;
   ENGINE_TRY(parsed, parse_json(schema));
-  if (!parsed.is_object()) return wrong("--json-schema: an object is needed");
+  if (!parsed.is_object()) return invalid_argument("--json-schema: an object is needed");
   ask.format = parsed.empty() ? Json("json") : parsed;
   return ok;
 }
@@ -140,13 +137,14 @@ Result<LoadChoice> llama_load_choice(const Args& args) {
   LoadChoice out;
   const std::string mode = args.text("--load-mode", "auto");
   if (mode != "auto" && mode != "mmap" && mode != "none" && mode != "mlock" && mode != "mmap+mlock")
-    return wrong(fmt::format("--load-mode {}: not available (auto, mmap, none, mlock)", mode));
+    return invalid_argument(
+        fmt::format("--load-mode {}: not available (auto, mmap, none, mlock)", mode));
   out.map = mode != "none" && llama_switch(args, "--mmap", true);
   out.lock = mode.ends_with("mlock") || args.has("--mlock");
   out.repack = llama_switch(args, "--repack", true);
   const std::string attention = args.text("--flash-attn", "auto");
   if (attention == "off" || attention == "0" || attention == "disabled" || attention == "false")
-    return wrong("attention is always computed in one pass: -fa off is not available");
+    return invalid_argument("attention is always computed in one pass: -fa off is not available");
   ENGINE_TRY(threads, args.number("--threads", 0, -1));
   ENGINE_TRY(n_ctx, args.number("--ctx-size", 0, 0));
   ENGINE_TRY(batch, args.number("--batch-size", 2048, 1));
@@ -159,7 +157,7 @@ Result<LoadChoice> llama_load_choice(const Args& args) {
   if (!k.empty()) {
     out.kv_type = cache_type(k);
     if (!out.kv_type || k != v)
-      return wrong(
+      return invalid_argument(
           fmt::format("keys and values of the cache have one type, of: {}", kCacheTypeNames));
   }
   ENGINE_TRY(adapters, lora_flags(args));
@@ -178,7 +176,7 @@ Result<std::string> llama_model(const Args& args) {
   if (const std::string repo = args.text("--hf-repo"); model.empty() && !repo.empty())
     model = repo.starts_with("hf.co/") ? repo : "hf.co/" + repo;
   if (model.empty())
-    return wrong("no model specified: give a GGUF file with -m FILE, or -hf USER/REPO");
+    return invalid_argument("no model specified: give a GGUF file with -m FILE, or -hf USER/REPO");
   return model;
 }
 

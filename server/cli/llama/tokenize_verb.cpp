@@ -14,12 +14,12 @@
 namespace engine::cli {
 namespace {
 
-constexpr size_t kMostBytes = size_t{256} << 20;
+constexpr size_t kMostInput = size_t{256} << 20;
 
 // The text, its bytes as they are.
 Result<std::string> text_of(const Args& args, bool plain) {
   if (args.has("--stdin")) return read_stdin_text();
-  if (args.values.contains("--file")) return read_file(args.text("--file"), kMostBytes);
+  if (args.values.contains("--file")) return read_file(args.text("--file"), kMostInput);
   if (args.values.contains("--prompt")) return args.text("--prompt");
   if (plain) return read_stdin_text();
   return Error{Errc::invalid_argument, "must specify one of: --stdin, --file or --prompt"};
