@@ -1,9 +1,12 @@
 // The program killed at random moments while it changes a store: whatever is left, every model that
 // is listed is whole, and what lies around besides is garbage that goes.
+#include <fstream>
 #include <random>
 
 #include "engine/core/sha256.h"
+#include "gguf/reader.h"
 #include "tests/cli/process.h"
+#include "tests/support/hf_model.h"
 #include "tests/support/http_client.h"
 
 namespace engine {
@@ -19,6 +22,11 @@ class Crash : public ProcessTest {
     file_ = tiny("one", 1);
     other_ = tiny("two", 2);
     ASSERT_EQ(run({"import", file_, "keep"}).code, 0);
+    const auto source = gguf::File::open(other_);
+    ASSERT_TRUE(source) << source.error().message;
+    fs::create_directories(home_ + "/hf");
+    testing::write_hf_model(*source, "LlamaForCausalLM", home_ + "/hf");
+    std::ofstream(home_ + "/Modelfile") << "FROM ./hf\nSYSTEM Be kind.\nLICENSE MIT\n";
   }
 
   // What a listing and fsck say after a kill, and after everything old has been cleaned up.
@@ -61,18 +69,20 @@ class Crash : public ProcessTest {
   int killed_ = 0;
 };
 
-TEST_F(Crash, AnywhereInImportCopyAndRemove) {
-  const auto long_enough = time_of({"import", other_, "m"});
-  for (int round = 0; round < 21; ++round) {
-    const auto delay = long_enough * static_cast<int>(random_() % 1000) / 1000;
+TEST_F(Crash, AnywhereInCreateImportCopyAndRemove) {
+  const std::vector<std::string> create = {"create", "m", "-f", home_ + "/Modelfile", "-q", "q8_0"};
+  const auto of_import = time_of({"import", other_, "m"}), of_create = time_of(create);
+  for (int round = 0; round < 44; ++round) {
     const std::vector<std::vector<std::string>> verbs = {
-        {"import", round % 2 ? file_ : other_, "m"}, {"cp", "keep", "m"}, {"rm", "m"}};
+        {"import", round % 8 < 4 ? file_ : other_, "m"}, create, {"cp", "keep", "m"}, {"rm", "m"}};
     const auto& words = verbs[static_cast<size_t>(round) % verbs.size()];
+    const auto delay =
+        (&words == &verbs[1] ? of_create : of_import) * static_cast<int>(random_() % 1000) / 1000;
     if (words[0] == "rm") (void)run({"cp", "keep", "m"});
     kill_after(words, delay);
     expect_sound(words[0] + " killed in round " + std::to_string(round));
   }
-  EXPECT_GT(killed_, 5) << "kills that came in time";
+  EXPECT_GT(killed_, 12) << "kills that came in time";
   clean_up();
   ASSERT_EQ(run({"import", other_, "m"}).code, 0);
   ASSERT_EQ(run({"rm", "m"}).code, 0);
