@@ -142,11 +142,11 @@ class Unit {
     if (page < 0) return {};
     const HeadPage p = head_page(a_.slot, page, h_kv_);
     if (kCodes && !value) {
-      Ahead{reinterpret_cast<std::byte*>(p.k_scale), kPageTokens * 2}.fetch(0);
-      Ahead{reinterpret_cast<std::byte*>(p.v_scale), kPageTokens * 2}.fetch(0);
+      __builtin_prefetch(p.k_scale, 0, 2), __builtin_prefetch(p.k_scale + 32, 0, 2);
+      __builtin_prefetch(p.v_scale, 0, 2), __builtin_prefetch(p.v_scale + 32, 0, 2);
     }
     const int64_t bytes = (value ? a_.slot.dv : a_.slot.dk) * kPageTokens * int64_t{sizeof(Elem)};
-    return {value ? p.v : p.k, (bytes / k + 63) / 64 * 64};
+    return {value ? p.v : p.k, bytes};
   }
 
   // m, l, o of the rows over one chunk.

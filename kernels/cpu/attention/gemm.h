@@ -1,6 +1,7 @@
 // What     C[rows][lanes] (+)= A[rows][k] (broadcast) * B[k][lanes]: both products of attention.
 //          S = Q * K page: B is the transposed page, k = d. O = P * V page: k = keys.
-// Tiles    6 rows x 2 vectors (AVX2) or x 4 (AVX-512).
+// Tiles    6 rows x 2 vectors (AVX2) or x 4 (AVX-512). Up to 3 rows x 4 on AVX2: a pass over B then
+//          uses whole lines of the cache, which is what a token of few query heads waits for.
 // Order    one fma per k, ascending: an element of C does not depend on the tile.
 // B        halves, codes or floats, converted while they are loaded.
 #pragma once
@@ -24,12 +25,20 @@ struct Plane {
 };
 
 // Bytes that the next product will read: a part is fetched with each k of this one. The processor
-// does not do that by itself: planes are too short for it to see the pattern.
+// does not do that by itself: planes are too short for it to see the pattern. A core has few places
+// for lines that are under way, so they are spread over all passes (kSpreadAhead), or over the first.
 struct Ahead {
   const std::byte* p = nullptr;  // nullptr: nothing
+  int64_t bytes = 0;             // from p on
   int64_t bytes_per_k = 0;
   void fetch(int64_t k) const {
     for (int64_t i = 0; i < bytes_per_k; i += 64) __builtin_prefetch(p + k * bytes_per_k + i, 0, 2);
+  }
+  // Spread over n steps.
+  void spread(int64_t n) { bytes_per_k = (bytes + n * 64 - 1) / (n * 64) * 64; }
+  void skip(int64_t k) {
+    p += k * bytes_per_k, bytes -= k * bytes_per_k;
+    if (bytes <= 0) p = nullptr;
   }
 };
 
@@ -61,55 +70,52 @@ void micro(const float* a, int64_t lda, const B b, int64_t k, float* c, int64_t 
     for (int j = 0; j < kVectors; j++) V::store(c + i * ldc + j * V::kLanes, acc[i][j]);
 }
 
-template <class V, int kVectors, class B>
+template <class V, int kVectors, int kRows, class B>
 void micro_rows(int rows, const float* a, int64_t lda, const B b, int64_t k, float* c, int64_t ldc,
                 bool accumulate, const Ahead ahead) {
-  switch (rows) {
-    case 1:
-      return micro<V, 1, kVectors>(a, lda, b, k, c, ldc, accumulate, ahead);
-    case 2:
-      return micro<V, 2, kVectors>(a, lda, b, k, c, ldc, accumulate, ahead);
-    case 3:
-      return micro<V, 3, kVectors>(a, lda, b, k, c, ldc, accumulate, ahead);
-    case 4:
-      return micro<V, 4, kVectors>(a, lda, b, k, c, ldc, accumulate, ahead);
-    case 5:
-      return micro<V, 5, kVectors>(a, lda, b, k, c, ldc, accumulate, ahead);
-    default:
-      return micro<V, 6, kVectors>(a, lda, b, k, c, ldc, accumulate, ahead);
+  if constexpr (kRows > 1) {
+    if (rows < kRows)
+      return micro_rows<V, kVectors, kRows - 1>(rows, a, lda, b, k, c, ldc, accumulate, ahead);
+  }
+  micro<V, kRows, kVectors>(a, lda, b, k, c, ldc, accumulate, ahead);
+}
+
+// All of B for rows of A that share registers with kVectors vectors of it.
+template <class V, int kVectors, int kRows, class B>
+void gemm_tiles(int rows, int vectors, const float* a, int64_t lda, B b, int64_t k, float* c,
+                int64_t ldc, bool accumulate, Ahead ahead) {
+  const int blocks = (rows + kRows - 1) / kRows;
+  ahead.spread(V::kSpreadAhead ? k * ((vectors + kVectors - 1) / kVectors) : k);
+  for (int v = 0; v < vectors; v += kVectors) {
+    const int left = vectors - v;
+    for (int i = 0; i < blocks; i++) {
+      const int r = rows * i / blocks, n = rows * (i + 1) / blocks - r;
+      const float* ar = a + r * lda;
+      float* cr = c + r * ldc;
+      if (kVectors == 4 && left >= 4)
+        micro_rows<V, kVectors, kRows>(n, ar, lda, b, k, cr, ldc, accumulate, ahead);
+      else if (kVectors == 4 && left == 3)
+        micro_rows<V, kVectors - 1, kRows>(n, ar, lda, b, k, cr, ldc, accumulate, ahead);
+      else if (left >= 2)
+        micro_rows<V, 2, kRows>(n, ar, lda, b, k, cr, ldc, accumulate, ahead);
+      else
+        micro_rows<V, 1, kRows>(n, ar, lda, b, k, cr, ldc, accumulate, ahead);
+    }
+    ahead.skip(k);
+    b = b.right(kVectors * V::kLanes);
+    c += kVectors * V::kLanes;
   }
 }
 
 template <class V, class B>
 void gemm(int rows, int vectors, const float* a, int64_t lda, B b, int64_t k, float* c, int64_t ldc,
           bool accumulate, Ahead ahead = {}) {
-  const int blocks = (rows + kMicroRows - 1) / kMicroRows;
-  for (int v = 0; v < vectors; v += V::kTileVectors) {
-    const int left = vectors - v;
-    for (int i = 0; i < blocks; i++) {
-      const int r = rows * i / blocks, n = rows * (i + 1) / blocks - r;
-      const float* ar = a + r * lda;
-      float* cr = c + r * ldc;
-      if constexpr (V::kTileVectors == 4) {
-        if (left >= 4)
-          micro_rows<V, 4>(n, ar, lda, b, k, cr, ldc, accumulate, ahead);
-        else if (left == 3)
-          micro_rows<V, 3>(n, ar, lda, b, k, cr, ldc, accumulate, ahead);
-        else if (left == 2)
-          micro_rows<V, 2>(n, ar, lda, b, k, cr, ldc, accumulate, ahead);
-        else
-          micro_rows<V, 1>(n, ar, lda, b, k, cr, ldc, accumulate, ahead);
-      } else {
-        if (left >= 2)
-          micro_rows<V, 2>(n, ar, lda, b, k, cr, ldc, accumulate, ahead);
-        else
-          micro_rows<V, 1>(n, ar, lda, b, k, cr, ldc, accumulate, ahead);
-      }
-    }
-    ahead = {};  // all of it is under way
-    b = b.right(V::kTileVectors * V::kLanes);
-    c += V::kTileVectors * V::kLanes;
+  if constexpr (V::kFewRows > 0) {
+    if (rows <= V::kFewRows)
+      return gemm_tiles<V, 4, V::kFewRows>(rows, vectors, a, lda, b, k, c, ldc, accumulate, ahead);
   }
+  gemm_tiles<V, V::kTileVectors, kMicroRows>(rows, vectors, a, lda, b, k, c, ldc, accumulate,
+                                             ahead);
 }
 
 }  // namespace
