@@ -13,6 +13,7 @@ Result<std::string> read_stdin_text() {
   constexpr size_t kMost = size_t{256} << 20;
   std::string text;
   char buffer[1 << 16];
+  if (::isatty(STDIN_FILENO)) fmt::print(stderr, "the text, then Ctrl-D on a line of its own:\n");
   while (true) {
     const ssize_t n = ::read(STDIN_FILENO, buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) return Error{Errc::cancelled, "interrupted"};

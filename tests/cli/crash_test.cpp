@@ -4,9 +4,7 @@
 #include <random>
 
 #include "engine/core/sha256.h"
-#include "gguf/reader.h"
 #include "tests/cli/process.h"
-#include "tests/support/hf_model.h"
 #include "tests/support/http_client.h"
 
 namespace engine {
@@ -22,11 +20,7 @@ class Crash : public ProcessTest {
     file_ = tiny("one", 1);
     other_ = tiny("two", 2);
     ASSERT_EQ(run({"import", file_, "keep"}).code, 0);
-    const auto source = gguf::File::open(other_);
-    ASSERT_TRUE(source) << source.error().message;
-    fs::create_directories(home_ + "/hf");
-    testing::write_hf_model(*source, "LlamaForCausalLM", home_ + "/hf");
-    std::ofstream(home_ + "/Modelfile") << "FROM ./hf\nSYSTEM Be kind.\nLICENSE MIT\n";
+    std::ofstream(home_ + "/Modelfile") << "FROM ./two.gguf\nSYSTEM Be kind.\nLICENSE MIT\n";
   }
 
   // What a listing and fsck say after a kill, and after everything old has been cleaned up.

@@ -256,7 +256,13 @@ TEST_F(Program, PathsPipesAndInterrupts) {
 
 TEST_F(Program, TokensThereAndBack) {
   NEED_MODEL();
+  const Outcome given = run("tokenize " + in_quotes(model) + " 'Hello <|im_start|>world\n'");
   const Outcome ids = run("tokenize " + in_quotes(model), "Hello <|im_start|>world\n");
+  EXPECT_EQ(given.out, ids.out) << given.err;
+  const Outcome mixed = run("tokenize -m " + in_quotes(model) + " Hello");
+  EXPECT_EQ(mixed.code, 1);
+  EXPECT_NE(mixed.err.find("unknown argument 'Hello': the text is -p TEXT\n"), std::string::npos)
+      << mixed.err;
   ASSERT_EQ(ids.code, 0) << ids.err;
   EXPECT_EQ(ids.out.front(), '[');
   const Outcome text = run("detokenize " + in_quotes(model), ids.out);

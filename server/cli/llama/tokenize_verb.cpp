@@ -21,6 +21,7 @@ Result<std::string> text_of(const Args& args, bool plain) {
   if (args.has("--stdin")) return read_stdin_text();
   if (args.values.contains("--file")) return read_file(args.text("--file"), kMostInput);
   if (args.values.contains("--prompt")) return args.text("--prompt");
+  if (args.words.size() == 2) return args.words[1];
   if (plain) return read_stdin_text();
   return Error{Errc::invalid_argument, "must specify one of: --stdin, --file or --prompt"};
 }
@@ -34,8 +35,11 @@ void print_pieces(const Tokenizer& tokenizer, const std::vector<Token>& tokens) 
 Status run_tokenize(const Args& args) {
   if (args.has("--version")) return print_llama_version();
   set_llama_log_level(args);
-  // `engine tokenize MODEL`: the text is piped in, ids come out.
+  // `engine tokenize MODEL [TEXT]`: ids come out.
   const bool plain = !args.words.empty();
+  if (plain && args.values.contains("--model"))
+    return invalid_argument(
+        fmt::format("unknown argument '{}': the text is -p TEXT", args.words[0]));
   ENGINE_TRY(name, llama_model(args));
   ENGINE_TRY(store, ModelStore::open_default());
   ENGINE_TRY(model, locate_model(store, name));
@@ -65,14 +69,14 @@ extern const Verb verb_tokenize;
 const Verb verb_tokenize = {
     "tokenize",
     "",
-    "MODEL, or -m FILE -p TEXT",
+    "MODEL [TEXT], or -m FILE -p TEXT",
     "The tokens of a text",
     0,
-    1,
+    2,
     kFlags,
     kEnvironment,
     run_tokenize,
-    "With MODEL alone: text on stdin to a JSON list of token ids. With -m: as llama-tokenize.",
+    "With MODEL: the text, or stdin, to a JSON list of token ids. With -m: as llama-tokenize.",
     't'};
 
 }  // namespace engine::cli
