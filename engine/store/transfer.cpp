@@ -20,7 +20,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr long kReceiveBuffer = 512 << 10;  // the most libcurl takes
-// Of a socket: what is in there when the process dies is fetched once more. Enough for 20 MB/s and
+// Of a socket: what is in there when the process dies is fetched once more. Enough for 20 MB/s a
 // connection at 50 ms.
 constexpr int kSocketBuffer = 512 << 10;
 constexpr size_t kKeptErrorBody = 4 << 10;
