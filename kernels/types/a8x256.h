@@ -10,7 +10,8 @@
 //   BlockSums s[k/256]    sums of q << lift, for minima
 //   int32 shift[k/16]     -32 * sum of each 16 codes: what sums of products with codes that are
 //                         shifted by 32 start from
-// so a column has k * 408 / 256 bytes, as dtype.inc says.
+//   WholeSums w[k/256]    the sums of s again, in one piece
+// so a column has k * 456 / 256 bytes, as dtype.inc says.
 // Column stride = Tensor::nb[1], a multiple of 64.
 // Functions are inlined by force: see block.h.
 #pragma once
@@ -31,22 +32,32 @@ struct BlockSums {
 };
 static_assert(sizeof(BlockSums) == 48 && ((32 * 127 << 3) + 128) / 256 <= 127);
 
+// The same for vpmaddwd: two sums to a 32-bit lane.
+struct WholeSums {
+  int16_t of16[16], of32[8];
+};
+static_assert(sizeof(WholeSums) == 48 && 32 * 127 << 3 <= 32767);
+
 struct BlockColumn {
   const int8_t* q;
   const float* d;
   const int32_t *total, *lift;
   const BlockSums* sums;
   const int32_t* shift;
+  const WholeSums* whole;
 };
 
 [[gnu::always_inline]] inline BlockColumn block_column(const std::byte* column, int64_t k) {
+  const int64_t blocks = k / 256;
   const std::byte* sums = column + k + k / 32 + k / 8;
+  const std::byte* shift = sums + blocks * int64_t{sizeof(BlockSums)};
   return {reinterpret_cast<const int8_t*>(column),
           reinterpret_cast<const float*>(column + k),
           reinterpret_cast<const int32_t*>(column + k + k / 64),
           reinterpret_cast<const int32_t*>(column + k + k / 32),
           reinterpret_cast<const BlockSums*>(sums),
-          reinterpret_cast<const int32_t*>(sums + k / 256 * int64_t{sizeof(BlockSums)})};
+          reinterpret_cast<const int32_t*>(shift),
+          reinterpret_cast<const WholeSums*>(shift + k / 4)};
 }
 
 }  // namespace engine

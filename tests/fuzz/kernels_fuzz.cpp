@@ -94,6 +94,7 @@ void fill_column(const Shape& s, Bytes& in, std::byte* column) {
   int32_t* lift = total + s.k / 256;
   BlockSums* sums = reinterpret_cast<BlockSums*>(lift + s.k / 32);
   int32_t* shift = reinterpret_cast<int32_t*>(sums + s.k / 256);
+  WholeSums* whole = reinterpret_cast<WholeSums*>(shift + s.k / 16);
   const auto split = [](int sum, int8_t* high, int8_t* low) {
     *high = static_cast<int8_t>((sum + 128) >> 8);
     *low = static_cast<int8_t>(sum - 256 * *high);
@@ -104,12 +105,15 @@ void fill_column(const Shape& s, Bytes& in, std::byte* column) {
     for (int i = 0; i < 16; ++i) {
       const int raw = sum(256 * b + 16 * i, 16), up = raw * (1 << lift[8 * b + i / 2]);
       split(up, &sums[b].high16[i], &sums[b].low16[i]);
+      whole[b].of16[i] = static_cast<int16_t>(up);
       shift[16 * b + i] = -32 * raw;
       total[b] += up;
     }
-    for (int i = 0; i < 8; ++i)
-      split(sum(256 * b + 32 * i, 32) * (1 << lift[8 * b + i]), &sums[b].high32[i],
-            &sums[b].low32[i]);
+    for (int i = 0; i < 8; ++i) {
+      const int up = sum(256 * b + 32 * i, 32) * (1 << lift[8 * b + i]);
+      split(up, &sums[b].high32[i], &sums[b].low32[i]);
+      whole[b].of32[i] = static_cast<int16_t>(up);
+    }
   }
 }
 

@@ -86,10 +86,14 @@ TEST(QuantizeAct, KeepsTheDefinitionOfBlocks) {
     }
     for (int i = 0; i < 16; ++i) {
       EXPECT_EQ(q.block.sums[b].sum16(i), sum16[i]) << i;
+      EXPECT_EQ(q.block.whole[b].of16[i], sum16[i]) << i;
       EXPECT_EQ(q.block.shift[16 * b + i], -32 * raw16[i]) << i;
     }
     EXPECT_EQ(q.block.total[b], std::accumulate(sum32, sum32 + 8, 0));
-    for (int i = 0; i < 8; ++i) EXPECT_EQ(q.block.sums[b].sum32(i), sum32[i]) << i;
+    for (int i = 0; i < 8; ++i) {
+      EXPECT_EQ(q.block.sums[b].sum32(i), sum32[i]) << i;
+      EXPECT_EQ(q.block.whole[b].of32[i], sum32[i]) << i;
+    }
   }
   EXPECT_EQ(q.block.sums[1].sum32(0), 32 * 127 * 8);
   EXPECT_EQ(q.block.sums[2].sum32(7), -32 * 127 * 8);

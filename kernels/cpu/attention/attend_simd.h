@@ -134,9 +134,8 @@ class Unit {
     }
   }
 
-  // The plane that will be read after this one, to be fetched in k steps. Many rows wait for the
-  // multipliers, not for memory.
-  Ahead ahead(int64_t at, bool value, int64_t k) const {
+  // The plane that will be read after this one. Many rows wait for the multipliers, not for memory.
+  Ahead ahead(int64_t at, bool value) const {
     if (n_ > kMicroRows || at * kPageTokens >= pos0_ + n_rows_) return {};
     const int32_t page = table_[static_cast<size_t>(at)];
     if (page < 0) return {};
@@ -170,9 +169,8 @@ class Unit {
         for (int t = from; kCodes && t < to; t += V::kLanes) V::store(k_scale_ + t, V::set1(1));
         continue;
       }
-      const Ahead next = (p + 1) * kPageTokens < last
-                             ? ahead(page0 + p + 1, false, dk)
-                             : ahead(page0 + first / kPageTokens, true, dk);
+      const Ahead next = (p + 1) * kPageTokens < last ? ahead(page0 + p + 1, false)
+                                                      : ahead(page0 + first / kPageTokens, true);
       const HeadPage here = head_page(a_.slot, page, h_kv_);
       const Plane<Elem> k{reinterpret_cast<const Elem*>(here.k), kPageTokens};
       gemm<V>(n_, (to - from) / V::kLanes, q_, dk + kPad, k.right(from % kPageTokens), dk,
@@ -196,7 +194,7 @@ class Unit {
       const int to = end < (p + 1) * kPageTokens ? end - p * kPageTokens : kPageTokens;
       const int32_t page = table_[static_cast<size_t>(page0 + p)];
       if (page < 0) continue;
-      const Ahead next = ahead(page0 + p + 1, (p + 1) * kPageTokens < last, to - from);
+      const Ahead next = ahead(page0 + p + 1, (p + 1) * kPageTokens < last);
       const HeadPage here = head_page(a_.slot, page, h_kv_);
       const Plane<Elem> v{reinterpret_cast<const Elem*>(here.v), dv};
       gemm<V>(n_, static_cast<int>(dv / V::kLanes), s_ + p * kPageTokens + from, kScoreRow,

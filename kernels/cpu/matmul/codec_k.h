@@ -235,17 +235,16 @@ struct Iq4Xs {
 
 // ---- sources ----
 
-// A panel in the order a tile wants: codes [k/32][8][rows][4], then by block d [rows], dmin [rows],
-// words of minima [rows], and (not multiplied) the integer scales [rows]: AVX2 by kSub, AVX-512 by
-// pairs of them.
+// A panel in the order the tile of AVX-512 wants (AVX2: strip_k_avx2.h): codes [k/32][8][rows][4], then
+// by block d [rows], dmin [rows], words of minima [rows], and (not multiplied) pairs of integer scales
+// [rows].
 template <class V, class C>
 struct Strip {
   static constexpr int kLine = 4 * V::kRows;  // bytes of a number per row
   static constexpr int kHead = C::kMins ? 2 + kMinWords<C> : 1;
-  static constexpr bool kPairs = !V::kSigned && !kMultiplied<V, C>;
-  static constexpr int kInts = V::kSigned ? 32 / C::kSub : 0;  // lines of a chunk
-  static constexpr int kStep = C::kSub / 16;                   // chunks of a pair
-  static constexpr int kLines = kHead + 8 * kInts + (kPairs ? 8 / kStep : 0);
+  static constexpr bool kPairs = !kMultiplied<V, C>;
+  static constexpr int kStep = C::kSub / 16;  // chunks of a pair
+  static constexpr int kLines = kHead + (kPairs ? 8 / kStep : 0);
 
   static size_t bytes(int64_t k) noexcept {
     return static_cast<size_t>(k * V::kRows + k / 256 * kLines * kLine);
@@ -267,7 +266,6 @@ struct Strip {
           for (int g = 0; g < 8; ++g)
             c.w[g] = V::scale_codes(c.w[g], c.ints[g / 4], C::kZero, C::kStripZero);
         for (int g = 0; g < 8; ++g, strip += kLine) V::store(strip, c.w[g]);
-        for (int h = 0; h < kInts; ++h, line += kLine) V::store(line, c.ints[h]);
         if constexpr (kPairs)
           if (s % kStep == 0) V::store(line, block.pair(s)), line += kLine;
       }
@@ -306,7 +304,6 @@ struct StripSource {
     }
     void chunk(int s, Chunk<V>& c) const {
       for (int g = 0; g < 8; ++g) c.w[g] = V::load(codes + S::kLine * (8 * s + g));
-      for (int h = 0; h < S::kInts; ++h) c.ints[h] = V::load(lines + S::kLine * (S::kInts * s + h));
     }
     typename V::I pair(int s) const { return V::load(lines + s / S::kStep * S::kLine); }
   };

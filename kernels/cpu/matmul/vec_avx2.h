@@ -36,6 +36,13 @@ struct Vec256 {
   static I sub32(I a, I b) { return _mm256_sub_epi32(a, b); }
   static I sll(I a, int n) { return _mm256_sll_epi32(a, _mm_cvtsi32_si128(n)); }
   static I srl(I a, int n) { return _mm256_srl_epi32(a, _mm_cvtsi32_si128(n)); }
+  // Low halves of the lanes of a and b, side by side.
+  static I halves(I a, I b) { return or_(and_(a, set32(0xffff)), sll(b, 16)); }
+  // Bytes 2 i and 2 i + 1 of each lane, 16 bits each.
+  static I pair_of_bytes(I a, int i) {
+    const I two = srl(a, 16 * i);
+    return or_(and_(two, set32(0xff)), and_(sll(two, 8), set32(0xff0000)));
+  }
   static I sra24(I a) { return _mm256_srai_epi32(a, 24); }
 
   static F zero() { return _mm256_setzero_ps(); }

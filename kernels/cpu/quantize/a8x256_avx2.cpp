@@ -53,7 +53,7 @@ inline __m256i widen(__m128i v16) {
 }
 
 void quantize_block(const float* x, int8_t* q, float* d, int32_t* total, int32_t* lift,
-                    BlockSums* sums, int32_t* shift) {
+                    BlockSums* sums, int32_t* shift, WholeSums* whole) {
   const __m256 most = largest_of_chunks(x);
   const float largest = largest_lane(most), inverse = 1016.0f / largest;
   // a comparison that holds is -1
@@ -69,6 +69,7 @@ void quantize_block(const float* x, int8_t* q, float* d, int32_t* total, int32_t
     std::memset(q, 0, 256);
     std::memset(shift, 0, 64);
     std::memset(sums, 0, sizeof(BlockSums));
+    std::memset(whole, 0, sizeof(WholeSums));
     return;
   }
   *d = largest / 1016.0f;
@@ -108,11 +109,14 @@ void quantize_block(const float* x, int8_t* q, float* d, int32_t* total, int32_t
                 up_second = _mm256_sllv_epi32(second, lifts);
   const __m256i both = _mm256_add_epi32(up_first, up_second);
   __m128i high, low;
-  split(in_order(up_first, up_second), &high, &low);
+  const __m256i lifted = in_order(up_first, up_second);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(whole->of16), lifted);
+  split(lifted, &high, &low);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(sums->high16), high);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(sums->low16), low);
   const __m128i both16 =
       _mm_packs_epi32(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(whole->of32), both16);
   split(_mm256_castsi128_si256(both16), &high, &low);
   _mm_storel_epi64(reinterpret_cast<__m128i*>(sums->high32), high);
   _mm_storel_epi64(reinterpret_cast<__m128i*>(sums->low32), low);

@@ -23,7 +23,7 @@ float largest_of(const float* x, int n) {
 }
 
 void quantize_block(const float* x, int8_t* q, float* d, int32_t* total, int32_t* lift,
-                    BlockSums* sums, int32_t* shift) {
+                    BlockSums* sums, int32_t* shift, WholeSums* whole) {
   const float m = largest_of(x, 256), inverse = 1016.0f / m;
   const bool zero = !(inverse <= __FLT_MAX__);
   *d = zero ? 0.0f : m / 1016.0f;
@@ -41,10 +41,13 @@ void quantize_block(const float* x, int8_t* q, float* d, int32_t* total, int32_t
     }
     for (int h = 0; h < 2; ++h) {
       shift[2 * s + h] = -32 * sum[h];
-      split(sum[h] * (1 << lift[s]), &sums->high16[2 * s + h], &sums->low16[2 * s + h]);
+      const int lifted = sum[h] * (1 << lift[s]);
+      split(lifted, &sums->high16[2 * s + h], &sums->low16[2 * s + h]);
+      whole->of16[2 * s + h] = static_cast<int16_t>(lifted);
     }
     const int both = (sum[0] + sum[1]) * (1 << lift[s]);
     split(both, &sums->high32[s], &sums->low32[s]);
+    whole->of32[s] = static_cast<int16_t>(both);
     *total += both;
   }
 }
