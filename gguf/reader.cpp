@@ -46,6 +46,8 @@ struct File::Impl {
   std::mutex mutex;
   // By tensor index: data that view() could not hand out in place.
   std::map<uint32_t, std::unique_ptr<std::byte[]>> copies;
+  // By key: pairs as a file would have them, in the byte order of this machine.
+  std::map<std::string, std::vector<std::byte>, std::less<>> overrides;
 
   std::string_view name(uint32_t index) const {
     return shards[tensors[index].shard].tensor_name(tensors[index].i);
@@ -186,7 +188,38 @@ List<Value> File::keys() const {
   return {*this, impl_->shards[0].keys.size(), value_at};
 }
 std::optional<Value> File::key(std::string_view name) const {
+  if (const auto it = impl_->overrides.find(name); it != impl_->overrides.end())
+    return Value(Cursor(it->second, Encoding{}));
   return impl_->shards[0].key(name);
+}
+
+void File::set(const Override& value) {
+  std::vector<std::byte> pair;
+  const auto add = [&pair](const auto& v) {
+    const auto* bytes = reinterpret_cast<const std::byte*>(&v);
+    pair.insert(pair.end(), bytes, bytes + sizeof v);
+  };
+  const auto add_text = [&](std::string_view text) {
+    add(uint64_t{text.size()});
+    const auto* bytes = reinterpret_cast<const std::byte*>(text.data());
+    pair.insert(pair.end(), bytes, bytes + text.size());
+  };
+  const auto add_type = [&](Type t) { add(static_cast<uint32_t>(t)); };
+  add_text(value.key);
+  if (const auto* text = std::get_if<std::string>(&value.value)) {
+    add_type(Type::str);
+    add_text(*text);
+  } else if (const auto* flag = std::get_if<bool>(&value.value)) {
+    add_type(Type::boolean);
+    add(static_cast<uint8_t>(*flag));
+  } else if (const auto* number = std::get_if<double>(&value.value)) {
+    add_type(Type::f64);
+    add(*number);
+  } else {
+    add_type(Type::i64);
+    add(std::get<int64_t>(value.value));
+  }
+  impl_->overrides.insert_or_assign(value.key, std::move(pair));
 }
 
 Result<double> File::number(std::string_view name) const {

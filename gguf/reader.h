@@ -16,6 +16,7 @@
 #include "engine/core/dtype.h"
 #include "engine/core/result.h"
 #include "engine/core/tensor.h"
+#include "gguf/override.h"
 #include "gguf/value.h"
 
 namespace engine::gguf {
@@ -96,6 +97,9 @@ class File {
   List<Value> keys() const;
   std::optional<Value> key(std::string_view name) const;
   bool has(std::string_view name) const { return key(name).has_value(); }
+  // key() and what is built on it answer with this value from now on; keys() shows the file as it is.
+  // To be done before anybody else reads the file.
+  void set(const Override& value);
 
   // The value of a key converted to T (see Value::get).
   // Errc::not_found without the key, corrupt for a wrong type.

@@ -101,6 +101,17 @@ ENGINE_API engine_status engine_model_options_init(engine_model_options* options
 ENGINE_API engine_status engine_model_open(const char* path, const engine_model_options* options,
                                            engine_model** model);
 
+typedef struct engine_adapter {
+  const char* path; /* a LoRA adapter of this model, as GGUF */
+  float scale;      /* factor of its effect, on top of what the file asks for; 1: as it was made */
+} engine_adapter;
+
+/* The same with adapters, whose effects add up; their files must fit the model. */
+ENGINE_API engine_status engine_model_open_adapted(const char* path,
+                                                   const engine_model_options* options,
+                                                   const engine_adapter* adapters,
+                                                   size_t n_adapters, engine_model** model);
+
 /* Null is allowed. */
 ENGINE_API void engine_model_free(engine_model* model);
 

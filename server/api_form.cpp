@@ -21,6 +21,7 @@ constexpr PathForm kPaths[] = {
     {"/tokenize", ApiForm::llamacpp},       {"/detokenize", ApiForm::llamacpp},
     {"/apply-template", ApiForm::llamacpp}, {"/completion", ApiForm::llamacpp},
     {"/infill", ApiForm::llamacpp},         {"/rerank", ApiForm::llamacpp},
+    {"/lora-adapters", ApiForm::llamacpp},
 };
 
 // The type of an error by its status: what the APIs say alike, then each for itself.

@@ -9,6 +9,7 @@
 #include "engine/run/model_pool.h"
 #include "engine/store/download.h"
 #include "engine/store/model_store.h"
+#include "server/adapter_scales.h"
 #include "server/http/api_keys.h"
 #include "server/http/cors.h"
 #include "server/http/host_check.h"
@@ -16,6 +17,7 @@
 #include "server/jobs.h"
 #include "server/metrics.h"
 #include "server/model_cards.h"
+#include "server/model_choice.h"
 
 namespace engine {
 
@@ -31,9 +33,8 @@ struct App {
   ModelPool& pool;
   std::string draft = {};       // path of the draft model; "": none
   bool draft_required = false;  // see PoolRequest
-  // From the command line, for the model whose weights have this path; "": no model.
-  std::string adapted_path = {};
-  std::vector<LoraFile> adapters = {};
+  ModelChoice choice = {};
+  AdapterScales scales = {};
   // shared with answers, which may outlive the server's other parts
   std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>();
   bool metrics_compat = false;  // see Metrics::text

@@ -129,6 +129,10 @@ void Metrics::answer(const std::string& model, const GenerateStats& stats) {
   m.predicted += count(stats.output_tokens);
   m.proposed += count(stats.proposed_tokens);
   m.accepted += count(stats.accepted_tokens);
+  m.proposals += count(stats.proposals);
+  m.accepted_at.resize(std::max(m.accepted_at.size(), stats.accepted_at.size()));
+  for (size_t i = 0; i < stats.accepted_at.size(); ++i)
+    m.accepted_at[i] += count(stats.accepted_at[i]);
   m.longest = std::max(m.longest, count(stats.prompt_tokens + stats.output_tokens));
   m.prompt_ns += stats.prompt_ns;
   m.predicted_ns += stats.output_ns;
@@ -151,8 +155,16 @@ std::string Metrics::text(const ModelPool& pool, bool compat) {
   counter("prompt_tokens_cached_total", "Prompt tokens taken from the cache.", &PerModel::cached);
   counter("tokens_predicted_total", "Tokens generated.", &PerModel::predicted);
   counter("n_tokens_max", "Most tokens of one sequence.", &PerModel::longest);
+  counter("spec_decode_num_drafts_total", "Steps with proposed tokens.", &PerModel::proposals);
   counter("spec_decode_num_draft_tokens_total", "Tokens proposed.", &PerModel::proposed);
   counter("spec_decode_num_accepted_tokens_total", "Proposals accepted.", &PerModel::accepted);
+  Labelled places;
+  for (const auto& [model, m] : models_)
+    for (size_t i = 0; i < m.accepted_at.size(); ++i)
+      places.emplace_back(fmt::format("{{model=\"{}\",position=\"{}\"}}", escaped(model), i),
+                          static_cast<double>(m.accepted_at[i]));
+  text.metric("spec_decode_num_accepted_tokens_per_pos_total", "counter",
+              "Proposals accepted, by their place among those of a step.", places);
   per_model("prompt_seconds_total", "counter", "Time spent on prompts.",
             [](const PerModel& m) { return static_cast<double>(m.prompt_ns) / 1e9; });
   per_model("tokens_predicted_seconds_total", "counter", "Time spent on answers.",

@@ -45,7 +45,9 @@ class Metrics {
 
  private:
   struct PerModel {
-    uint64_t prompt = 0, cached = 0, predicted = 0, proposed = 0, accepted = 0, longest = 0;
+    uint64_t prompt = 0, cached = 0, predicted = 0, proposed = 0, accepted = 0, proposals = 0,
+             longest = 0;
+    std::vector<uint64_t> accepted_at;  // by the place among the proposals of a step
     int64_t prompt_ns = 0, predicted_ns = 0;
     // at the last scrape
     uint64_t old_prompt = 0, old_predicted = 0;

@@ -4,12 +4,24 @@
 #include <algorithm>
 
 #include "engine/core/log.h"
+#include "engine/store/describe.h"
 #include "server/template_choice.h"
 
 namespace engine {
-namespace {
 
-Result<KnownModel> read(const ModelRecord& record) {
+void ModelCards::use_template(const std::string& path, std::shared_ptr<const ChatTemplate> chat) {
+  path_ = path;
+  chat_ = std::move(chat);
+}
+
+Result<KnownModel> ModelCards::read(const ModelRecord& record) const {
+  if (chat_ && record.model_path == path_) {
+    ENGINE_TRY(card, read_model_card(record, [this](const std::string&) {
+                 return jinja_capabilities(chat_->source());
+               }));
+    card.chat_template = chat_->source();
+    return KnownModel{std::make_shared<const ModelCard>(std::move(card)), chat_};
+  }
   std::optional<ChatTemplate> go;
   if (!record.template_text.empty()) {
     if (Result<ChatTemplate> parsed = ChatTemplate::parse_go(record.template_text))
@@ -27,8 +39,6 @@ Result<KnownModel> read(const ModelRecord& record) {
   ENGINE_TRY(card, read_model_card(record, choose));
   return KnownModel{std::make_shared<const ModelCard>(std::move(card)), std::move(chat)};
 }
-
-}  // namespace
 
 Result<KnownModel> ModelCards::get(const ModelRecord& record) {
   {

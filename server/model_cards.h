@@ -27,13 +27,19 @@ class ModelCards {
  public:
   // Errors of opening the file. A Go template that cannot be parsed is left out with a warning.
   Result<KnownModel> get(const ModelRecord& record);
+  // This template for the model with weights at this path. To be done before get().
+  void use_template(const std::string& path, std::shared_ptr<const ChatTemplate> chat);
 
  private:
+  Result<KnownModel> read(const ModelRecord& record) const;
+
   static constexpr size_t kKept = 64;
   struct Entry {
     std::string digest;
     KnownModel model;
   };
+  std::string path_;
+  std::shared_ptr<const ChatTemplate> chat_;  // for path_
   std::mutex mutex_;
   std::list<Entry> entries_;  // most recently used first
 };

@@ -26,6 +26,7 @@ std::optional<FoundModel> find_model(App& app, Reply& reply, const std::string& 
     return refuse({Errc::not_found, fmt::format("model '{}' not found", shown)});
   }
   if (!record) return refuse(record.error());
+  if (app.choice.is(*record)) app.choice.apply(*record);
   Result<KnownModel> known = app.cards.get(*record);
   if (!known) {
     Error e = known.error();
@@ -37,7 +38,7 @@ std::optional<FoundModel> find_model(App& app, Reply& reply, const std::string& 
 }
 
 Result<std::string> named_or_loaded(const App& app, const std::string& name) {
-  if (!name.empty()) return name;
+  if (const std::string chosen = model_or_chosen(app, name); !chosen.empty()) return chosen;
   const std::vector<PoolEntry> loaded = app.pool.list();
   if (loaded.size() == 1) return loaded.front().name;
   return Error{Errc::invalid_argument,

@@ -26,7 +26,8 @@ enum class NotFoundText : uint8_t { as_sent, short_form, pull };
 std::optional<FoundModel> find_model(App& app, Reply& reply, const std::string& raw,
                                      NotFoundText text);
 
-// The name of the request; when it is "", the one model that is loaded. An error asks for a name.
+// The name of the request, or the model that the server was started for; when there is neither, the
+// one model that is loaded. An error asks for a name.
 Result<std::string> named_or_loaded(const App& app, const std::string& name);
 
 // "<full name> does not support <capability>" unless the model has it.

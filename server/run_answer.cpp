@@ -221,10 +221,12 @@ Result<Options> merged_options(const ModelRecord& record, const Json* options) {
 
 void run_answer(App& app, std::shared_ptr<Reply> reply, AnswerJob job) {
   auto shared = std::make_shared<AnswerJob>(std::move(job));
-  use_model(app, reply, shared->model.record, shared->options, shared->keep_alive,
-            [reply, shared, metrics = app.metrics](std::shared_ptr<ModelUse> use) {
-              start_answer(reply, *shared, std::move(use), metrics);
-            });
+  use_model(
+      app, reply, shared->model.record, shared->options, shared->keep_alive,
+      [reply, shared, metrics = app.metrics](std::shared_ptr<ModelUse> use) {
+        start_answer(reply, *shared, std::move(use), metrics);
+      },
+      Draft::as_configured, shared->adapters);
 }
 
 }  // namespace engine

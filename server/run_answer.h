@@ -65,6 +65,7 @@ struct AnswerJob {
   ToolChoice choice;  // of info.tools
   int logprobs = -1;  // as AnswerFields::logprobs
   LogitBias logit_bias;
+  std::optional<std::vector<LoraFile>> adapters;  // in place of those of the model
   bool load_only = false, debug_render = false, shift = true;
   std::function<Result<Prompt>(const Model&)> prompt;  // runs on a worker once the model is there
   // Likewise, last: what of the request depends on the model; empty: nothing.

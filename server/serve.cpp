@@ -59,7 +59,7 @@ int wait_for_end(const sigset_t& signals) {
 }  // namespace
 
 Status serve(const ServerOptions& options) {
-  set_log_level(debug_wanted() ? LogLevel::debug : LogLevel::info);
+  set_log_level(options.log_level.value_or(debug_wanted() ? LogLevel::debug : LogLevel::info));
   raise_file_limit();
   signal(SIGPIPE, SIG_IGN);
   const sigset_t signals = block_signals();

@@ -205,7 +205,7 @@ struct Server::Impl {
             o.draft,
             o.draft_required,
             {},
-            o.adapters,
+            {},
             std::make_shared<Metrics>(),
             o.metrics_compat},
         uploads(app.store),
@@ -270,8 +270,14 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Thre
       preload = mounted.short_form();
     }
   }
+  for (const std::string& file : options.files)
+    if (const auto mounted = store->mount_file(file); !mounted)
+      log_warn("{} is left out: {}", file, mounted.error().message);
   auto impl = std::make_unique<Impl>(options, compute, std::move(*store), std::move(cors));
-  impl->app.adapted_path = std::move(path);
+  impl->app.choice = options.choice;
+  impl->app.choice.path = path;
+  impl->app.choice.name = preload;
+  if (options.choice.chat) impl->app.cards.use_template(path, options.choice.chat);
   ENGINE_TRY(listener, Listener::open(impl->runtime, options.host, options.port, impl->sessions));
   impl->listener = std::move(listener);
   if (!preload.empty()) {

@@ -5,13 +5,16 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "engine/core/log.h"
 #include "engine/core/result.h"
 #include "engine/core/thread_pool.h"
 #include "engine/run/model_pool.h"
 #include "server/http/session.h"
+#include "server/model_choice.h"
 
 namespace engine {
 
@@ -26,7 +29,8 @@ struct ServerOptions {
   bool n_ctx_fixed = false;
   std::string draft;            // path of a draft model for all models; "": none
   bool draft_required = false;  // models that it does not fit fail, instead of going without it
-  bool metrics_compat = false;  // metrics under the names of llama.cpp's server too
+  std::optional<LogLevel> log_level;  // of `serve`; absent: as OLLAMA_DEBUG says
+  bool metrics_compat = false;        // metrics under the names of llama.cpp's server too
   PoolOptions pool;
   HttpLimits limits;
   // how long running answers may go on when the server is shut down
@@ -35,7 +39,8 @@ struct ServerOptions {
   // Loaded at the start, and kept: a GGUF file or a name of the store; "": none.
   std::string preload;
   std::string preload_name;        // of a file for clients; "": made from the file name
-  std::vector<LoraFile> adapters;  // of the preloaded model
+  ModelChoice choice;              // for the preloaded model, whose path and name are filled in
+  std::vector<std::string> files;  // GGUF files to serve beside the store, by their names
 
   // From the environment, the way `serve` runs. Errc::invalid_argument names the variable.
   static Result<ServerOptions> from_environment();

@@ -10,15 +10,11 @@
 namespace engine {
 namespace {
 
-Error invalid(std::string text) {
-  return {Errc::invalid_argument, std::move(text)};
-}
-
 Result<std::string> chosen_name(const Json& choice, const Json& tools) {
   const JsonFields fields(choice, "tool_choice.");
   ENGINE_TRY(type, fields.string("type"));
   if (!type.empty() && type != "function")
-    return invalid(
+    return invalid_argument(
         fmt::format("tool_choice: the type \"{}\" is not supported; use \"auto\", "
                     "\"none\", \"required\" or {{\"type\":\"function\",...}}",
                     type));
@@ -32,7 +28,7 @@ Result<std::string> chosen_name(const Json& choice, const Json& tools) {
   const bool known = std::any_of(tools.begin(), tools.end(), [&](const Json& tool) {
     return tool["function"]["name"] == Json(name);
   });
-  if (!known) return invalid(fmt::format("unknown tool \"{}\" in tool_choice", name));
+  if (!known) return invalid_argument(fmt::format("unknown tool \"{}\" in tool_choice", name));
   return name;
 }
 
@@ -53,9 +49,9 @@ Result<ToolChoice> read_tool_choice(const JsonFields& fields, Json& tools) {
     ENGINE_TRY(name, chosen_name(*choice, tools));
     out.name = std::move(name);
   } else if (*choice != "required") {
-    return invalid("tool_choice must be \"auto\", \"none\", \"required\" or an object");
+    return invalid_argument("tool_choice must be \"auto\", \"none\", \"required\" or an object");
   }
-  if (tools.empty()) return invalid("tool_choice asks for a call, but there are no tools");
+  if (tools.empty()) return invalid_argument("tool_choice asks for a call, but there are no tools");
   return out;
 }
 

@@ -27,6 +27,7 @@ PoolRequest pool_request(const App& app, const ModelRecord& record, const Option
   wanted.options = app.load;
   wanted.options.adapters = adapters_of(app, record);
   wanted.n_ctx_given = app.n_ctx_fixed;
+  if (app.choice.is(record)) wanted.options.overrides = app.choice.overrides;
   wanted.options.shards = record.shard_paths;
   wanted.draft = app.draft.empty() ? record.draft_path : app.draft;
   wanted.draft_required = app.draft_required;
@@ -54,15 +55,18 @@ PoolRequest pool_request(const App& app, const ModelRecord& record, const Option
 std::vector<LoraFile> adapters_of(const App& app, const ModelRecord& record) {
   std::vector<LoraFile> out;
   for (const std::string& path : record.adapter_paths) out.push_back({path});
-  if (record.model_path == app.adapted_path)
-    out.insert(out.end(), app.adapters.begin(), app.adapters.end());
+  if (app.choice.is(record))
+    out.insert(out.end(), app.choice.adapters.begin(), app.choice.adapters.end());
+  app.scales.apply(record.digest, out);
   return out;
 }
 
 void use_model(App& app, const std::shared_ptr<Reply>& reply, const ModelRecord& record,
                const Options& options, std::optional<std::chrono::nanoseconds> keep_alive,
-               std::function<void(std::shared_ptr<ModelUse>)> then, Draft draft) {
+               std::function<void(std::shared_ptr<ModelUse>)> then, Draft draft,
+               const std::optional<std::vector<LoraFile>>& adapters) {
   PoolRequest wanted = pool_request(app, record, options);
+  if (adapters) wanted.options.adapters = *adapters;
   wanted.keep_alive = keep_alive;
   if (draft == Draft::none) wanted.draft.clear();
   Runtime& runtime = app.runtime;

@@ -1,6 +1,7 @@
 // Version, errors, models.
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstdio>
 
 #include "engine/capi/border.h"
@@ -16,6 +17,8 @@ namespace {
 
 constexpr int kMostThreads = 1024, kMostBatch = 65536;
 constexpr int kMostSequences = 64;  // LoadOptions::max_outputs: sequences that one step can serve
+
+constexpr size_t kMostAdapters = 256;
 
 thread_local char last_error[1024];  // no string: it needs no memory and no destructor
 
@@ -118,11 +121,27 @@ engine_status engine_model_options_init(engine_model_options* options, size_t si
 
 engine_status engine_model_open(const char* path, const engine_model_options* options,
                                 engine_model** model) {
+  return engine_model_open_adapted(path, options, nullptr, 0, model);
+}
+
+engine_status engine_model_open_adapted(const char* path, const engine_model_options* options,
+                                        const engine_adapter* adapters, size_t n_adapters,
+                                        engine_model** model) {
   if (model != nullptr) *model = nullptr;
   return guarded([&]() -> Status {
     if (path == nullptr) return invalid_argument("path is null");
     if (model == nullptr) return invalid_argument("model is null");
+    if (adapters == nullptr && n_adapters > 0) return invalid_argument("adapters is null");
+    if (n_adapters > kMostAdapters)
+      return invalid_argument(fmt::format("n_adapters must be at most {}", kMostAdapters));
     ENGINE_TRY(load, load_options(options));
+    for (size_t i = 0; i < n_adapters; ++i) {
+      if (adapters[i].path == nullptr)
+        return invalid_argument(fmt::format("adapters[{}].path is null", i));
+      if (!std::isfinite(adapters[i].scale))
+        return invalid_argument(fmt::format("adapters[{}].scale is no number", i));
+      load.adapters.push_back({adapters[i].path, adapters[i].scale});
+    }
     const int threads = load.threads > 0 ? load.threads : usable_cores();
     std::unique_ptr<ThreadPool> pool = make_native_pool(threads);
     ENGINE_TRY(loaded, Model::load(path, load, *pool));

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/core/log.h"
+#include "engine/core/sampler_stages.h"
 
 namespace engine {
 namespace {
@@ -130,6 +131,7 @@ Status check_options(const Options& o) {
   if (o.dry_penalty_last_n < 0) return bad("dry_penalty_last_n", "at least 0");
   if (o.dry_sequence_breakers.size() > kMostBreakers)
     return bad("dry_sequence_breakers", fmt::format("of at most {} texts", kMostBreakers));
+  ENGINE_TRY_STATUS(sampler_stages(o.samplers));
   return ok;
 }
 

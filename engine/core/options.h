@@ -49,7 +49,8 @@ std::span<const std::string_view> sampling_options();
 Status apply_options(const Json& object, Options& options);
 
 // What no clamping can mend: penalties that are not finite, a repeat penalty
-// that is not positive, a window below -1 (of DRY: below 0), hundreds of breakers.
+// that is not positive, a window below -1 (of DRY: below 0), hundreds of breakers,
+// samplers that are not known.
 Status check_options(const Options& options);
 
 // Names that older clients still send in a Modelfile; they have no effect.

@@ -29,6 +29,7 @@ class Constraint : public TokenFilter {
     size_t masks = 0, checks = 0;  // masks computed, single tokens checked
   };
   const Counts& counts() const { return counts_; }
+  const Program& program() const { return matcher_.program(); }
 
  private:
   static constexpr size_t kMaxMasks = 64;  // remembered

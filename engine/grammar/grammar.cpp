@@ -111,6 +111,15 @@ RuleId Grammar::define(std::string name, ExprId body) {
   return rule;
 }
 
+size_t Grammar::bytes() const {
+  size_t out = sizeof(*this) + exprs_.capacity() * sizeof(Expr) + rules_.capacity() * sizeof(Rule);
+  for (const Expr& e : exprs_)
+    out += e.text.size() + e.ranges.capacity() * sizeof(CodeRange) +
+           e.parts.capacity() * sizeof(ExprId);
+  for (const Rule& r : rules_) out += r.name.size();
+  return out;
+}
+
 RuleId Grammar::take_over(const Grammar& other) {
   const auto exprs = static_cast<ExprId>(exprs_.size());
   const auto rules = static_cast<RuleId>(rules_.size());

@@ -72,6 +72,7 @@ class Grammar {
   const std::vector<Rule>& rules() const { return rules_; }
   const Expr& expr(ExprId id) const { return exprs_[static_cast<size_t>(id)]; }
   size_t size() const { return exprs_.size(); }
+  size_t bytes() const;  // of memory, roughly
 
   RuleId root = -1;
 

@@ -22,6 +22,7 @@ class Matcher {
   static constexpr size_t kMaxWork = 8u << 20;  // places looked at between two calls of trim()
 
   explicit Matcher(std::shared_ptr<const Program> program);
+  const Program& program() const { return *program_; }
 
   State start() const { return 0; }
   State next(State state, uint8_t byte) {

@@ -45,6 +45,10 @@ class Program {
   }
   int32_t entry(RuleId rule) const { return entries_[static_cast<size_t>(rule)]; }
   int32_t start() const { return start_; }
+  size_t bytes() const {  // of its tables
+    return sizeof(*this) + nodes_.capacity() * sizeof(Node) + edges_.capacity() * sizeof(Edge) +
+           (targets_.capacity() + entries_.capacity()) * sizeof(int32_t);
+  }
 
   // Bytes that no edge tells apart are one class.
   int classes() const { return classes_; }

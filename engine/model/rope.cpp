@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "engine/model/metadata.h"
+#include "engine/model/user_keys.h"
 
 namespace engine {
 namespace {
@@ -38,6 +39,28 @@ Result<std::vector<float>> read_factors(const Metadata& m, const RopeOptions& o,
   return out;
 }
 
+// What the user asked for. The keys of the same meaning that files of some families have are not
+// read, as nobody else reads them.
+struct UserYarn {
+  double extent = 1, attention = 1, beta_fast = 32, beta_slow = 1;
+};
+
+Result<UserYarn> read_user_yarn(const Metadata& m) {
+  UserYarn out;
+  const auto read = [&m](std::string_view key, double& value) -> Status {
+    ENGINE_TRY(given, m.file.get<float>(key, -1));
+    if (given >= 0) value = static_cast<double>(given);
+    return ok;
+  };
+  ENGINE_TRY_STATUS(read(kUserYarnExtent, out.extent));
+  ENGINE_TRY_STATUS(read(kUserYarnAttention, out.attention));
+  ENGINE_TRY_STATUS(read(kUserYarnBetaFast, out.beta_fast));
+  ENGINE_TRY_STATUS(read(kUserYarnBetaSlow, out.beta_slow));
+  if (out.beta_fast == 0 || out.beta_slow == 0)
+    return invalid_argument("the betas of yarn must be positive");
+  return out;
+}
+
 }  // namespace
 
 Result<RopeSpec> read_rope(const Metadata& m, const ModelSpec& spec, const RopeOptions& o) {
@@ -56,29 +79,33 @@ Result<RopeSpec> read_rope(const Metadata& m, const ModelSpec& spec, const RopeO
   if (type != "none" && type != "linear" && type != "yarn" && type != "longrope")
     return Error{Errc::unsupported, fmt::format("{} is \"{}\", known: none, linear, yarn, longrope",
                                                 m.key("rope.scaling.type"), type)};
+  ENGINE_TRY(user, read_user_yarn(m));
   const double factor =
       !o.scaled || type == "none" || !(file_factor > 0) ? 1 : static_cast<double>(file_factor);
   const bool yarn = o.scaled && type == "yarn";
   ENGINE_TRY(ff, read_factors(m, o, type == "longrope", n_ctx_orig));
 
   double low = 0, high = 0;
-  if (yarn) {
+  if (yarn && user.extent != 0) {
     const auto dim = [&](double beta) {
       return o.n_rot * std::log(n_ctx_orig / (2 * std::numbers::pi * beta)) /
              (2 * std::log(o.base));
     };
-    low = std::max(0.0, std::floor(dim(32)));
-    high = std::min(o.n_rot - 1.0, std::ceil(dim(1)));
+    low = std::max(0.0, std::floor(dim(user.beta_fast)));
+    high = std::min(o.n_rot - 1.0, std::ceil(dim(user.beta_slow)));
   }
   RopeSpec r;
   r.style = o.style, r.n_rot = o.n_rot;
-  r.mscale = attn_factor * static_cast<float>(yarn && factor > 1 ? 0.1 * std::log(factor) + 1 : 1);
+  const bool louder = yarn && user.extent != 0 && factor > 1;
+  r.mscale =
+      attn_factor * static_cast<float>(user.attention * (louder ? 0.1 * std::log(factor) + 1 : 1));
   for (int i = 0; i < o.n_rot / 2; ++i) {
     const double te = std::pow(o.base, -2.0 * i / o.n_rot) /
                       (ff.empty() ? 1.0 : static_cast<double>(ff[static_cast<size_t>(i)]));
     const double ti = te / factor;
     const double ramp =
-        yarn ? 1 - std::clamp((i - low) / std::max(0.001, high - low), 0.0, 1.0) : 0;
+        yarn ? user.extent * (1 - std::clamp((i - low) / std::max(0.001, high - low), 0.0, 1.0))
+             : 0;
     r.freq.push_back(ti * (1 - ramp) + te * ramp);
   }
   return r;

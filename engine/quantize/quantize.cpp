@@ -14,6 +14,7 @@
 #include "engine/quantize/choose.h"
 #include "engine/quantize/convert.h"
 #include "engine/quantize/split.h"
+#include "gguf/override.h"
 #include "gguf/writer.h"
 
 namespace engine::quant {
@@ -21,43 +22,21 @@ namespace {
 
 // KEY=TYPE:VALUE into the metadata.
 Status set_override(gguf::Writer& writer, const std::string& text) {
-  const size_t equals = text.find('='),
-               colon = text.find(':', equals == std::string::npos ? 0 : equals);
-  const auto wrong = [&] {
-    return invalid_argument(
-        fmt::format("malformed override '{}': KEY=TYPE:VALUE is needed, TYPE one of int, "
-                    "float, bool, str",
-                    text));
-  };
-  if (equals == std::string::npos || colon == std::string::npos || equals == 0) return wrong();
-  const std::string key = text.substr(0, equals),
-                    type = text.substr(equals + 1, colon - equals - 1);
-  const std::string value = text.substr(colon + 1);
-  const char *begin = value.data(), *end = begin + value.size();
-  if (type == "str") {
-    writer.set(key, std::string_view(value));
-    return ok;
-  }
-  if (type == "bool" && (value == "true" || value == "false")) {
-    writer.set(key, value == "true");
-    return ok;
-  }
-  if (type == "int") {
-    int64_t n = 0;
-    const auto [at, code] = std::from_chars(begin, end, n);
-    if (code != std::errc() || at != end || n > UINT32_MAX || -n > int64_t{UINT32_MAX})
-      return wrong();
+  ENGINE_TRY(given, gguf::parse_override(text));
+  const std::string& key = given.key;
+  if (const auto* word = std::get_if<std::string>(&given.value)) {
+    writer.set(key, std::string_view(*word));
+  } else if (const auto* flag = std::get_if<bool>(&given.value)) {
+    writer.set(key, *flag);
+  } else if (const auto* number = std::get_if<double>(&given.value)) {
+    writer.set(key, static_cast<float>(*number));
+  } else {
+    const int64_t n = std::get<int64_t>(given.value);
+    if (n > int64_t{UINT32_MAX} || n < -int64_t{UINT32_MAX})
+      return invalid_argument(fmt::format("override '{}': the number is too large", text));
     writer.set(key, static_cast<uint32_t>(n < 0 ? -n : n));
-    return ok;
   }
-  if (type == "float") {
-    float f = 0;
-    const auto [at, code] = std::from_chars(begin, end, f);
-    if (code != std::errc() || at != end) return wrong();
-    writer.set(key, f);
-    return ok;
-  }
-  return wrong();
+  return ok;
 }
 
 // A list with one element per layer, without those of pruned layers.

@@ -8,19 +8,12 @@
 #include "engine/core/json_io.h"
 #include "engine/core/result.h"
 #include "engine/grammar/constraint.h"
-#include "engine/grammar/grammar.h"
 #include "engine/run/model.h"
+#include "engine/run/output_format.h"
 
 namespace engine {
 
-// What is asked for, checked as far as that is possible without a model; nothing is set: free text.
-struct OutputFormat {
-  std::shared_ptr<const grammar::Grammar> grammar;
-  std::shared_ptr<const grammar::Program> program;  // of grammar; null: not compiled yet
-  std::string gbnf;                                 // parsed for the model: it may name tokens
-
-  bool constrains() const { return grammar != nullptr || !gbnf.empty(); }
-};
+// The formats of schemas belong to no model: the process remembers them.
 Result<OutputFormat> json_format();
 // Errc::invalid_argument: what the schema asks for and no grammar can do.
 Result<OutputFormat> schema_format(const Json& schema);
@@ -31,6 +24,7 @@ struct Thinking {
   std::string open = "<think>", close = "</think>";
 };
 
+// What depends on the vocabulary is compiled once per model and remembered there.
 // Errc::invalid_argument: errors of a GBNF text; the model has no vocabulary.
 Result<std::shared_ptr<grammar::Constraint>> make_constraint(const Model& model,
                                                              const OutputFormat& format,

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/run/format_cache.h"
 #include "engine/text/output/harmony_names.h"
 #include "engine/text/tokenizer.h"
 
@@ -43,9 +44,11 @@ grammar::CallShape call_shape(const AnswerFormat& format) {
   return shape;
 }
 
-Result<OutputFormat> forced_calls(const Model& model, const AnswerFormat& format,
-                                  std::string_view call_tag, const Json& tools,
-                                  const ToolChoice& choice) {
+namespace {
+
+Result<OutputFormat> made_calls(const Model& model, const AnswerFormat& format,
+                                std::string_view call_tag, const Json& tools,
+                                const ToolChoice& choice) {
   grammar::CallShape shape = call_shape(format);
   std::string begin;
   if (!call_tag.empty()) {
@@ -79,6 +82,22 @@ Result<OutputFormat> forced_calls(const Model& model, const AnswerFormat& format
   OutputFormat out;
   out.grammar = std::make_shared<const grammar::Grammar>(std::move(made));
   return out;
+}
+
+}  // namespace
+
+Result<OutputFormat> forced_calls(const Model& model, const AnswerFormat& format,
+                                  std::string_view call_tag, const Json& tools,
+                                  const ToolChoice& choice) {
+  // Lengths tell texts of any content apart; a format has its name for itself.
+  const std::string key = fmt::format("calls {} {} {} {} {} {} {} {}", format.name.size(),
+                                      call_tag.size(), choice.name.size(), choice.parallel,
+                                      format.name, call_tag, choice.name, dump_json(tools));
+  return model.formats().get(key, [&]() -> Result<OutputFormat> {
+    ENGINE_TRY(made, made_calls(model, format, call_tag, tools, choice));
+    made.key = key;
+    return std::move(made);
+  });
 }
 
 }  // namespace engine

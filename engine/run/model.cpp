@@ -20,6 +20,7 @@
 #include "engine/model/lora.h"
 #include "engine/model/vocab.h"
 #include "engine/model/weights.h"
+#include "engine/run/format_cache.h"
 #include "engine/run/load_progress.h"
 #include "engine/text/chat_template.h"
 #include "engine/text/tokenizer.h"
@@ -31,6 +32,16 @@ namespace {
 constexpr int kDefaultContext = 4096;
 // one RoPE scaling, KV type and adapter set per loaded model: their keys never mix
 constexpr RowKey kRootKey = 0;
+
+void override_metadata(gguf::File& file, std::span<const gguf::Override> overrides) {
+  constexpr std::string_view kArch = "{arch}";
+  for (gguf::Override value : overrides) {
+    if (value.key.starts_with(kArch))
+      if (const auto arch = file.str("general.architecture"))
+        value.key.replace(0, kArch.size(), std::string(*arch));
+    file.set(value);
+  }
+}
 
 // Pages of each cache group: room for n_sequences whole contexts,
 // or whole windows, and the rows of a step on top.
@@ -65,6 +76,7 @@ struct Model::Impl {
   std::unique_ptr<KvCache> cache;
   std::once_flag trie_once;
   std::shared_ptr<const grammar::TokenTrie> trie;
+  FormatCache formats;
   // of the running step
   std::vector<Token> tokens;
   std::vector<int32_t> positions;
@@ -225,6 +237,7 @@ Result<std::unique_ptr<Model>> Model::load(gguf::File file, std::shared_ptr<cons
         fmt::format("{} is an adapter, not a model: load its base model with --lora {}, or "
                     "create a model FROM the base with ADAPTER",
                     file.path(), file.path())};
+  override_metadata(file, options.overrides);
   auto impl = std::make_unique<Impl>();
   impl->owner = std::move(owner);
   impl->file.emplace(std::move(file));
@@ -287,6 +300,9 @@ std::shared_ptr<const grammar::TokenTrie> Model::token_trie() const {
     impl_->trie = std::make_shared<const grammar::TokenTrie>(pieces, std::move(ends));
   });
   return impl_->trie;
+}
+FormatCache& Model::formats() const {
+  return impl_->formats;
 }
 const gguf::File* Model::file() const {
   return &*impl_->file;

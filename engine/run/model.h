@@ -15,14 +15,16 @@
 #include "engine/core/row_output.h"
 #include "engine/core/thread_pool.h"
 #include "engine/model/pooling.h"
+#include "gguf/override.h"
 
 namespace engine {
 
 struct LoadProgress;
 struct MatmulInput;
 struct PlanReport;
-class Tokenizer;
 class ChatTemplate;
+class FormatCache;
+class Tokenizer;
 namespace gguf {
 class File;
 }
@@ -55,7 +57,9 @@ struct LoadOptions {
   bool repack = true;
   bool lock = false;     // keep the model in memory; a warning where the system does not allow it
   int max_outputs = 64;  // rows of one step that may want an output
-  std::vector<LoraFile> adapters;          // they add up
+  std::vector<LoraFile> adapters;  // they add up
+  // Metadata in place of that of the file; "{arch}" in a key stands for the architecture.
+  std::vector<gguf::Override> overrides;
   std::shared_ptr<LoadProgress> progress;  // nullptr: nobody watches
   // of a split file whose names do not lead from one shard to the next: all of them, in order
   std::vector<std::string> shards;
@@ -95,6 +99,7 @@ class Model {
   const gguf::File* file() const;
   // The vocabulary as constraints read it: built when it is first asked for, by any thread.
   std::shared_ptr<const grammar::TokenTrie> token_trie() const;
+  FormatCache& formats() const;  // what constraints were compiled to for this vocabulary
 
   // ---- sequences; model thread only ----
   using SeqId = int32_t;

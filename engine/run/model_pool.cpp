@@ -240,12 +240,13 @@ struct ModelPool::Impl {
       log_warn("{}: {}; unloading all other models for a second try", request.path,
                result.error().message);
       progress = nullptr;  // waiting for others is no stall
-      while (!stopping && (!loaded.empty() || !retired.empty() || freeing > 0)) {
+      while (awaited(request) && (!loaded.empty() || !retired.empty() || freeing > 0)) {
         if (const auto m = victim())
           retire(m);
         else
           loader_wakes.wait(lock);
       }
+      if (!awaited(request)) return;
       watch(request);
       lock.unlock();
       result = load(request);
@@ -253,7 +254,7 @@ struct ModelPool::Impl {
     }
     progress = nullptr;
     if (request.options.progress->aborted) {  // whoever waited has been told
-      log_warn("the load of {} that stalled has ended", request.path);
+      log_info("the load of {} that was called off has ended", request.path);
       lock.unlock();
       result = Error{Errc::cancelled, {}};
       lock.lock();
@@ -319,6 +320,7 @@ struct ModelPool::Impl {
     LoadOptions o = request.options;
     o.n_ctx = model.info().n_ctx;
     o.adapters.clear();
+    o.overrides.clear();
     o.shards.clear();
     Result<std::unique_ptr<Model>> draft = Model::load(request.draft, o, fair);
     if (draft)
@@ -336,6 +338,19 @@ struct ModelPool::Impl {
     loading = request;
     seen_steps = progress->steps, seen_at = Clock::now();
     reaper_wakes.notify_all();
+  }
+
+  bool awaited(const PoolRequest& request) const {
+    return std::any_of(queue.begin(), queue.end(),
+                       [&](const Waiter& w) { return same_weights(w.request, request); });
+  }
+
+  // Calls off a load that nobody waits for. Whoever asks for the model from now on waits until that
+  // has ended, and has it loaded again.
+  void leave_load() {
+    if (!progress || progress->aborted || awaited(loading)) return;
+    progress->aborted = true;
+    log_info("loading {}: nobody waits for it any more", loading.path);
   }
 
   // Calls off a load that has stalled; its waiters, or none. next: when to look again.
@@ -412,6 +427,8 @@ struct ModelPool::Impl {
       std::lock_guard lock(mutex);
       closed = true;
       waiting.swap(queue);
+      leave_load();
+      loader_wakes.notify_all();
     }
     for (Waiter& w : waiting) w.ready(Error{Errc::busy, "server is shutting down"});
   }
@@ -506,6 +523,7 @@ void ModelPool::cancel(Ticket ticket) {
     if (it == impl_->queue.end()) return;
     ready = std::move(it->ready);
     impl_->queue.erase(it);
+    impl_->leave_load();
     impl_->loader_wakes.notify_all();
   }
   ready(Error{Errc::cancelled, "request canceled"});
@@ -544,7 +562,8 @@ std::vector<PoolEntry> ModelPool::list() const {
       info.scratch_bytes += draft.scratch_bytes;
     }
     out.push_back({m->path, m->name, m->digest, m->options.adapters, info, m->options.n_sequences,
-                   m->uses, m->draft != nullptr, m->scheduler->counts(), remaining});
+                   m->uses, m->draft != nullptr, m->scheduler->counts(), m->scheduler->running(),
+                   remaining});
   }
   std::stable_sort(out.begin(), out.end(), [](const PoolEntry& a, const PoolEntry& b) {
     return a.remaining > b.remaining;

@@ -50,6 +50,7 @@ struct PoolEntry {  // a loaded model, for listings
   int uses = 0;             // requests that run or wait for a sequence
   bool speculates = false;  // with a draft model
   SchedulerCounts counts;
+  std::vector<std::shared_ptr<const RunningRequest>> running;
   // until it is unloaded; its whole keep-alive while it is busy
   std::chrono::nanoseconds remaining{};
 };
@@ -99,7 +100,7 @@ class ModelPool {
   // says.
   Ticket acquire(PoolRequest request, Ready ready);
   // Whoever still waits under this ticket gets Errc::cancelled at once.
-  // A load that has begun is finished.
+  // A load that nobody waits for any more is called off.
   void cancel(Ticket ticket);
   // Unloads the model when its last use is gone; nothing happens when it is not loaded.
   void unload(const std::string& path, const std::vector<LoraFile>& adapters = {});

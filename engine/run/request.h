@@ -39,8 +39,11 @@ struct GenerateStats {
   int cached_tokens = 0;  // taken from the prefix cache
   int output_tokens = 0;
   int proposed_tokens = 0, accepted_tokens = 0;  // of speculation
-  int64_t prompt_ns = 0;                         // from the first step of the prompt to its last
-  int64_t output_ns = 0;                         // from then to the last token
+  int proposals = 0;                             // steps with proposed tokens
+  // accepted_tokens by their place among the proposals of a step
+  std::vector<int> accepted_at;
+  int64_t prompt_ns = 0;       // from the first step of the prompt to its last
+  int64_t output_ns = 0;       // from then to the last token
   std::vector<Token> context;  // prompt and answer, for /api/generate's context field
 };
 

@@ -40,6 +40,7 @@ struct Job {
   int64_t first_ns = 0, prompt_end_ns = 0;
   int repeats = 0;
   Speculator speculator;
+  std::shared_ptr<RunningRequest> view;  // for whoever asks what runs
   std::vector<Token> ahead;  // the last token and the proposals, while a step checks them
   // Tokens whose text is not out yet; begin: their place in the bytes of the answer.
   struct Pending {
@@ -62,6 +63,16 @@ struct Job {
     stats.prompt_tokens = static_cast<int>(tokens.size());
     stats.context = tokens;
     for (Token t : tokens) sampler.accept(t);
+    view = std::make_shared<RunningRequest>();
+    view->id = id;
+    view->prompt_tokens = stats.prompt_tokens;
+    view->max_tokens = request.max_tokens;
+    view->num_keep = request.num_keep;
+    view->stop = request.stop;
+    view->sampling = sampler.params();
+    view->sampling.seed = sampler.seed();
+    view->sampling.logit_bias.clear(), view->sampling.suppressed.clear();
+    view->sampling.dry.breakers.clear();
   }
 };
 
@@ -87,9 +98,10 @@ TokenLogprob token_logprob(const Tokenizer& tokenizer, const RowOutput& output, 
 struct Scheduler::Impl {
   Model& model;
   const SpeculateOptions speculate;
-  std::mutex mutex;  // guards the five below
+  std::mutex mutex;  // guards the six below
   std::condition_variable changed;
   std::deque<std::unique_ptr<Job>> arrived;
+  std::vector<std::shared_ptr<const RunningRequest>> views;  // of all jobs, in order of arrival
   std::deque<Task> tasks;
   std::unordered_set<RequestId> cancelled;
   bool stopped = false, poke = false;
@@ -144,6 +156,10 @@ struct Scheduler::Impl {
     drop(job);
   }
   void drop(Job& job) {
+    {
+      std::lock_guard lock(mutex);
+      std::erase(views, job.view);
+    }
     jobs.remove_if([&](const auto& j) { return j.get() == &job; });
     for (const auto& j : jobs) j->preempted = false;
     open_jobs.fetch_sub(1, std::memory_order_relaxed);
@@ -155,7 +171,7 @@ struct Scheduler::Impl {
   size_t generating() const;
   bool computed_by_another(const Job& job) const;
   void add_proposals();
-  bool take(Job& job, const RowOutput& output, Token proposal);
+  bool take(Job& job, const RowOutput& output, Token proposal, size_t place);
   void take_all(const Slice& slice, std::span<const RowOutput> outputs);
   void learn_pace(int64_t ns);
   bool make_room(Job& job);
@@ -175,6 +191,7 @@ RequestId Scheduler::submit(Request request) {
   const RequestId id = impl_->next_id++;
   impl_->arrived.push_back(
       std::make_unique<Job>(id, std::move(request), impl_->speculate, impl_->model.info().n_vocab));
+  impl_->views.push_back(impl_->arrived.back()->view);
   impl_->open_jobs.fetch_add(1, std::memory_order_relaxed);
   impl_->changed.notify_all();
   return id;
@@ -206,6 +223,11 @@ bool Scheduler::idle() const {
 SchedulerCounts Scheduler::counts() const {
   return {impl_->steps.load(std::memory_order_relaxed),
           impl_->sequences.load(std::memory_order_relaxed)};
+}
+
+std::vector<std::shared_ptr<const RunningRequest>> Scheduler::running() const {
+  std::lock_guard lock(impl_->mutex);
+  return impl_->views;
 }
 
 bool Scheduler::wait() {
@@ -392,8 +414,9 @@ bool Scheduler::Impl::preempt() {
   return false;
 }
 
-// The next token of the answer; proposal: what it was expected to be, or -1. false: the job ended.
-bool Scheduler::Impl::take(Job& job, const RowOutput& output, Token proposal) {
+// The next token of the answer; proposal: what it was expected to be, or -1, and its place among the
+// proposals. false: the job ended.
+bool Scheduler::Impl::take(Job& job, const RowOutput& output, Token proposal, size_t place) {
   const auto finish = [&](DoneReason reason) { return this->finish(job, reason), false; };
   if (job.prompt_end_ns == 0) job.prompt_end_ns = now_ns();
   if (job.request.max_tokens == 0) return finish(DoneReason::length);
@@ -406,7 +429,12 @@ bool Scheduler::Impl::take(Job& job, const RowOutput& output, Token proposal) {
   job.sampler.accept(token);
   if (constraint != nullptr) constraint->accept(token);
   ++job.stats.output_tokens;
-  if (token == proposal) ++job.stats.accepted_tokens;
+  job.view->output_tokens.store(job.stats.output_tokens, std::memory_order_relaxed);
+  if (token == proposal) {
+    ++job.stats.accepted_tokens;
+    if (job.stats.accepted_at.size() <= place) job.stats.accepted_at.resize(place + 1);
+    ++job.stats.accepted_at[place];
+  }
   const Tokenizer* tokenizer = model.tokenizer();
   const bool end = tokenizer != nullptr && tokenizer->is_eog(token);
   if (end) return finish(DoneReason::stop);
@@ -445,10 +473,11 @@ void Scheduler::Impl::take_all(const Slice& slice, std::span<const RowOutput> ou
   Job& job = *slice.job;
   const size_t proposed = outputs.size() - 1;
   job.stats.proposed_tokens += static_cast<int>(proposed);
+  if (proposed > 0) ++job.stats.proposals;
   size_t accepted = 0;
   for (;; ++accepted) {
     const Token proposal = accepted < proposed ? slice.tokens[accepted + 1] : -1;
-    if (!take(job, outputs[accepted], proposal)) return;
+    if (!take(job, outputs[accepted], proposal, accepted)) return;
     if (accepted == proposed || job.tokens.back() != proposal) break;
   }
   if (proposed == 0) return;

@@ -2,9 +2,12 @@
 // rest may be called from any thread.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "engine/run/model.h"
 #include "engine/run/request.h"
@@ -16,6 +19,15 @@ namespace engine {
 struct SchedulerCounts {
   uint64_t steps = 0;
   uint64_t sequences = 0;  // that took part in steps, each as often as it did
+};
+
+// What can be told of a request while it runs.
+struct RunningRequest {
+  RequestId id = 0;
+  int prompt_tokens = 0, max_tokens = -1, num_keep = 0;
+  std::vector<std::string> stop;
+  SamplerParams sampling;  // with the seed in use; without lists of tokens
+  std::atomic<int> output_tokens{0};
 };
 
 class Scheduler {
@@ -32,6 +44,8 @@ class Scheduler {
   void post(Task task);
   bool idle() const;  // nothing runs and nothing waits
   SchedulerCounts counts() const;
+  // The requests that have not ended, in order of arrival; those behind the first ones may wait.
+  std::vector<std::shared_ptr<const RunningRequest>> running() const;
 
   // One batch: every running sequence whose sink has room, then a slice of the oldest waiting
   // prompt; while few sequences run, proposals of what follows. Before it one task.

@@ -41,6 +41,8 @@ SamplerParams sampler_params(const Options& o, int n_ctx) {
   p.dry.last_n = o.dry_penalty_last_n;
   if (p.repeat_last_n < 0) p.repeat_last_n = n_ctx;
   p.seed = o.seed;
+  if (Result<std::vector<SamplerStage>> order = sampler_stages(o.samplers))
+    set_order(std::move(*order), p);
   return p;
 }
 
@@ -63,6 +65,7 @@ bool Sampler::penalizes() const {
 }
 
 size_t Sampler::front() const {
+  if (!params_.order.empty()) return 0;
   if (params_.temperature <= 0) return 1;
   // the spread of all logits comes before top_k
   if (mirostat_.on() || params_.top_n_sigma > 0) return 0;
@@ -118,11 +121,20 @@ float Sampler::patched(Token id, float logit) const {
   if (std::find(params_.suppressed.begin(), params_.suppressed.end(), id) !=
       params_.suppressed.end())
     return -INFINITY;
+  if (!params_.order.empty()) return logit;  // penalties come in their turn
+  return dried(id, penalized(id, logit));
+}
+
+float Sampler::penalized(Token id, float logit) const {
   const auto hit = counts_.find(id);
   if (hit != counts_.end()) {
     logit = logit <= 0 ? logit * params_.repeat_penalty : logit / params_.repeat_penalty;
     logit -= static_cast<float>(hit->second) * params_.frequency_penalty + params_.presence_penalty;
   }
+  return logit;
+}
+
+float Sampler::dried(Token id, float logit) const {
   const auto dry = std::lower_bound(dry_now_.begin(), dry_now_.end(), std::pair(id, -INFINITY));
   return dry != dry_now_.end() && dry->first == id ? logit - dry->second : logit;
 }
@@ -185,6 +197,7 @@ Token Sampler::pick(const RowOutput& output) {
   ENGINE_CHECK(candidates_.size() > 0, "a row without candidates");
   const double u = uniform();
   const float chance = xtc_chance();
+  if (!params_.order.empty()) return pick_in_order(u, chance);
   if (params_.temperature <= 0) candidates_.keep_front(1);
   if (mirostat_.on() && params_.temperature > 0 && std::isfinite(candidates_[0].logit))
     return mirostat_.draw(candidates_, output.full.size(), params_.temperature, u);

@@ -13,6 +13,7 @@
 
 #include "engine/core/options.h"
 #include "engine/core/row_output.h"
+#include "engine/core/sampler_stages.h"
 #include "engine/sample/dry.h"
 #include "engine/sample/mirostat.h"
 #include "engine/sample/stages.h"
@@ -38,8 +39,13 @@ struct SamplerParams {
   DryParams dry;
   int64_t seed = -1;  // -1: random
   std::vector<std::pair<Token, float>> logit_bias;
-  std::vector<Token> suppressed;  // never drawn
+  std::vector<Token> suppressed;    // never drawn
+  std::vector<SamplerStage> order;  // empty: that of samplers.inc
 };
+
+// The stages of the order alone act, one after the other; an empty one changes nothing. Stages that
+// are left out are switched off. Requires: the other parameters are final.
+void set_order(std::vector<SamplerStage> order, SamplerParams& params);
 
 // The sampling part of checked options, for a context of n_ctx tokens.
 SamplerParams sampler_params(const Options& options, int n_ctx);
@@ -69,7 +75,11 @@ class Sampler {
  private:
   bool penalizes() const;
   size_t front() const;  // so many of the best decide, whatever the others are; 0: all count
-  float patched(Token id, float logit) const;  // Requires: id is touched
+  // As the first stage sees it. Requires: id is touched
+  float patched(Token id, float logit) const;
+  float penalized(Token id, float logit) const;
+  float dried(Token id, float logit) const;
+  Token pick_in_order(double u, float chance);  // from candidates_
   double uniform();
   float xtc_chance();                            // one number per step while xtc is on
   void touch();                                  // fills touched_

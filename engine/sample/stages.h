@@ -25,6 +25,11 @@ class Candidates {
     return c_[i];
   }
   std::span<Candidate> raw() { return c_; }  // in any order; for changes before the first look
+  template <class F>
+  void change(F&& f) {  // f(Candidate&) of each; at any time
+    for (Candidate& c : c_) f(c);
+    ordered_ = 0;
+  }
 
   void keep_front(size_t n);  // the n best
   void drop_front(size_t n);  // Requires: n < size()

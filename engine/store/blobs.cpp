@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/core/sha256.h"
+#include "engine/store/digest.h"
 #include "engine/store/name.h"
 
 namespace engine {
@@ -83,10 +84,8 @@ Result<BlobInfo> BlobFolder::put(std::string_view digest, const ByteSource& sour
     info.size += static_cast<int64_t>(n);
   }
   info.digest = "sha256:" + sum.hex();
-  if (!digest.empty() && info.digest != plain_digest(digest)) {
-    return Error{Errc::corrupt, fmt::format("digest mismatch, expected \"{}\", got \"{}\"",
-                                            plain_digest(digest), info.digest)};
-  }
+  if (!digest.empty() && info.digest != plain_digest(digest))
+    return digest_mismatch(plain_digest(digest), info.digest);
   info.existed = has(info.digest);
   if (info.existed) {
     touch(info.digest);
@@ -98,16 +97,13 @@ Result<BlobInfo> BlobFolder::put(std::string_view digest, const ByteSource& sour
 
 Result<BlobInfo> BlobFolder::adopt(const std::string& file) const {
   ENGINE_TRY(source, source_of_file(file));
-  Sha256 sum;
   BlobInfo info;
-  std::vector<std::byte> buffer(kChunk);
-  while (true) {
-    ENGINE_TRY(n, source(buffer));
-    if (n == 0) break;
-    sum.update({buffer.data(), n});
-    info.size += static_cast<int64_t>(n);
-  }
-  info.digest = "sha256:" + sum.hex();
+  const auto count = [&info](int64_t n) -> Status {
+    info.size = n;
+    return ok;
+  };
+  ENGINE_TRY(digest, digest_of(watched(std::move(source), count)));
+  info.digest = digest;
   info.existed = has(info.digest);
   if (info.existed) {
     touch(info.digest);

@@ -12,8 +12,8 @@
 #include <system_error>
 
 #include "engine/core/bytes_text.h"
-#include "engine/core/sha256.h"
 #include "engine/store/blobs.h"
+#include "engine/store/digest.h"
 #include "engine/store/manifest.h"
 #include "engine/store/manifest_tree.h"
 #include "engine/store/store_lock.h"
@@ -29,10 +29,10 @@ constexpr size_t kMaxText = (size_t{4} << 20) + 1;
 struct KindInfo {
   std::string_view name;
   Harm harm;
-  std::string_view advice;
+  std::string_view noun, advice;
 };
 constexpr KindInfo kKinds[] = {
-#define FINDING(kind, harm, advice) {#kind, Harm::harm, advice},
+#define FINDING(kind, harm, noun, advice) {#kind, Harm::harm, noun, advice},
 #include "engine/store/fsck.inc"
 };
 
@@ -174,16 +174,12 @@ class Check {
 
   Result<std::string> digest_of(const std::string& path) {
     ENGINE_TRY(source, source_of_file(path));
-    Sha256 sum;
-    std::vector<std::byte> buffer(size_t{1} << 20);
-    while (true) {
-      if (progress_ && !progress_(done_, total_))
-        return Error{Errc::cancelled, "the check was interrupted"};
-      ENGINE_TRY(n, source(buffer));
-      if (n == 0) return "sha256:" + sum.hex();
-      sum.update(std::span(buffer.data(), n));
-      done_ += static_cast<int64_t>(n);
-    }
+    const auto watch = [this, before = done_](int64_t done) -> Status {
+      done_ = before + done;
+      if (!progress_ || progress_(done_, total_)) return ok;
+      return Error{Errc::cancelled, "the check was interrupted"};
+    };
+    return engine::digest_of(watched(std::move(source), watch));
   }
 
   void check_configs() {
@@ -231,6 +227,9 @@ Harm harm_of(FindingKind kind) {
 }
 std::string_view advice_of(FindingKind kind) {
   return kKinds[static_cast<size_t>(kind)].advice;
+}
+std::string_view noun_of(FindingKind kind) {
+  return kKinds[static_cast<size_t>(kind)].noun;
 }
 
 bool FsckReport::sound() const {

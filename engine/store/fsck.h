@@ -15,13 +15,14 @@ namespace engine {
 enum class Harm : uint8_t { unsound, garbage, note };
 
 enum class FindingKind : uint8_t {
-#define FINDING(kind, harm, advice) kind,
+#define FINDING(kind, harm, noun, advice) kind,
 #include "engine/store/fsck.inc"
 };
 
 std::string_view kind_name(FindingKind kind);  // "missing_blob"
 Harm harm_of(FindingKind kind);
 std::string_view advice_of(FindingKind kind);
+std::string_view noun_of(FindingKind kind);  // for a sum of several; "": they are told one by one
 
 struct Finding {
   FindingKind kind;

@@ -36,6 +36,12 @@ Error not_found(const ModelName& name) {
   return {Errc::not_found, "model '" + name.short_form() + "' not found"};
 }
 
+const ModelRecord* find_named(const std::vector<ModelRecord>& mounts, const ModelName& name) {
+  for (const ModelRecord& mount : mounts)
+    if (mount.name.same(name)) return &mount;
+  return nullptr;
+}
+
 }  // namespace
 
 ModelStore::ModelStore(std::string root)
@@ -127,9 +133,7 @@ Result<ModelName> ModelStore::mount_file(const std::string& path, std::string_vi
 }
 
 Result<ModelRecord> ModelStore::find(const ModelName& asked) const {
-  for (const ModelRecord& mount : mounts_) {
-    if (mount.name.same(asked)) return mount;
-  }
+  if (const ModelRecord* mount = find_named(mounts_, asked)) return *mount;
   ModelRecord r;
   r.name = spelling(asked);
   const auto read = cache_->read(path_of(r.name));
@@ -190,6 +194,7 @@ Result<ModelRecord> ModelStore::find(const ModelName& asked) const {
 std::vector<ListedModel> ModelStore::list() const {
   std::vector<ListedModel> out;
   for (const ModelName& name : names()) {
+    if (find_named(mounts_, name) != nullptr) continue;
     std::string problem;
     const auto read = cache_->with_config(path_of(name), blobs_, problem);
     if (!read) {
@@ -212,6 +217,12 @@ std::vector<ListedModel> ModelStore::list() const {
   std::stable_sort(out.begin(), out.end(), [](const ListedModel& a, const ListedModel& b) {
     return std::pair(a.modified, a.modified_ns) > std::pair(b.modified, b.modified_ns);
   });
+  for (const ModelRecord& mount : mounts_) {
+    ListedModel m;
+    m.name = mount.name, m.digest = mount.digest, m.config = mount.config;
+    m.size = mount.size, m.modified = mount.modified, m.modified_ns = mount.modified_ns;
+    out.insert(out.begin() + (&mount - mounts_.data()), std::move(m));
+  }
   return out;
 }
 

@@ -88,7 +88,8 @@ class ModelStore {
   // Errc::not_found "model '<short form>' not found";
   // corrupt names the manifest or the missing blob.
   Result<ModelRecord> find(const ModelName& name) const;
-  // Newest first. Broken manifests are skipped with a warning.
+  // Mounted files, then the models of the store, newest first. Broken manifests are skipped with a
+  // warning.
   std::vector<ListedModel> list() const;
 
   // A GGUF file outside of the store under this name, or one made from its file name; known to this

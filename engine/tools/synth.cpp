@@ -13,6 +13,8 @@
 #include <string>
 
 #include "engine/core/half.h"
+#include "engine/quantize/mix.h"
+#include "engine/quantize/quantizer.h"
 #include "engine/tools/synth_shapes.h"
 #include "gguf/reader.h"
 #include "gguf/writer.h"
@@ -39,66 +41,6 @@ constexpr ScaleFields kScales[] = {
     {DType::q5_k, 0, 5e-5f, 2, 8e-4f}, {DType::q6_k, 208, 2e-5f, -1, 0},
     {DType::iq4_nl, 0, 5e-4f, -1, 0},  {DType::iq4_xs, 0, 2e-5f, -1, 0},
 };
-
-// TYPE of the specification: the type of most matrices, and the better ones of some.
-struct Mix {
-  const char* name;
-  DType base, output;
-  DType value_more, down_more;  // the same as base: no better layers
-  uint32_t file_type;
-};
-constexpr Mix kMixes[] = {
-    {"F32", DType::f32, DType::f32, DType::f32, DType::f32, 0},
-    {"F16", DType::f16, DType::f16, DType::f16, DType::f16, 1},
-    {"BF16", DType::bf16, DType::bf16, DType::bf16, DType::bf16, 32},
-    {"Q4_0", DType::q4_0, DType::q6_k, DType::q4_0, DType::q4_0, 2},
-    {"Q4_1", DType::q4_1, DType::q6_k, DType::q4_1, DType::q4_1, 3},
-    {"Q5_0", DType::q5_0, DType::q6_k, DType::q5_0, DType::q5_0, 8},
-    {"Q5_1", DType::q5_1, DType::q6_k, DType::q5_1, DType::q5_1, 9},
-    {"Q8_0", DType::q8_0, DType::q8_0, DType::q8_0, DType::q8_0, 7},
-    {"Q2_K", DType::q2_k, DType::q6_k, DType::q4_k, DType::q3_k, 10},
-    {"Q3_K_M", DType::q3_k, DType::q6_k, DType::q4_k, DType::q4_k, 12},
-    {"Q4_K_S", DType::q4_k, DType::q6_k, DType::q5_k, DType::q5_k, 14},
-    {"Q4_K_M", DType::q4_k, DType::q6_k, DType::q6_k, DType::q6_k, 15},
-    {"Q5_K_S", DType::q5_k, DType::q6_k, DType::q5_k, DType::q5_k, 16},
-    {"Q5_K_M", DType::q5_k, DType::q6_k, DType::q6_k, DType::q6_k, 17},
-    {"Q6_K", DType::q6_k, DType::q6_k, DType::q6_k, DType::q6_k, 18},
-    {"IQ4_NL", DType::iq4_nl, DType::q6_k, DType::q5_k, DType::q5_k, 25},
-    {"IQ4_XS", DType::iq4_xs, DType::q6_k, DType::q5_k, DType::q5_k, 30},
-};
-
-// Which layers of n get the better type.
-bool more(std::string_view mix, bool value, int i, int n) {
-  if (mix == "Q4_K_M" || mix == "Q5_K_M")
-    return i < n / 8 || i >= 7 * n / 8 || (i - n / 8) % 3 == 2;
-  if (mix == "Q4_K_S") return value ? i < 4 : i < n / 8;
-  if (mix == "IQ4_NL" || mix == "IQ4_XS") return value || i < n / 8;
-  return mix == "Q2_K" || mix == "Q3_K_M";
-}
-
-// Rows that are no whole number of blocks take a type with smaller ones.
-DType fitting(DType type, int64_t k) {
-  if (k % traits(type).block_elems == 0) return type;
-  const auto smaller = [](DType t) {
-    switch (t) {
-      case DType::q2_k:
-      case DType::q3_k:
-        return DType::q4_0;
-      case DType::q4_k:
-        return DType::q5_0;
-      case DType::q5_k:
-        return DType::q5_1;
-      case DType::q6_k:
-        return DType::q8_0;
-      case DType::iq4_xs:
-        return DType::iq4_nl;
-      default:
-        return DType::f16;
-    }
-  };
-  const DType next = smaller(type);
-  return k % traits(next).block_elems == 0 ? next : DType::f16;
-}
 
 Sizes parse_shape(std::string_view text) {
   Sizes sizes;
@@ -131,32 +73,43 @@ struct Planned {
   bool ones = false;  // a norm
 };
 
-// The tensors of the families that share the plain layer: llama, qwen2, qwen3, gemma3.
-std::vector<Planned> plan_tensors(const Sizes& s, const Mix& mix) {
+// The tensors of the families that share the plain layer: llama, qwen2, qwen3, gemma3; in the order
+// in which the rules of a mix count them.
+Result<std::vector<Planned>> plan_tensors(const Sizes& s, const quant::MixInfo& info) {
   const std::string arch = s.at("arch");
   const int n_layer = number(s, "n_layer"), n_embd = number(s, "n_embd"), n_ff = number(s, "n_ff"),
             n_vocab = number(s, "n_vocab");
   const int n_head = number(s, "n_head"), n_head_kv = number(s, "n_head_kv", n_head),
             d = number(s, "head_dim", n_embd / std::max(1, n_head));
   const int q = n_head * d, kv = n_head_kv * d;
+  const bool tied = number(s, "tied") != 0;
+  quant::MixModel model;
+  model.arch = arch, model.tied = tied;
+  model.n_layer = model.n_value = n_layer;
+  model.gqa = n_head_kv > 0 ? n_head / n_head_kv : 0;
+  quant::Mix mix(info, model, false);
   std::vector<Planned> out;
-  const auto matrix = [&](const std::string& name, DType type, int64_t k, int64_t rows) {
-    out.push_back({name, fitting(type, k), {k, rows}});
+  Status status = ok;
+  const auto matrix = [&](const std::string& name, int64_t k, int64_t rows) {
+    const auto wanted = mix.choose(name, {k, rows, 1, 1});
+    const auto type = wanted ? quant::fallback_for(*wanted, k) : wanted;
+    if (!type)
+      status = type.error();
+    else
+      out.push_back({name, *type, {k, rows}});
   };
   const auto norm = [&](const std::string& name, int64_t n) {
     out.push_back({name, DType::f32, {n}, true});
   };
-  const bool tied = number(s, "tied") != 0;
-  matrix("token_embd.weight", tied ? mix.output : mix.base, n_embd, n_vocab);
+  matrix("token_embd.weight", n_embd, n_vocab);
   norm("output_norm.weight", n_embd);
-  if (!tied) matrix("output.weight", mix.output, n_embd, n_vocab);
+  if (!tied) matrix("output.weight", n_embd, n_vocab);
   for (int i = 0; i < n_layer; ++i) {
     const std::string b = fmt::format("blk.{}.", i);
     norm(b + "attn_norm.weight", n_embd);
-    matrix(b + "attn_q.weight", mix.base, n_embd, q);
-    matrix(b + "attn_k.weight", mix.base, n_embd, kv);
-    matrix(b + "attn_v.weight", more(mix.name, true, i, n_layer) ? mix.value_more : mix.base,
-           n_embd, kv);
+    matrix(b + "attn_q.weight", n_embd, q);
+    matrix(b + "attn_k.weight", n_embd, kv);
+    matrix(b + "attn_v.weight", n_embd, kv);
     if (arch == "qwen2") {
       for (const auto& [name, n] : {std::pair<const char*, int>{"attn_q.bias", q},
                                     {"attn_k.bias", kv},
@@ -167,21 +120,21 @@ std::vector<Planned> plan_tensors(const Sizes& s, const Mix& mix) {
       norm(b + "attn_q_norm.weight", d);
       norm(b + "attn_k_norm.weight", d);
     }
-    matrix(b + "attn_output.weight", mix.base, q, n_embd);
+    matrix(b + "attn_output.weight", q, n_embd);
     if (arch == "gemma3") {
       norm(b + "post_attention_norm.weight", n_embd);
       norm(b + "post_ffw_norm.weight", n_embd);
     }
     norm(b + "ffn_norm.weight", n_embd);
-    matrix(b + "ffn_gate.weight", mix.base, n_embd, n_ff);
-    matrix(b + "ffn_up.weight", mix.base, n_embd, n_ff);
-    matrix(b + "ffn_down.weight", more(mix.name, false, i, n_layer) ? mix.down_more : mix.base,
-           n_ff, n_embd);
+    matrix(b + "ffn_gate.weight", n_embd, n_ff);
+    matrix(b + "ffn_up.weight", n_embd, n_ff);
+    matrix(b + "ffn_down.weight", n_ff, n_embd);
   }
+  ENGINE_TRY_STATUS(status);
   return out;
 }
 
-void set_keys(const Sizes& s, const Mix& mix, gguf::Writer& w) {
+void set_keys(const Sizes& s, const quant::MixInfo& mix, gguf::Writer& w) {
   const std::string arch = s.at("arch");
   const auto u32 = [&](const char* key, int v) {
     w.set(arch + "." + key, static_cast<uint32_t>(v));
@@ -190,7 +143,7 @@ void set_keys(const Sizes& s, const Mix& mix, gguf::Writer& w) {
             d = number(s, "head_dim", number(s, "n_embd") / std::max(1, n_head));
   w.set("general.architecture", arch);
   w.set("general.name", "synthetic");
-  w.set("general.file_type", mix.file_type);
+  w.set("general.file_type", static_cast<uint32_t>(mix.type));
   u32("block_count", number(s, "n_layer"));
   u32("context_length", number(s, "n_ctx", 131072));
   u32("embedding_length", number(s, "n_embd"));
@@ -274,9 +227,7 @@ Result<std::unique_ptr<Model>> load_synth(std::string_view spec, const LoadOptio
                                           ThreadPool& pool) {
   const size_t colon = spec.rfind(':');
   const std::string_view shape = spec.substr(0, colon);
-  std::string type(colon == std::string_view::npos ? "Q4_K_M" : spec.substr(colon + 1));
-  for (char& c : type) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  if (type == "Q4_K" || type == "Q3_K" || type == "Q5_K") type += "_M";
+  const std::string type(colon == std::string_view::npos ? "Q4_K_M" : spec.substr(colon + 1));
   const ShapeText* text = nullptr;
   for (const ShapeText& s : shape_texts()) {
     if (s.name == shape) text = &s;
@@ -284,17 +235,14 @@ Result<std::unique_ptr<Model>> load_synth(std::string_view spec, const LoadOptio
   if (text == nullptr)
     return Error{Errc::invalid_argument, fmt::format("unknown shape '{}' (known: {})", shape,
                                                      fmt::join(synth_shapes(), ", "))};
-  const Mix* mix = nullptr;
-  std::string known;
-  for (const Mix& m : kMixes) {
-    known += (known.empty() ? "" : ", ") + std::string(m.name);
-    if (type == m.name) mix = &m;
-  }
-  if (mix == nullptr)
-    return Error{Errc::invalid_argument, fmt::format("unknown type '{}' (known: {})", type, known)};
+  // Types that the quantizer cannot write have no scales here either.
+  const quant::MixInfo* mix = quant::find_mix(type);
+  if (mix == nullptr || quant::find_quantizer(mix->base, 0) == nullptr)
+    return Error{Errc::invalid_argument,
+                 fmt::format("unknown type '{}' (known: {})", type, quant::writable_mixes())};
 
   const Sizes sizes = parse_shape(text->text);
-  const std::vector<Planned> tensors = plan_tensors(sizes, *mix);
+  ENGINE_TRY(tensors, plan_tensors(sizes, *mix));
   gguf::Writer writer;
   set_keys(sizes, *mix, writer);
   const auto source = std::make_shared<RandomWeights>();

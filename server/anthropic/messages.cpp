@@ -13,10 +13,6 @@
 namespace engine::anthropic {
 namespace {
 
-Error invalid(std::string text) {
-  return {Errc::invalid_argument, std::move(text)};
-}
-
 struct Blocks {
   std::string text, thinking;
   bool any_text = false;
@@ -30,14 +26,15 @@ struct Blocks {
 
 Result<std::string> image_data(const JsonFields& block, const char* bad_source) {
   const Json* source = block.get("source");
-  if (!source || !source->is_object()) return invalid(bad_source);
+  if (!source || !source->is_object()) return invalid_argument(bad_source);
   const JsonFields fields(*source, "source.");
   ENGINE_TRY(type, fields.string("type"));
   ENGINE_TRY(data, fields.string("data"));
   if (type != "base64")
-    return invalid(
+    return invalid_argument(
         fmt::format("invalid image source type: {}. Only base64 images are supported.", type));
-  if (!valid_base64(data)) return invalid("invalid base64 image data: illegal base64 data");
+  if (!valid_base64(data))
+    return invalid_argument("invalid base64 image data: illegal base64 data");
   return std::move(data);
 }
 
@@ -69,7 +66,8 @@ Status read_result(const JsonFields& block, Json& message) {
 }
 
 Status read_block(const Json& value, const std::string& path, Blocks& out) {
-  if (!value.is_object()) return invalid(fmt::format("field \"{}\": expected object", path));
+  if (!value.is_object())
+    return invalid_argument(fmt::format("field \"{}\": expected object", path));
   const JsonFields block(value, path + ".");
   ENGINE_TRY(type, block.string("type"));
   if (type == "text") {
@@ -85,8 +83,8 @@ Status read_block(const Json& value, const std::string& path, Blocks& out) {
     ENGINE_TRY(id, block.string("id"));
     ENGINE_TRY(name, block.string("name"));
     ENGINE_TRY(input, block.object("input"));
-    if (id.empty()) return invalid("tool_use block missing required 'id' field");
-    if (name.empty()) return invalid("tool_use block missing required 'name' field");
+    if (id.empty()) return invalid_argument("tool_use block missing required 'id' field");
+    if (name.empty()) return invalid_argument("tool_use block missing required 'name' field");
     out.calls.push_back(
         Json{{"id", id},
              {"function", {{"name", name}, {"arguments", input ? *input : Json::object()}}}});
@@ -136,17 +134,18 @@ Result<Json> native_messages(const Json* system, const Json& list) {
     std::string text;
     for (size_t i = 0; i < system->size(); ++i) {
       if (!(*system)[i].is_object())
-        return invalid(fmt::format("field \"system[{}]\": expected object", i));
+        return invalid_argument(fmt::format("field \"system[{}]\": expected object", i));
       ENGINE_TRY(part, JsonFields((*system)[i], fmt::format("system[{}].", i)).string("text"));
       text += part;
     }
     out.push_back(Json{{"role", "system"}, {"content", text}});
   } else if (system) {
-    return invalid("field \"system\": expected string or array");
+    return invalid_argument("field \"system\": expected string or array");
   }
   for (size_t i = 0; i < list.size(); ++i) {
     const std::string path = fmt::format("messages[{}]", i);
-    if (!list[i].is_object()) return invalid(fmt::format("field \"{}\": expected object", path));
+    if (!list[i].is_object())
+      return invalid_argument(fmt::format("field \"{}\": expected object", path));
     ENGINE_TRY_STATUS(read_message(JsonFields(list[i], path + "."), path + ".", out));
   }
   return out;

@@ -6,13 +6,16 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 
 #include "engine/core/env.h"
 #include "engine/core/log.h"
-#include "engine/store/blobs.h"
+#include "engine/store/link_blob.h"
 #include "server/cli/interrupt.h"
+#include "server/cli/shared_blobs.h"
 #include "server/host_url.h"
 #include "server/http/api_keys.h"
 #include "server/version.h"
@@ -53,10 +56,8 @@ long milliseconds(std::chrono::nanoseconds limit) {
 
 // A file on its way to the server.
 struct FileBody {
-  ByteSource& source;
-  const std::function<void(int64_t)>& progress;
-  int64_t sent;
-  Status status;
+  ByteSource source;
+  Status status = ok;
 };
 
 size_t read_file_body(char* data, size_t, size_t n, void* self) {
@@ -66,9 +67,16 @@ size_t read_file_body(char* data, size_t, size_t n, void* self) {
     body.status = got.error();
     return CURL_READFUNC_ABORT;
   }
-  body.sent += static_cast<int64_t>(*got);
-  body.progress(body.sent);
   return *got;
+}
+
+std::string blob_path(const std::string& digest) {
+  return "/api/blobs/" + digest;
+}
+
+bool is_this_machine(std::string_view host) {
+  return host.empty() || host == "localhost" || host == "0.0.0.0" || host == "::" ||
+         host == "::1" || host.starts_with("127.");
 }
 
 class HttpClient : public Client {
@@ -97,18 +105,47 @@ class HttpClient : public Client {
     return perform(path, "application/json", method != "HEAD", prepare, object);
   }
 
-  Status upload(const std::string& digest, const std::string& file,
-                const std::function<void(int64_t)>& progress) override {
-    const std::string path = "/api/blobs/" + digest;
-    const Status there = call("HEAD", path, nullptr, [](const Json&) {});
-    if (there || there.error().code != Errc::not_found) return there;
+  Status upload(const std::string& digest, const std::string& file, const Watch& watch) override {
+    HttpClient own(base_, key_);  // a connection of its own
+    ENGINE_TRY(there, own.has_blob(digest));
+    if (there) return ok;
+    if (const BlobFolder* const blobs = shared_blobs(own)) {
+      const auto link = link_blob(*blobs, digest, file, watch);
+      if (!link && link.error().code == Errc::cancelled) return link.error();
+      // What went wrong here the server will say in its words.
+      ENGINE_TRY(linked, own.has_blob(digest));
+      if (linked) return ok;
+    }
+    return own.send(digest, file, watch);
+  }
+
+ private:
+  Result<bool> has_blob(const std::string& digest) {
+    const Status there = call("HEAD", blob_path(digest), nullptr, [](const Json&) {});
+    if (there) return true;
+    return there.error().code == Errc::not_found ? Result<bool>(false) : there.error();
+  }
+
+  // The blobs of the server if they are those of this process; nullptr if not. Asked once.
+  const BlobFolder* shared_blobs(HttpClient& client) {
+    std::call_once(asked_, [&] {
+      if (is_this_machine(parse_host_url(base_).host))
+        shared_ = find_shared_blobs([&](const std::string& digest) {
+          const auto there = client.has_blob(digest);
+          return there && *there;
+        });
+    });
+    return shared_ ? &*shared_ : nullptr;
+  }
+
+  Status send(const std::string& digest, const std::string& file, const Watch& watch) {
     ENGINE_TRY(source, source_of_file(file));
     std::error_code ec;
     const auto size = std::filesystem::file_size(file, ec);
     if (ec) return Error{Errc::io, fmt::format("cannot read {}: {}", file, ec.message())};
-    FileBody body{source, progress, 0, ok};
+    FileBody body{watched(std::move(source), watch)};
     const Status sent = perform(
-        path, "application/octet-stream", true,
+        blob_path(digest), "application/octet-stream", true,
         [&] {
           curl_easy_setopt(curl_, CURLOPT_POST, 1L);
           curl_easy_setopt(curl_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(size));
@@ -119,7 +156,6 @@ class HttpClient : public Client {
     return body.status ? sent : body.status;
   }
 
- private:
   // prepare: sets the method and the body.
   Status perform(const std::string& path, const std::string& type, bool has_answer,
                  const std::function<void()>& prepare, const OnObject& object) {
@@ -169,6 +205,8 @@ class HttpClient : public Client {
   std::string key_;  // "": none
   std::chrono::nanoseconds limit_{};
   CURL* curl_;
+  std::once_flag asked_;
+  std::optional<BlobFolder> shared_;
 };
 
 std::unique_ptr<HttpClient> make_http_client() {
@@ -249,9 +287,7 @@ Result<std::unique_ptr<Client>> connect_client(std::chrono::nanoseconds limit) {
 }
 
 Result<std::unique_ptr<Client>> connect_or_own_store() {
-  const std::string host = parse_host_url(env(Env::OLLAMA_HOST)).host;
-  const bool own = host.empty() || host == "localhost" || host == "0.0.0.0" || host == "::" ||
-                   host == "::1" || host.starts_with("127.");
+  const bool own = is_this_machine(parse_host_url(env(Env::OLLAMA_HOST)).host);
   return own ? connect_or_local_client() : connect_client();
 }
 

@@ -11,6 +11,7 @@
 
 #include "engine/core/json_io.h"
 #include "engine/core/result.h"
+#include "engine/store/digest.h"
 #include "server/cli/load_choice.h"
 
 namespace engine::cli {
@@ -18,7 +19,7 @@ namespace engine::cli {
 // One object of a streamed answer.
 using OnObject = std::function<void(const Json&)>;
 
-// Used by one thread. Calls end early with Errc::cancelled when interrupted() turns true.
+// Used by one thread, but for upload(). Calls end early with Errc::cancelled when interrupted() turns true.
 class Client {
  public:
   virtual ~Client() = default;
@@ -30,9 +31,10 @@ class Client {
   virtual Status call(std::string_view method, const std::string& path, const Json* body,
                       const OnObject& object) = 0;
 
-  // Brings a file to the blobs of the server unless they have it. progress: bytes sent so far.
-  virtual Status upload(const std::string& digest, const std::string& file,
-                        const std::function<void(int64_t)>& progress) = 0;
+  // Brings a file to the blobs of the server unless they have it: by a link or a copy where they are
+  // files that this process may write, else over the connection. watch: bytes done so far. Several
+  // threads may do this at once.
+  virtual Status upload(const std::string& digest, const std::string& file, const Watch& watch) = 0;
 
   // A call with one object as the answer.
   Result<Json> get(const std::string& path);

@@ -6,17 +6,15 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
 #include <nlohmann/json.hpp>
-#include <span>
 
-#include "engine/core/sha256.h"
 #include "engine/store/recipe.h"
 #include "server/cli/client.h"
 #include "server/cli/flags.h"
 #include "server/cli/interrupt.h"
 #include "server/cli/model_files.h"
 #include "server/cli/progress.h"
+#include "server/cli/uploads.h"
 
 namespace engine::cli {
 namespace {
@@ -153,58 +151,6 @@ Json request_of(const Recipe& recipe, const Plan& plan, const std::string& name,
   return out;
 }
 
-Result<std::string> digest_of(const std::string& path) {
-  ENGINE_TRY(source, source_of_file(path));
-  Sha256 sum;
-  std::vector<std::byte> buffer(size_t{1} << 20);
-  while (true) {
-    if (interrupted()) return Error{Errc::cancelled, "interrupted"};
-    ENGINE_TRY(n, source(buffer));
-    if (n == 0) return "sha256:" + sum.hex();
-    sum.update({buffer.data(), n});
-  }
-}
-
-// {name: digest} of the files, once their blobs are with the server.
-class Uploads {
- public:
-  Uploads(Client& client, ProgressView& view) : client_(client), view_(view) {}
-
-  Status hash(const std::vector<LocalFile>& files) {
-    for (const LocalFile& file : files) {
-      if (digests_.contains(file.path)) continue;
-      ENGINE_TRY(digest, digest_of(file.path));
-      digests_[file.path] = std::move(digest);
-    }
-    return ok;
-  }
-
-  Status send() {
-    for (const auto& [path, digest] : digests_) {
-      std::error_code ec;
-      const auto size = static_cast<int64_t>(fs::file_size(path, ec));
-      const auto progress = [&, digest = digest](int64_t done) {
-        const int64_t percent = ec || size <= 0 ? 100 : std::min<int64_t>(100, done * 100 / size);
-        view_.spin(fmt::format("copying file {} {}%", digest, percent));
-      };
-      if (const Status sent = client_.upload(digest, path, progress); !sent)
-        return Error{sent.error().code, fmt::format("{}: {}", path, sent.error().message)};
-    }
-    return ok;
-  }
-
-  Json list(const std::vector<LocalFile>& files) const {
-    Json out = Json::object();
-    for (const LocalFile& file : files) out[file.name] = digests_.at(file.path);
-    return out;
-  }
-
- private:
-  Client& client_;
-  ProgressView& view_;
-  std::map<std::string, std::string> digests_;  // by path
-};
-
 Status create(const Args& args) {
   ENGINE_TRY(source, read_source(args));
   ENGINE_TRY(modelfile, parse_modelfile(source.text));
@@ -218,13 +164,15 @@ Status create(const Args& args) {
   if (!recipe.training.empty())
     fmt::print(stderr, "warning: {}\n", training_summary(recipe, name, base_name(*client, plan)));
 
+  catch_interrupts();  // nothing half-made is left behind
   Json request = request_of(recipe, plan, name, args);
   ProgressView view;
   Uploads uploads(*client, view);
   view.spin("gathering model components");
   const std::pair<const char*, const std::vector<LocalFile>*> lists[] = {
       {"files", &plan.files}, {"adapters", &plan.adapters}, {"draft_files", &plan.drafts}};
-  for (const auto& [key, files] : lists) ENGINE_TRY_STATUS(uploads.hash(*files));
+  for (const auto& [key, files] : lists) uploads.add(*files);
+  ENGINE_TRY_STATUS(uploads.hash());
   ENGINE_TRY_STATUS(uploads.send());
   for (const auto& [key, files] : lists)
     if (!files->empty()) request[key] = uploads.list(*files);

@@ -105,6 +105,10 @@ std::string Table::text() const {
   return out;
 }
 
+std::string counted(int64_t n, std::string_view noun) {
+  return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
+}
+
 int display_width(const std::string& text) {
   int width = 0;
   for (size_t at = 0; at < text.size();) width += next_rune(text, at).width;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/core/bytes_text.h"
@@ -20,6 +21,9 @@ std::string go_duration(int64_t ns);  // "0s", "130.079ms", "1m2.5s", "1h0m3s"
 
 // Seconds since 1970 of an RFC 3339 time; 0 when it is none.
 int64_t parse_time(const std::string& text);
+
+// "1 model", "2 models".
+std::string counted(int64_t n, std::string_view noun);
 
 // Columns padded to their widest cell, four blanks between them.
 class Table {

@@ -3,13 +3,16 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
+#include <utility>
 
-#include "engine/core/bytes_text.h"
 #include "engine/core/json_io.h"
 #include "engine/store/model_store.h"
 #include "server/cli/flags.h"
+#include "server/cli/forms.h"
 #include "server/cli/interrupt.h"
+#include "server/cli/progress.h"
 
 namespace engine::cli {
 namespace {
@@ -33,32 +36,72 @@ Json report_json(const std::string& root, const FsckReport& report) {
               {"blobs", report.blobs}, {"bytes", report.bytes},   {"findings", findings}};
 }
 
-void print_report(const std::string& root, const FsckReport& report) {
-  for (const Finding& f : report.findings) {
-    const std::string size = f.bytes > 0 ? fmt::format(" ({})", bytes_text(f.bytes)) : "";
-    fmt::print("{}: {}{}\n    {}\n    {}\n", harm_name(harm_of(f.kind)), f.path, size, f.detail,
-               f.repaired ? "removed" : advice_of(f.kind));
+std::string size_text(int64_t bytes) {
+  return bytes > 0 ? fmt::format(" ({})", bytes_text(bytes)) : "";
+}
+
+// Several harmless findings of a kind are one line of their number and bytes, unless all are wanted.
+void print_findings(const std::vector<Finding>& findings, bool all) {
+  struct Sum {
+    int64_t count = 0, bytes = 0;
+    bool told = false;
+  };
+  std::map<std::pair<FindingKind, bool>, Sum> sums;
+  for (const Finding& f : findings) {
+    Sum& sum = sums[{f.kind, f.repaired}];
+    ++sum.count;
+    sum.bytes += f.bytes;
   }
-  fmt::print("{}: {} models, {} blobs, {}: {}\n", root, report.models, report.blobs,
-             bytes_text(report.bytes), report.sound() ? "sound" : "not sound");
+  for (const Finding& f : findings) {
+    const std::string_view noun = noun_of(f.kind);
+    const char* harm = harm_name(harm_of(f.kind));
+    Sum& sum = sums[{f.kind, f.repaired}];
+    if (sum.told) continue;
+    if (all || noun.empty() || sum.count == 1) {
+      fmt::print("{}: {}{}\n    {}\n", harm, f.path, size_text(f.bytes), f.detail);
+    } else {
+      fmt::print("{}: {}{}\n", harm, counted(sum.count, noun), size_text(sum.bytes));
+      sum.told = true;
+    }
+    fmt::print("    {}\n", f.repaired ? "removed" : advice_of(f.kind));
+  }
+}
+
+void print_report(const std::string& root, const FsckReport& report, bool all) {
+  print_findings(report.findings, all);
+  fmt::print("{}: {}, {}, {}: {}\n", root, counted(report.models, "model"),
+             counted(report.blobs, "blob"), bytes_text(report.bytes),
+             report.sound() ? "sound" : "not sound");
+}
+
+Result<FsckReport> check_with_progress(const std::string& root) {
+  ProgressView view;
+  auto report = check_store(root, [&view](int64_t done, int64_t total) {
+    view.bar("checking blobs", done, total);
+    return !interrupted();
+  });
+  view.clear();
+  return report;
 }
 
 Status fsck(const Args& args) {
   catch_interrupts();
   ENGINE_TRY(store, ModelStore::open_default());
-  ENGINE_TRY(report, check_store(store.root(), [](int64_t, int64_t) { return !interrupted(); }));
+  ENGINE_TRY(report, check_with_progress(store.root()));
   const Status repaired = args.has("--repair") ? repair_store(store.root(), report) : Status(ok);
   if (args.has("--json"))
     fmt::print("{}\n", dump_json(report_json(store.root(), report), 2));
   else
-    print_report(store.root(), report);
+    print_report(store.root(), report, args.has("--verbose"));
   ENGINE_TRY_STATUS(repaired);
   if (report.sound()) return ok;
   return Error{Errc::corrupt, "the store is not sound: see above what to do"};
 }
 
-constexpr Flag kFlags[] = {{"--json", "", "print JSON"},
-                           {"--repair", "", "remove what no model needs, and nothing else"}};
+constexpr Flag kFlags[] = {
+    {"--json", "", "print JSON"},
+    {"--repair", "", "remove what no model needs, and nothing else"},
+    {"-v,--verbose", "", "name every file, also of those that are summed up"}};
 constexpr Env kEnvironment[] = {Env::OLLAMA_MODELS};
 
 }  // namespace

@@ -8,10 +8,11 @@
 #include "engine/quantize/collect.h"
 #include "engine/run/logits.h"
 #include "engine/store/blobs.h"
-#include "engine/store/model_store.h"
 #include "engine/text/tokenizer.h"
 #include "server/cli/flags.h"
 #include "server/cli/interrupt.h"
+#include "server/cli/llama/flag_table.h"
+#include "server/cli/llama/settings.h"
 #include "server/cli/machine.h"
 
 namespace engine::cli {
@@ -46,8 +47,8 @@ Result<quant::ImportanceForm> form_of(const Args& args, const std::string& path)
 Result<quant::Importance> collect(const Args& args, const std::string& name,
                                   const std::string& text_path, const quant::Importance& before,
                                   quant::ImportanceForm form, const std::string& out) {
-  ENGINE_TRY(store, ModelStore::open_default());
-  ENGINE_TRY(located, locate_model(store, name));
+  ENGINE_TRY(choice, llama_load_choice(args));
+  ENGINE_TRY(located, fetch_llama_model(args, name));
   ENGINE_TRY(text, read_file(text_path, size_t{1} << 30));
   quant::CollectOptions options;
   ENGINE_TRY(n_ctx, args.number("--ctx-size", 512, 32));
@@ -61,10 +62,15 @@ Result<quant::Importance> collect(const Args& args, const std::string& name,
 
   const std::unique_ptr<ThreadPool> pool = make_thread_pool(threads);
   LoadOptions load;
+  choice.apply(load);
   load.n_ctx = n_ctx;
   load.threads = threads;
   load.reference = true;
   load.max_outputs = 256;
+  ENGINE_TRY(adapters, adapters_for(located, args));
+  load.adapters = adapters;
+  load.overrides = choice.choice.overrides;
+  load.shards = located.shards;
   ENGINE_TRY(model, Model::load(located.path, load, *pool));
   const Tokenizer* tokenizer = model->tokenizer();
   if (tokenizer == nullptr)
@@ -91,7 +97,9 @@ Result<quant::Importance> collect(const Args& args, const std::string& name,
 }
 
 Status imatrix(const Args& args) {
-  const std::string name = args.words.empty() ? args.text("--model") : args.words[0];
+  if (args.has("--version")) return print_llama_version();
+  if (args.has("--list-devices")) return print_llama_devices();
+  ENGINE_TRY_STATUS(start_llama_log(args));
   const std::string text = args.text("--file"), out = args.text("--output", "imatrix.gguf");
   const std::vector<std::string> inputs = args.all("--in-file");
   ENGINE_TRY(form, form_of(args, out));
@@ -108,7 +116,7 @@ Status imatrix(const Args& args) {
   if (text.empty() && inputs.empty())
     return invalid_argument("no text given: engine imatrix MODEL -f TEXT [-o imatrix.gguf]");
   if (!text.empty()) {
-    if (name.empty()) return invalid_argument("no model given: engine imatrix MODEL -f TEXT");
+    ENGINE_TRY(name, llama_model(args));
     ENGINE_TRY(collected, collect(args, name, text, sum, form, out));
     ENGINE_TRY_STATUS(sum.merge(collected));
     fmt::print("\n");
@@ -118,32 +126,23 @@ Status imatrix(const Args& args) {
   return ok;
 }
 
-constexpr Flag kImatrixFlags[] = {
-    {"-m,--model", "MODEL", nullptr},
-    {"-f,--file", "FILE", "the text; some hundred kilobytes like what the model will read"},
-    {"-o,--output-file,--output", "FILE", "the result (imatrix.gguf)"},
-    {"--output-format", "FORM", "gguf or dat (by the name of the result)"},
-    {"-c,--ctx-size", "N", "tokens of one chunk (512)"},
-    {"--chunks", "N", "at most so many chunks"},
-    {"--chunk,--from-chunk", "N", "leave the first ones out"},
-    {"--ofreq,--output-frequency", "N", "write what there is after every N chunks (10)"},
-    {"--process-output", "", "also for output.weight"},
-    {"--no-ppl", "", "no perplexity"},
-    {"--parse-special", "", "control tokens in the text are tokens"},
-    {"--in-file", "FILE", "add this matrix; may be repeated"},
-    {"--show-statistics", "", "print what the matrices of --in-file say"},
-    {"-t,--threads", "N", "threads"}};
+constexpr auto kImatrixFlags = llama_flags<'i'>();
+
 }  // namespace
 
 extern const Verb verb_imatrix = {
     "imatrix",
     "",
-    "MODEL",
+    "MODEL -f TEXT, or -m FILE -f TEXT",
     "Measure which columns of the weights matter, for quantize --imatrix",
     0,
     1,
     kImatrixFlags,
     kComputeEnvironment,
-    imatrix};
+    imatrix,
+    "The text: some hundred kilobytes like what the model will read. Flags that have no effect "
+    "here "
+    "are accepted with a note.",
+    'i'};
 
 }  // namespace engine::cli

@@ -53,7 +53,7 @@ Result<LoadChoice> load_choice(const Args& args) {
   choice.lock = args.has("--mlock");
   choice.draft_required = args.has("--draft-model");
   ENGINE_TRY(adapters, lora_flags(args));
-  choice.adapters = std::move(adapters);
+  choice.choice.adapters = std::move(adapters);
   const std::string model = args.text("--draft-model", env(Env::ENGINE_DRAFT_MODEL));
   if (model.empty()) return choice;
   ENGINE_TRY(store, ModelStore::open_default());

@@ -9,6 +9,7 @@
 #include "engine/run/model.h"
 #include "engine/store/model_store.h"
 #include "server/cli/flags.h"
+#include "server/model_choice.h"
 
 namespace engine::cli {
 
@@ -29,12 +30,11 @@ struct LoadChoice {
   bool map = true, repack = true, lock = false;
   int n_ctx = 0, threads = 0, max_rows = 0;  // 0: as the environment says, or the default
   std::optional<DType> kv_type = {};
-  std::vector<LoraFile> adapters;  // of the flags
-  std::string adapted_path;        // the weights they are for, once they are known
+  ModelChoice choice;  // of the flags; its path is that of the model, once it is known
 
   // Whether a flag says what only the process that loads can do; a running server has its own.
   bool given() const {
-    return draft_required || !map || !repack || lock || n_ctx > 0 || !adapters.empty();
+    return draft_required || !map || !repack || lock || n_ctx > 0 || !choice.adapters.empty();
   }
   void apply(LoadOptions& options) const;
 };

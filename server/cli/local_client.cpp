@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "engine/core/log.h"
+#include "engine/store/link_blob.h"
 #include "server/app.h"
 #include "server/cli/client.h"
 #include "server/cli/interrupt.h"
@@ -54,25 +55,15 @@ class LocalClient : public Client {
              pool_,
              o.draft,
              o.draft_required,
-             load.adapted_path,
-             load.adapters} {}
+             load.choice} {
+    if (load.choice.chat) app_.cards.use_template(load.choice.path, load.choice.chat);
+  }
   ~LocalClient() override { pool_.close(); }
   bool in_process() const override { return true; }
   ModelStore& store() { return app_.store; }
 
-  Status upload(const std::string& digest, const std::string& file,
-                const std::function<void(int64_t)>& progress) override {
-    if (app_.store.blobs().has(digest)) return app_.store.blobs().touch(digest), ok;
-    ENGINE_TRY(source, source_of_file(file));
-    int64_t done = 0;
-    const auto watched = [&](std::span<std::byte> out) -> Result<size_t> {
-      if (interrupted()) return Error{Errc::cancelled, "interrupted"};
-      ENGINE_TRY(n, source(out));
-      done += static_cast<int64_t>(n);
-      progress(done);
-      return n;
-    };
-    ENGINE_TRY_STATUS(app_.store.put_blob(digest, watched));
+  Status upload(const std::string& digest, const std::string& file, const Watch& watch) override {
+    ENGINE_TRY_STATUS(link_blob(app_.store.blobs(), digest, file, watch));
     return ok;
   }
 

@@ -45,11 +45,10 @@ void print_comparison(const PerplexityResult& r) {
 Status perplexity(const Args& args) {
   if (args.has("--version")) return print_llama_version();
   if (args.has("--list-devices")) return print_llama_devices();
-  set_llama_log_level(args);
+  ENGINE_TRY_STATUS(start_llama_log(args));
   ENGINE_TRY(name, llama_model(args));
   ENGINE_TRY(choice, llama_load_choice(args));
-  ENGINE_TRY(store, ModelStore::open_default());
-  ENGINE_TRY(located, locate_model(store, name));
+  ENGINE_TRY(located, fetch_llama_model(args, name));
   PerplexityOptions options;
   ENGINE_TRY(n_ctx, args.number("--ctx-size", 512, 4));
   ENGINE_TRY(chunks, args.number("--chunks", -1, -1));
@@ -83,6 +82,7 @@ Status perplexity(const Args& args) {
   load.max_outputs = 64;
   ENGINE_TRY(adapters, adapters_for(located, args));
   load.adapters = adapters;
+  load.overrides = choice.choice.overrides;
   load.shards = located.shards;
   ENGINE_TRY(model, Model::load(located.path, load, *pool));
   const Tokenizer* tokenizer = model->tokenizer();

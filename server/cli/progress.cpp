@@ -37,29 +37,17 @@ int64_t number_of(const Json& object, const char* key) {
   return it != object.end() && it->is_number() ? it->get<int64_t>() : 0;
 }
 
-struct Percentage {
-  std::string text;  // what stands before it
-  int value = -1;    // -1: there is none
-};
-
-Percentage split_percentage(const std::string& message) {
-  if (!message.ends_with('%')) return {message, -1};
-  size_t begin = message.size() - 1;
-  while (begin > 0 && message[begin - 1] >= '0' && message[begin - 1] <= '9') --begin;
-  const size_t digits = message.size() - 1 - begin;
-  if (digits == 0 || digits > 3) return {message, -1};
-  return {message.substr(0, begin), std::stoi(message.substr(begin, digits))};
-}
-
 struct Item {
   std::string key;
   std::string message;             // of a spinner
+  int percent = -1;                // of a spinner; -1: it has none
   std::optional<ProgressBar> bar;  // else it is a spinner
   bool stopped = false;
   int printed = -1;  // tenths that a plain line told
 
   std::string text(int frame, int columns) const {
-    return bar ? bar->text(columns) : spinner_text(message, frame, stopped, columns);
+    return bar ? bar->text(columns)
+               : spinner_text(message, frame, stopped || percent >= 100, columns);
   }
 };
 
@@ -97,7 +85,7 @@ struct ProgressView::Impl {
     if (item == nullptr) {
       if (done <= 0 && terminal) return;  // nothing to see yet
       stop_spinners();
-      items.push_back({key, "", ProgressBar(message, done, total, seconds_now()), false, -1});
+      items.push_back({key, "", -1, ProgressBar(message, done, total, seconds_now()), false, -1});
       item = &items.back();
     }
     item->bar->set(done, total, seconds_now());
@@ -111,16 +99,20 @@ struct ProgressView::Impl {
   void set_spinner(const std::string& message) {
     const std::lock_guard lock(mutex);
     const Percentage parts = split_percentage(message);
-    Item* last = items.empty() ? nullptr : &items.back();
-    const bool same = last != nullptr && !last->bar && !last->stopped && last->key == parts.text;
+    const auto found = std::find_if(items.begin(), items.end(), [&](const Item& i) {
+      return !i.bar && !i.stopped && i.key == parts.text;
+    });
+    const bool same = found != items.end();
     if (!same) {
-      stop_spinners();
-      items.push_back({parts.text, message, std::nullopt, false, -1});
-      last = &items.back();
+      // Files that are on their way at once each have a line that moves.
+      for (Item& item : items) item.stopped |= item.percent < 0 || parts.value < 0;
+      items.push_back({std::string(parts.text), message, -1, std::nullopt, false, -1});
     }
-    last->message = message;
-    if (!terminal && (!same || parts.value / 10 > last->printed)) {
-      last->printed = parts.value / 10;
+    Item& item = same ? *found : items.back();
+    item.message = message;
+    item.percent = parts.value;
+    if (!terminal && (!same || parts.value / 10 > item.printed)) {
+      item.printed = parts.value / 10;
       plain(message);
     }
     begin_drawing();

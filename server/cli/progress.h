@@ -11,8 +11,8 @@
 
 namespace engine::cli {
 
-// Used by one thread; a thread of its own redraws. Nothing else may be written to `out` between the
-// first call and finish(). The destructor finishes.
+// Used by one thread, but bar() and spin() by any; a thread of its own redraws. Nothing else may be
+// written to `out` between the first call and finish(). The destructor finishes.
 class ProgressView {
  public:
   explicit ProgressView(std::FILE* out = stderr);
@@ -27,7 +27,8 @@ class ProgressView {
   // Own long work with a known size in bytes: quantize, convert, checks. The same message is the
   // same line.
   void bar(const std::string& message, int64_t done, int64_t total);
-  // Work of unknown size. Messages that differ only in a percentage at the end are one line.
+  // Work of unknown size. Messages that differ only in a percentage at the end are one line; several
+  // such lines move side by side until a message without one begins something new.
   void spin(const std::string& message);
   // Stops everything and leaves the lines as they are. Later calls begin below.
   void finish();

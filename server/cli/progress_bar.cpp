@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <iterator>
 
 #include "server/cli/forms.h"
@@ -22,6 +23,17 @@ std::string right_aligned(const std::string& text, int width) {
 }
 
 }  // namespace
+
+Percentage split_percentage(std::string_view message) {
+  if (!message.ends_with('%')) return {message, -1};
+  size_t begin = message.size() - 1;
+  while (begin > 0 && message[begin - 1] >= '0' && message[begin - 1] <= '9') --begin;
+  const std::string_view digits = message.substr(begin, message.size() - 1 - begin);
+  int value = 0;
+  if (digits.empty() || digits.size() > 3) return {message, -1};
+  std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  return {message.substr(0, begin), value};
+}
 
 std::string remaining_text(int64_t s) {
   if (s >= 100 * 3600) return "99h+";
@@ -98,8 +110,14 @@ std::string ProgressBar::plain_text() const {
 
 std::string spinner_text(const std::string& message, int frame, bool stopped, int columns) {
   constexpr const char* kFrames[] = {"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"};
-  if (stopped) return clipped(message, columns - 1);
-  return clipped(message, columns - 4) + (message.empty() ? "" : " ") +
+  const Percentage parts = split_percentage(message);
+  const auto fitted = [&](int width) {
+    if (parts.value < 0 || display_width(message) <= width) return clipped(message, width);
+    const std::string number = fmt::format(" {}%", parts.value);
+    return clipped(clipped(parts.text, width - static_cast<int>(number.size())) + number, width);
+  };
+  if (stopped) return fitted(columns - 1);
+  return fitted(columns - 4) + (message.empty() ? "" : " ") +
          kFrames[static_cast<size_t>(frame) % std::size(kFrames)] + " ";
 }
 

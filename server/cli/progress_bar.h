@@ -4,8 +4,16 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <string_view>
 
 namespace engine::cli {
+
+struct Percentage {
+  std::string_view text;  // what stands before it
+  int value = -1;         // -1: there is none
+};
+// Of a message that ends with one. text points into it.
+Percentage split_percentage(std::string_view message);
 
 // "22s", "1m3s", "1h5m", "99h+".
 std::string remaining_text(int64_t seconds);
@@ -39,7 +47,8 @@ class ProgressBar {
   std::deque<Sample> samples_;  // one a second
 };
 
-// "pulling manifest ⠋ "; a stopped spinner is its message alone.
+// "pulling manifest ⠋ "; a stopped spinner is its message alone. Where it is too wide, what stands
+// before a percentage is cut.
 std::string spinner_text(const std::string& message, int frame, bool stopped, int columns);
 
 }  // namespace engine::cli

@@ -53,7 +53,7 @@ Result<std::unique_ptr<Client>> client_for(const std::string& model, LoadChoice 
                                            std::string& name) {
   ENGINE_TRY(store, ModelStore::open_default());
   const auto located = locate_model(store, model);
-  if (located) load.adapted_path = located->path;
+  if (located) load.choice.path = located->path;
   if (located && !located->in_store) return make_local_client(located->path, &name, load);
   if (!located && looks_like_path(model)) return located.error();
   name = model;

@@ -11,6 +11,7 @@ namespace engine::handlers {
 Status anthropic_messages(App& app, const HttpRequest& request,
                           const std::shared_ptr<Reply>& reply) {
   ENGINE_TRY(body, parse_body(request, "EOF"));
+  fill_in_model(app, body);
   ENGINE_TRY(native, anthropic::native_chat(body, false));
   return answer_chat(app, native, request.arrival, anthropic::messages_form(), reply);
 }
@@ -18,6 +19,7 @@ Status anthropic_messages(App& app, const HttpRequest& request,
 Status anthropic_count_tokens(App& app, const HttpRequest& request,
                               const std::shared_ptr<Reply>& reply) {
   ENGINE_TRY(body, parse_body(request, "EOF"));
+  fill_in_model(app, body);
   ENGINE_TRY(native, anthropic::native_chat(body, true));
   native["_debug_render_only"] = true;
   return answer_chat(app, native, request.arrival, anthropic::count_form(), reply);

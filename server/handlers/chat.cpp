@@ -51,13 +51,40 @@ void strip_old_thinking(std::vector<ChatMessage>& messages) {
 
 Result<Prompt> build_prompt(const Model& model, const ChatTemplate* chat,
                             std::vector<ChatMessage> messages, const Json& tools,
-                            const AnswerFields& answer) {
+                            const Json& variables, const AnswerFields& answer) {
   ChatInput input;
+  input.kwargs = &variables;
   input.messages = std::move(messages);
   input.tools = tools.empty() ? nullptr : &tools;
   input.think = answer.think.think;
   input.effort = answer.think.effort;
   return chat_prompt(model, input, answer.limits, chat);
+}
+
+// Variables of the template: those of the command line, then those of the request.
+Result<Json> read_variables(const App& app, const FoundModel& model, const JsonFields& fields) {
+  Json out = Json::object();
+  if (app.choice.is(model.record) && !app.choice.variables.empty()) {
+    ENGINE_TRY(given, parse_json(app.choice.variables));
+    out = std::move(given);
+  }
+  ENGINE_TRY(own, fields.object("chat_template_kwargs"));
+  if (own) out.update(*own);
+  return out;
+}
+
+// Where the request does not say: the variable that most templates have for it, the command line.
+Status choose_think(const App& app, const FoundModel& model, const Json& variables,
+                    AnswerFields& answer) {
+  if (answer.think.think || !answer.think.effort.empty() || !model.card->can("thinking")) return ok;
+  if (const auto it = variables.find("enable_thinking"); it != variables.end() && it->is_boolean())
+    answer.think.think = it->get<bool>();
+  else if (app.choice.is(model.record) && !app.choice.think.empty()) {
+    ENGINE_TRY(value, parse_json(app.choice.think));
+    ENGINE_TRY(choice, parse_think(&value));
+    answer.think = choice;
+  }
+  return ok;
 }
 
 }  // namespace
@@ -87,6 +114,8 @@ Status answer_chat(App& app, const Json& request, std::chrono::steady_clock::tim
     return ok;
   }
   if (form.think_if_able && !found->card->can("thinking")) answer.think = {};
+  ENGINE_TRY(variables, read_variables(app, *found, fields));
+  ENGINE_TRY_STATUS(choose_think(app, *found, variables, answer));
   ENGINE_TRY_STATUS(resolve_think(*found, answer));
   ENGINE_TRY_STATUS(check(*found, answer, tools));
   ENGINE_TRY(options, merged_options(found->record, answer.options));
@@ -95,6 +124,8 @@ Status answer_chat(App& app, const Json& request, std::chrono::steady_clock::tim
     return Error{
         Errc::invalid_argument,
         "a tool_choice that forces a call and a format of the answer cannot be used together"};
+  ENGINE_TRY(adapters, read_adapters(app, found->record, fields));
+  job.adapters = std::move(adapters);
   job.format = std::move(format);
   job.info.parallel_calls = choice.parallel;
   job.choice = std::move(choice);
@@ -118,8 +149,8 @@ Status answer_chat(App& app, const Json& request, std::chrono::steady_clock::tim
   if (!tools.empty()) job.info.tools = std::make_shared<const Json>(tools);
   if (drops_old_thinking(*found)) strip_old_thinking(messages);
   job.prompt = [chat = found->chat, messages = std::move(messages), tools = std::move(tools),
-                answer = std::move(answer)](const Model& model) {
-    return build_prompt(model, chat.get(), messages, tools, answer);
+                variables = std::move(variables), answer = std::move(answer)](const Model& model) {
+    return build_prompt(model, chat.get(), messages, tools, variables, answer);
   };
   job.form = std::move(form);
   job.model = std::move(*found);

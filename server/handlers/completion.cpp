@@ -46,6 +46,8 @@ Status answer_parts(App& app, const HttpRequest& request, const JsonFields& fiel
   job.model = *found;
   job.options = std::move(options);
   job.keep_alive = keep_alive;
+  ENGINE_TRY(adapters, read_adapters(app, found->record, fields));
+  job.adapters = std::move(adapters);
   job.format = std::move(format);
   job.logprobs = asked.n_probs > 0 ? asked.n_probs : -1;
   job.info.model = name;

@@ -109,6 +109,8 @@ Status answer_generate(App& app, const Json& request, std::chrono::steady_clock:
   ENGINE_TRY_STATUS(resolve_think(*found, answer));
   ENGINE_TRY(options, merged_options(found->record, answer.options));
   ENGINE_TRY(format, read_output_format(fields, options));
+  ENGINE_TRY(adapters, read_adapters(app, found->record, fields));
+  job.adapters = std::move(adapters);
   job.format = std::move(format);
   job.logprobs = answer.logprobs;
   job.info.logprobs = answer.logprobs >= 0;

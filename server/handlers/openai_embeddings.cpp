@@ -90,6 +90,7 @@ std::string list_text(const std::string& model, const EmbedResult& result, bool 
 Status openai_embeddings(App& app, const HttpRequest& request,
                          const std::shared_ptr<Reply>& reply) {
   ENGINE_TRY(body, parse_body(request, "EOF"));
+  fill_in_model(app, body);
   const JsonFields fields(body);
   EmbedJob job;
   ENGINE_TRY(tokens, read_input(fields));

@@ -28,6 +28,34 @@ Json options_json(const Options& options) {
   return out;
 }
 
+// As they are in use, under the names of requests.
+Json params_json(const RunningRequest& r) {
+  const SamplerParams& p = r.sampling;
+  Json out;
+  const auto put = [&out](const char* name, const auto& object, auto get) {
+    if constexpr (requires { get(object); }) out[name] = get(object);
+  };
+#define OPTION(name, ...) \
+  put(#name, p, [](const auto& o) -> decltype(Json(o.name)) { return Json(o.name); });
+#include "engine/core/sampling_options.inc"
+#undef OPTION
+  out["dry_multiplier"] = p.dry.multiplier, out["dry_base"] = p.dry.base;
+  out["dry_allowed_length"] = p.dry.allowed_length, out["dry_penalty_last_n"] = p.dry.last_n;
+  out["seed"] = p.seed;
+  out["num_predict"] = r.max_tokens, out["num_keep"] = r.num_keep, out["stop"] = r.stop;
+  return out;
+}
+
+// What a slot has beside its state while it runs a request.
+void add_request(const RunningRequest& r, Json& slot) {
+  const int decoded = r.output_tokens.load(std::memory_order_relaxed);
+  slot["id_task"] = r.id;
+  slot["params"] = params_json(r);
+  slot["next_token"] = {{"has_next_token", true},
+                        {"n_remain", r.max_tokens < 0 ? -1 : std::max(r.max_tokens - decoded, 0)},
+                        {"n_decoded", decoded}};
+}
+
 Json server_props(const App& app) {
   Json models = Json::array();
   for (const PoolEntry& m : app.pool.list()) models.push_back(m.name);
@@ -71,15 +99,22 @@ Status health(App&, const HttpRequest&, const std::shared_ptr<Reply>& reply) {
   return ok;
 }
 
+// Without a model: the server, and the one model that it was started for.
 Status props(App& app, const HttpRequest& request, const std::shared_ptr<Reply>& reply) {
-  const std::string name = query_value(request.query, "model");
+  std::string name = query_value(request.query, "model");
+  Json body = Json::object();
   if (name.empty()) {
-    reply->json(200, server_props(app));
+    body = server_props(app);
+    name = app.choice.name;
+  }
+  if (name.empty()) {
+    reply->json(200, body);
     return ok;
   }
   const std::optional<FoundModel> found = find_model(app, *reply, name, NotFoundText::as_sent);
   if (!found) return ok;
-  ENGINE_TRY(body, model_props(app, *found));
+  ENGINE_TRY(of_model, model_props(app, *found));
+  body.update(of_model);
   reply->json(200, body);
   return ok;
 }
@@ -95,11 +130,14 @@ Status slots(App& app, const HttpRequest& request, const std::shared_ptr<Reply>&
     for (int i = 0; i < m.n_sequences; ++i) {
       const bool busy = i < m.uses;
       any_free = any_free || !busy;
-      list.push_back(Json{{"id", i},
-                          {"model", m.name},
-                          {"n_ctx", m.info.n_ctx},
-                          {"speculative", m.speculates},
-                          {"is_processing", busy}});
+      Json slot{{"id", i},
+                {"model", m.name},
+                {"n_ctx", m.info.n_ctx},
+                {"speculative", m.speculates},
+                {"is_processing", busy}};
+      if (busy && static_cast<size_t>(i) < m.running.size())
+        add_request(*m.running[static_cast<size_t>(i)], slot);
+      list.push_back(std::move(slot));
     }
   }
   if (!list.empty() && !any_free && query_value(request.query, "fail_on_no_slot") == "1")

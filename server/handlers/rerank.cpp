@@ -19,27 +19,25 @@ struct RankFields {
   bool texts = false, return_text = false;  // texts: the list is called so, and the reply is a list
 };
 
-Error invalid(std::string text) {
-  return {Errc::invalid_argument, std::move(text)};
-}
-
 Result<RankFields> read_fields(const JsonFields& fields) {
   RankFields out;
   out.texts = !fields.get("documents") && fields.get("texts");
   const char* key = out.texts ? "texts" : "documents";
-  if (!fields.get("query")) return invalid("\"query\" is required");
+  if (!fields.get("query")) return invalid_argument("\"query\" is required");
   ENGINE_TRY(query, fields.string("query"));
   ENGINE_TRY(list, fields.array(key));
   ENGINE_TRY(return_text, fields.boolean("return_text", false));
   if (!list || list->empty())
-    return invalid(fmt::format("\"{}\" is required: a list of texts", key));
+    return invalid_argument(fmt::format("\"{}\" is required: a list of texts", key));
   for (const Json& text : *list) {
     if (!text.is_string())
-      return invalid(fmt::format("field \"{}[{}]\": expected string", key, out.documents.size()));
+      return invalid_argument(
+          fmt::format("field \"{}[{}]\": expected string", key, out.documents.size()));
     out.documents.push_back(text.get<std::string>());
   }
   ENGINE_TRY(top_n, fields.integer("top_n", static_cast<int64_t>(list->size())));
-  if (top_n < 1) return invalid("field \"top_n\": expected a number of documents, 1 or more");
+  if (top_n < 1)
+    return invalid_argument("field \"top_n\": expected a number of documents, 1 or more");
   out.query = std::move(query);
   out.top_n = std::min(static_cast<size_t>(top_n), out.documents.size());
   out.return_text = return_text;

@@ -12,12 +12,8 @@
 namespace engine::llamacpp {
 namespace {
 
-Error invalid(std::string text) {
-  return {Errc::invalid_argument, std::move(text)};
-}
-
 Result<std::string> required_text(const JsonFields& fields, const char* key) {
-  if (!fields.get(key)) return invalid(fmt::format("\"{}\" is required", key));
+  if (!fields.get(key)) return invalid_argument(fmt::format("\"{}\" is required", key));
   return fields.string(key);
 }
 
@@ -45,9 +41,10 @@ void add_files(const SpecialIds& ids, const std::vector<InfillFields::File>& fil
 
 Result<PromptParts> read_prompt(const JsonFields& fields) {
   const Json* prompt = fields.get("prompt");
-  if (!prompt) return invalid("\"prompt\" is required");
+  if (!prompt) return invalid_argument("\"prompt\" is required");
   if (prompt->is_string()) return PromptParts{{prompt->get<std::string>(), kNoToken, true}};
-  const Error wrong = invalid("field \"prompt\": expected text, or list of token ids and texts");
+  const Error wrong =
+      invalid_argument("field \"prompt\": expected text, or list of token ids and texts");
   if (!prompt->is_array()) return wrong;
   PromptParts out;
   for (const Json& part : *prompt) {
@@ -61,7 +58,7 @@ Result<PromptParts> read_prompt(const JsonFields& fields) {
   const bool texts =
       std::all_of(out.begin(), out.end(), [](const PromptPart& p) { return p.token == kNoToken; });
   if (texts && out.size() > 1)
-    return invalid(
+    return invalid_argument(
         "field \"prompt\": several prompts in one request are not supported: send one each");
   return out;
 }
@@ -78,9 +75,9 @@ Result<InfillFields> read_infill(const JsonFields& fields) {
   for (size_t i = 0; extra && i < extra->size(); ++i) {
     const std::string path = fmt::format("input_extra[{}]", i);
     if (!(*extra)[i].is_object())
-      return invalid(fmt::format("field \"{}\": expected object", path));
+      return invalid_argument(fmt::format("field \"{}\": expected object", path));
     const JsonFields file((*extra)[i], path + ".");
-    if (!file.get("text")) return invalid(fmt::format("\"{}.text\" is required", path));
+    if (!file.get("text")) return invalid_argument(fmt::format("\"{}.text\" is required", path));
     ENGINE_TRY(text, file.string("text"));
     ENGINE_TRY(name, file.string("filename"));
     out.extra.push_back({name.empty() ? "tmp" : std::move(name), std::move(text)});
@@ -126,8 +123,8 @@ Result<Prompt> encode_parts(const Model& model, const PromptParts& parts) {
       continue;
     }
     if (part.token >= model.info().n_vocab)
-      return invalid(fmt::format("the model has no token {}, but {} tokens", part.token,
-                                 model.info().n_vocab));
+      return invalid_argument(fmt::format("the model has no token {}, but {} tokens", part.token,
+                                          model.info().n_vocab));
     prompt.tokens.push_back(part.token);
     prompt.text += tokenizer->piece(part.token, true);
   }

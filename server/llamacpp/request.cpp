@@ -25,6 +25,7 @@ constexpr Renamed kOptions[] = {
     {"seed", "seed"},
     {"stop", "stop"},
     {"grammar", "grammar"},
+    {"samplers", "samplers"},
 };
 
 Result<int64_t> whole(const JsonFields& fields, const char* key, int64_t fallback, int64_t low,

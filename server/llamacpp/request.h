@@ -29,7 +29,7 @@ struct CompletionRequest {
   int n_probs = 0;                           // alternatives per token; 0: no probabilities
   std::vector<std::string> response_fields;  // of the last object; none: all
 };
-// What the engine cannot do is ignored when it is off by default, such as further samplers.
+// What the engine cannot do is ignored when it is off by default, such as adaptive_target.
 // Errc::invalid_argument: a wrong type, a number out of range.
 Result<CompletionRequest> read_completion(const JsonFields& fields);
 // The options under the names that native requests have.

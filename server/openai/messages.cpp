@@ -12,12 +12,8 @@
 namespace engine::openai {
 namespace {
 
-Error invalid(std::string text) {
-  return {Errc::invalid_argument, std::move(text)};
-}
-
 Error bad_format() {
-  return invalid("invalid message format");
+  return invalid_argument("invalid message format");
 }
 
 struct Content {
@@ -42,11 +38,12 @@ Result<std::string> image_url(const JsonFields& part) {
 
 Status check_audio(const JsonFields& part) {
   const Json* audio = part.get("input_audio");
-  if (!audio || !audio->is_object()) return invalid("invalid input_audio format");
+  if (!audio || !audio->is_object()) return invalid_argument("invalid input_audio format");
   const Json* data = JsonFields(*audio).get("data");
-  if (!data || !data->is_string()) return invalid("invalid input_audio format: missing data");
+  if (!data || !data->is_string())
+    return invalid_argument("invalid input_audio format: missing data");
   if (!valid_base64(data->get_ref<const std::string&>()))
-    return invalid("invalid input_audio base64 data: illegal base64 data");
+    return invalid_argument("invalid input_audio base64 data: illegal base64 data");
   return Error{Errc::unsupported, "audio input is not supported by this server"};
 }
 
@@ -80,7 +77,7 @@ Result<Content> read_parts(const Json& parts) {
 Result<Content> read_content(const Json* content, bool has_calls) {
   if (!content) {
     if (has_calls) return Content();
-    return invalid("invalid message content type: <nil>");
+    return invalid_argument("invalid message content type: <nil>");
   }
   if (content->is_array()) return read_parts(*content);
   if (content->is_string()) {
@@ -88,21 +85,22 @@ Result<Content> read_content(const Json* content, bool has_calls) {
     out.text = content->get<std::string>();
     return out;
   }
-  return invalid(fmt::format("invalid message content type: {}", content->is_number() ? "float64"
-                                                                 : content->is_boolean()
-                                                                     ? "bool"
-                                                                     : "map[string]interface {}"));
+  return invalid_argument(fmt::format("invalid message content type: {}",
+                                      content->is_number()    ? "float64"
+                                      : content->is_boolean() ? "bool"
+                                                              : "map[string]interface {}"));
 }
 
 Result<Json> read_calls(const Json& list, const std::string& path) {
   Json out = Json::array();
   for (size_t i = 0; i < list.size(); ++i) {
     const std::string here = fmt::format("{}tool_calls[{}]", path, i);
-    if (!list[i].is_object()) return invalid(fmt::format("field \"{}\": expected object", here));
+    if (!list[i].is_object())
+      return invalid_argument(fmt::format("field \"{}\": expected object", here));
     const JsonFields call(list[i], here + ".");
     ENGINE_TRY(id, call.string("id"));
     ENGINE_TRY(function, call.object("function"));
-    if (!function) return invalid(fmt::format("field \"{}.function\": missing", here));
+    if (!function) return invalid_argument(fmt::format("field \"{}.function\": missing", here));
     const JsonFields fields(*function, here + ".function.");
     ENGINE_TRY(name, fields.string("name"));
     ENGINE_TRY(text, fields.string("arguments"));
@@ -117,7 +115,7 @@ Result<Json> read_calls(const Json& list, const std::string& path) {
 
 Result<std::string> image_data(const std::string& uri) {
   if (uri.starts_with("http://") || uri.starts_with("https://"))
-    return invalid(
+    return invalid_argument(
         "image URLs are not currently supported, please use base64 encoded data instead");
   constexpr std::array<std::string_view, 5> kPrefixes = {
       "data:image/jpeg;base64,", "data:image/jpg;base64,", "data:image/png;base64,",
@@ -128,12 +126,12 @@ Result<std::string> image_data(const std::string& uri) {
     if (!valid_base64(data)) break;
     return data;
   }
-  return invalid("invalid image input");
+  return invalid_argument("invalid image input");
 }
 
 Result<Json> call_arguments(const std::string& text) {
   Result<Json> arguments = parse_json(text);
-  if (!arguments || !arguments->is_object()) return invalid("invalid tool call arguments");
+  if (!arguments || !arguments->is_object()) return invalid_argument("invalid tool call arguments");
   return std::move(*arguments);
 }
 
@@ -141,7 +139,7 @@ Result<Json> native_messages(const Json& list) {
   Json out = Json::array();
   for (size_t i = 0; i < list.size(); ++i) {
     if (!list[i].is_object())
-      return invalid(fmt::format("field \"messages[{}]\": expected object", i));
+      return invalid_argument(fmt::format("field \"messages[{}]\": expected object", i));
     const std::string path = fmt::format("messages[{}].", i);
     const JsonFields fields(list[i], path);
     ENGINE_TRY(role, fields.string("role"));

@@ -19,7 +19,8 @@ Status copy_common(const JsonFields& fields, Json& native) {
   native["model"] = std::move(model);
   native["stream"] = stream;
   if (const Json* keep_alive = fields.get("keep_alive")) native["keep_alive"] = *keep_alive;
-  if (const Json* bias = fields.get("logit_bias")) native["logit_bias"] = *bias;
+  for (const char* key : {"logit_bias", "lora"})
+    if (const Json* value = fields.get(key)) native[key] = *value;
   ENGINE_TRY(n, fields.integer("n", 1));
   if (n != 1) return invalid_argument("only n = 1 is supported");
   return ok;
@@ -75,6 +76,7 @@ Result<Json> native_options(const JsonFields& fields) {
   Json out = given ? *given : Json::object();
   for (const std::string_view name : sampling_options())
     if (const Json* value = fields.get(name)) out[std::string(name)] = *value;
+  if (const Json* order = fields.get("samplers")) out["samplers"] = *order;
   for (const char* key : {"temperature", "top_p", "frequency_penalty", "presence_penalty"}) {
     ENGINE_TRY(value, fields.number(key));
     const bool has_default =
@@ -159,6 +161,8 @@ Result<Json> native_chat(const Json& body) {
   ENGINE_TRY(tool_list, fields.array("tools"));
   native["tools"] = tool_list ? *tool_list : Json::array();
   copy_tool_choice(fields, native);
+  if (const Json* variables = fields.get("chat_template_kwargs"))
+    native["chat_template_kwargs"] = *variables;
   ENGINE_TRY(logprobs, fields.boolean("logprobs", false));
   ENGINE_TRY(top_logprobs, fields.integer("top_logprobs", 0));
   native["logprobs"] = logprobs;

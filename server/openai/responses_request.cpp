@@ -12,10 +12,6 @@
 namespace engine::openai {
 namespace {
 
-Error invalid(std::string text) {
-  return {Errc::invalid_argument, std::move(text)};
-}
-
 // Fills in content and images from a text or a list of parts.
 Status read_content(const Json* content, Json& message) {
   std::string text;
@@ -24,7 +20,7 @@ Status read_content(const Json* content, Json& message) {
   if (content && content->is_array()) {
     bool first = true;
     for (const Json& part : *content) {
-      if (!part.is_object()) return invalid("content part: expected object");
+      if (!part.is_object()) return invalid_argument("content part: expected object");
       const JsonFields fields(part, "content.");
       ENGINE_TRY(type, fields.string("type"));
       if (type == "input_text" || type == "output_text" || type == "text") {
@@ -36,14 +32,14 @@ Status read_content(const Json* content, Json& message) {
         ENGINE_TRY(data, image_data(url));
         images.push_back(std::move(data));
       } else if (type == "input_file") {
-        return invalid("file inputs are not currently supported");
+        return invalid_argument("file inputs are not currently supported");
       } else {
-        return invalid(fmt::format("unknown content type: {}", type));
+        return invalid_argument(fmt::format("unknown content type: {}", type));
       }
     }
   }
   if (content && !content->is_string() && !content->is_array())
-    return invalid("content: expected string or array");
+    return invalid_argument("content: expected string or array");
   message["content"] = std::move(text);
   if (!images.empty()) message["images"] = std::move(images);
   return ok;
@@ -55,7 +51,7 @@ class Conversation {
   explicit Conversation(Json messages) : messages_(std::move(messages)) {}
 
   Status add(const Json& item) {
-    if (!item.is_object()) return invalid("expected object");
+    if (!item.is_object()) return invalid_argument("expected object");
     const JsonFields fields(item);
     ENGINE_TRY(type, fields.string("type"));
     if (type == "message" || (type.empty() && fields.get("role"))) return add_message(fields);
@@ -67,8 +63,8 @@ class Conversation {
       return ok;
     }
     if (type == "web_search_call") return ok;
-    if (type.empty()) return invalid("input item missing required 'type' field");
-    return invalid(fmt::format("unknown input item type: \"{}\"", type));
+    if (type.empty()) return invalid_argument("input item missing required 'type' field");
+    return invalid_argument(fmt::format("unknown input item type: \"{}\"", type));
   }
 
   Json take() { return std::move(messages_); }
@@ -88,9 +84,9 @@ class Conversation {
     ENGINE_TRY(name, fields.string("name"));
     ENGINE_TRY(text, fields.string("arguments"));
     Result<Json> arguments = parse_json(text);
-    if (arguments && !arguments->is_object()) arguments = invalid("expected object");
+    if (arguments && !arguments->is_object()) arguments = invalid_argument("expected object");
     if (!arguments)
-      return invalid(
+      return invalid_argument(
           fmt::format("failed to parse function call arguments: {}", arguments.error().message));
     if (messages_.empty() || messages_.back()["role"] != "assistant") {
       messages_.push_back(Json{{"role", "assistant"}, {"content", ""}});
@@ -124,19 +120,20 @@ Result<Json> native_input(const JsonFields& fields) {
   if (!instructions.empty())
     messages.push_back(Json{{"role", "system"}, {"content", instructions}});
   const Json* input = fields.get("input");
-  if (!input) return invalid("input is required");
+  if (!input) return invalid_argument("input is required");
   if (input->is_string()) {
     messages.push_back(Json{{"role", "user"}, {"content", *input}});
     return messages;
   }
   if (!input->is_array())
-    return invalid(fmt::format("input must be a string or array: got {}", input->type_name()));
+    return invalid_argument(
+        fmt::format("input must be a string or array: got {}", input->type_name()));
   Conversation conversation(std::move(messages));
   for (size_t i = 0; i < input->size(); ++i)
     if (const Status status = conversation.add((*input)[i]); !status)
       return Error{status.error().code, fmt::format("input[{}]: {}", i, status.error().message)};
   Json all = conversation.take();
-  if (all.empty()) return invalid("input is required");
+  if (all.empty()) return invalid_argument("input is required");
   return all;
 }
 
@@ -155,7 +152,8 @@ Status add_tool(const JsonFields& tool, const std::string& prefix, Json& out) {
 Status add_tools(const Json& list, const std::string& prefix, const std::string& path, Json& out) {
   for (size_t i = 0; i < list.size(); ++i) {
     const std::string here = fmt::format("{}[{}]", path, i);
-    if (!list[i].is_object()) return invalid(fmt::format("field \"{}\": expected object", here));
+    if (!list[i].is_object())
+      return invalid_argument(fmt::format("field \"{}\": expected object", here));
     const JsonFields tool(list[i], here + ".");
     ENGINE_TRY(type, tool.string("type"));
     if (type == "function") ENGINE_TRY_STATUS(add_tool(tool, prefix, out));
@@ -176,7 +174,7 @@ Result<Json> native_response_request(const Json& body) {
   Json native;
   ENGINE_TRY(model, fields.string("model"));
   ENGINE_TRY(stream, fields.boolean("stream", false));
-  if (model.empty()) return invalid("model is required");
+  if (model.empty()) return invalid_argument("model is required");
   native["model"] = std::move(model);
   native["stream"] = stream;
   if (const Json* keep_alive = fields.get("keep_alive")) native["keep_alive"] = *keep_alive;

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "tests/capi/fixture.h"
+#include "tests/support/tiny_lora.h"
 
 namespace engine {
 namespace {
@@ -92,6 +93,43 @@ TEST_F(CapiLogits, BesideAnAnswer) {
   std::thread other([&] { EXPECT_EQ(generate("hello", generate_options(200)), answer); });
   for (int i = 0; i < 20; ++i) EXPECT_EQ(logits(ids), expected);
   other.join();
+}
+
+TEST_F(CapiLogits, Adapters) {
+  const std::string base = path("tiny.gguf"), lora = path("lora.gguf");
+  ASSERT_TRUE(testing::write_tiny_lora(lora, base, {.spread = 0.5f}));
+  const engine_model_options options = model_options();
+  const auto answer_with = [&](const std::vector<engine_adapter>& adapters) {
+    engine_model_free(model_);
+    EXPECT_EQ(engine_model_open_adapted(base.c_str(), &options, adapters.data(), adapters.size(),
+                                        &model_),
+              ENGINE_OK)
+        << engine_last_error();
+    return logits(tokenize("the sky is blue"));
+  };
+  const std::vector<float> plain = logits(tokenize("the sky is blue")), none = answer_with({}),
+                           off = answer_with({{lora.c_str(), 0}}),
+                           whole = answer_with({{lora.c_str(), 1}}),
+                           halves = answer_with({{lora.c_str(), 0.5f}, {lora.c_str(), 0.5f}});
+  EXPECT_EQ(none, plain);
+  EXPECT_EQ(off, plain);
+  EXPECT_NE(whole, plain);
+  ASSERT_EQ(halves.size(), whole.size());
+  for (size_t i = 0; i < whole.size(); ++i) EXPECT_NEAR(halves[i], whole[i], 0.1);
+
+  engine_model* other = nullptr;
+  const auto open = [&](const std::vector<engine_adapter>& adapters) {
+    return engine_model_open_adapted(base.c_str(), &options, adapters.data(), adapters.size(),
+                                     &other);
+  };
+  EXPECT_FAILS(open({{nullptr, 1}}), ENGINE_INVALID_ARGUMENT, "adapters[0].path is null");
+  EXPECT_FAILS(open({{lora.c_str(), NAN}}), ENGINE_INVALID_ARGUMENT,
+               "adapters[0].scale is no number");
+  EXPECT_FAILS(open({{path("none").c_str(), 1}}), ENGINE_NOT_FOUND, "none");
+  EXPECT_FAILS(open({{base.c_str(), 1}}), ENGINE_INVALID_ARGUMENT, "");
+  EXPECT_FAILS(engine_model_open_adapted(base.c_str(), &options, nullptr, 1, &other),
+               ENGINE_INVALID_ARGUMENT, "adapters is null");
+  EXPECT_EQ(other, nullptr);
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ struct Variable {  // of the environment, for one test
 };
 
 TEST(LlamaFlags, TheTableIsSound) {
-  for (const char tool : {'c', 'm', 's', 'p', 't'}) {
+  for (const char tool : {'c', 'm', 's', 'p', 't', 'i'}) {
     std::set<std::string> names;
     for (const LlamaFlag& flag : kLlamaFlags) {
       if (flag.tools.find(tool) == std::string_view::npos) continue;
@@ -72,7 +72,9 @@ TEST(LlamaFlags, Errors) {
   EXPECT_EQ(error_of({"-m"}), "expected value for argument: -m");
   EXPECT_EQ(error_of({"--port", "1"}), "invalid argument: --port");
   EXPECT_EQ(error_of({"--port", "1"}, "server"), "");
-  EXPECT_EQ(error_of({"--rope-scale", "2"}), "--rope-scale: positions are scaled as the file says");
+  EXPECT_EQ(error_of({"--mmproj", "f"}), "--mmproj: models read text only here: leave it out");
+  EXPECT_EQ(error_of({"--control-vector-layer-range", "1"}),
+            "expected value for argument: --control-vector-layer-range");
   EXPECT_EQ(error_of({"--frob", "-h"}), "invalid argument: --frob");
   EXPECT_EQ(error_of({"-h"}), "");
 }
@@ -101,6 +103,17 @@ TEST(LlamaFlags, NotesAndWarnings) {
             "is used\n");
 }
 
+TEST(LlamaFlags, ListsAndPairsOfWords) {
+  ::testing::internal::CaptureStderr();
+  const auto args = parse({"--control-vector-layer-range", "1", "9", "--override-kv", "a=int:1",
+                           "--override-kv", "b=int:2,c=int:3", "--top-k", "1"});
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
+            "note: --control-vector-layer-range has no effect here\n");
+  ASSERT_TRUE(args) << args.error().message;
+  EXPECT_EQ(args->all("--override-kv").size(), 2u);
+  EXPECT_EQ(args->text("--top-k"), "1");
+}
+
 Result<LlamaSettings> settings(std::vector<const char*> words) {
   auto args = parse(std::move(words));
   if (!args) return args.error();
@@ -118,6 +131,17 @@ TEST(LlamaSettingsTest, DefaultsOfThosePrograms) {
   EXPECT_FALSE(s->ask.options.contains("stop"));
   EXPECT_EQ(s->ask.shift, false);
   EXPECT_TRUE(s->ask.think.is_null());
+}
+
+TEST(LlamaSettingsTest, OrderOfSamplers) {
+  EXPECT_FALSE(settings({})->ask.options.contains("samplers"));
+  const auto names = settings({"--samplers", "top_k;top_p;temperature"});
+  ASSERT_TRUE(names) << names.error().message;
+  EXPECT_EQ(names->ask.options["samplers"], (Json{"top_k", "top_p", "temperature"}));
+  const auto letters = settings({"--sampling-seq", "kpt"});
+  ASSERT_TRUE(letters) << letters.error().message;
+  EXPECT_EQ(letters->ask.options["samplers"], Json::array({"kpt"}));
+  EXPECT_FALSE(settings({"--samplers", "top_k;best"}));
 }
 
 TEST(LlamaSettingsTest, Values) {
@@ -158,11 +182,102 @@ TEST(LlamaSettingsTest, Refusals) {
         Case{{"-f", "/none/there"}, "/none/there"},
         Case{{"-j", "[1]"}, "--json-schema: an object is needed"},
         Case{{"-j", "{}", "--grammar", "root ::= \"a\""}, "cannot be used together"},
+        Case{{"--override-kv", "a=b"}, "malformed override 'a=b'"},
+        Case{{"--rope-scaling", "ntk"}, "--rope-scaling ntk: none, linear or yarn is needed"},
+        Case{{"--rope-scale", "big"}, "--rope-scale big: a number is needed"},
+        Case{{"--yarn-orig-ctx", "1.5"}, "--yarn-orig-ctx 1.5: out of range"},
+        Case{{"--chat-template-kwargs", "[1]"}, "--chat-template-kwargs: a JSON object is needed"},
+        Case{{"--chat-template-file", "/none/there"}, "/none/there"},
         Case{{"-rea", "maybe"}, "--reasoning maybe: on or off is needed"}}) {
     const auto s = settings(c.words);
     ASSERT_FALSE(s) << c.message;
     EXPECT_NE(s.error().message.find(c.message), std::string::npos) << s.error().message;
   }
+}
+
+TEST(LlamaSettingsTest, MetadataOfTheUser) {
+  using gguf::Override;
+  const auto s =
+      settings({"--override-kv", "a=int:1,b=str:x\\,y", "--override-kv", "c=bool:true",
+                "--rope-freq-base", "5e5", "--rope-freq-scale", "0.25", "--rope-scaling", "yarn",
+                "--yarn-orig-ctx", "4096", "--yarn-beta-fast", "16", "--yarn-ext-factor", "-1"});
+  ASSERT_TRUE(s) << s.error().message;
+  EXPECT_EQ(s->load.choice.overrides,
+            (std::vector<Override>{{"{arch}.rope.scaling.type", std::string("yarn")},
+                                   {"{arch}.rope.scaling.factor", 4.0},
+                                   {"{arch}.rope.freq_base", 5e5},
+                                   {"{arch}.rope.scaling.original_context_length", int64_t{4096}},
+                                   {"user.yarn_beta_fast", 16.0},
+                                   {"a", int64_t{1}},
+                                   {"b", std::string("x,y")},
+                                   {"c", true}}));
+}
+
+TEST(LlamaSettingsTest, ChatTemplates) {
+  const auto render = [](std::vector<const char*> words) -> std::string {
+    const auto s = settings(std::move(words));
+    if (!s) return s.error().message;
+    ChatMessage system, user, assistant;
+    system.role = "system", system.content = "S";
+    user.role = "user", user.content = "U";
+    assistant.role = "assistant", assistant.content = "A";
+    engine::ChatInput input;
+    input.messages = {system, user, assistant, user};
+    input.bos = "<s>", input.eos = "</s>";
+    const auto text = s->load.choice.chat->render(input);
+    return text ? text->text : text.error().message;
+  };
+  EXPECT_EQ(render({"--chat-template", "{{ messages[-1].content }}!"}), "U!");
+  EXPECT_EQ(render({"--chat-template", "chatml"}),
+            "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU<|im_end|>\n"
+            "<|im_start|>assistant\nA<|im_end|>\n<|im_start|>user\nU<|im_end|>\n"
+            "<|im_start|>assistant\n");
+  EXPECT_EQ(render({"--chat-template", "gemma"}),
+            "<start_of_turn>user\nS\n\nU<end_of_turn>\n<start_of_turn>model\nA<end_of_turn>\n"
+            "<start_of_turn>user\nU<end_of_turn>\n<start_of_turn>model\n");
+  EXPECT_EQ(render({"--chat-template", "llama2"}),
+            "<s>[INST] <<SYS>>\nS\n<</SYS>>\n\nU [/INST] A</s><s>[INST] U [/INST]");
+  EXPECT_EQ(render({"--chat-template", "llama3"}),
+            "<|start_header_id|>system<|end_header_id|>\n\nS<|eot_id|>"
+            "<|start_header_id|>user<|end_header_id|>\n\nU<|eot_id|>"
+            "<|start_header_id|>assistant<|end_header_id|>\n\nA<|eot_id|>"
+            "<|start_header_id|>user<|end_header_id|>\n\nU<|eot_id|>"
+            "<|start_header_id|>assistant<|end_header_id|>\n\n");
+  EXPECT_EQ(render({"--chat-template", "mistral-v3"}), "[INST] S\n\nU[/INST] A</s>[INST] U[/INST]");
+  EXPECT_EQ(render({"--chat-template", "openchat"}),
+            "S<|end_of_turn|>GPT4 Correct User: U<|end_of_turn|>GPT4 Correct Assistant: "
+            "A<|end_of_turn|>GPT4 Correct User: U<|end_of_turn|>GPT4 Correct Assistant:");
+  EXPECT_EQ(
+      render({"--chat-template", "phi3"}),
+      "<|system|>\nS<|end|>\n<|user|>\nU<|end|>\n<|assistant|>\nA<|end|>\n<|user|>\nU<|end|>\n"
+      "<|assistant|>\n");
+  EXPECT_EQ(render({"--chat-template", "vicuna"}),
+            "S\n\nUSER: U\nASSISTANT: A</s>\nUSER: U\nASSISTANT:");
+  EXPECT_EQ(render({"--chat-template", "zephyr"}),
+            "<|system|>\nS</s>\n<|user|>\nU</s>\n<|assistant|>\nA</s>\n<|user|>\nU</s>\n"
+            "<|assistant|>\n");
+  EXPECT_EQ(render({"--chat-template", "command-r"}),
+            "<|START_OF_TURN_TOKEN|><|SYSTEM_TOKEN|>S<|END_OF_TURN_TOKEN|>"
+            "<|START_OF_TURN_TOKEN|><|USER_TOKEN|>U<|END_OF_TURN_TOKEN|>"
+            "<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>A<|END_OF_TURN_TOKEN|>"
+            "<|START_OF_TURN_TOKEN|><|USER_TOKEN|>U<|END_OF_TURN_TOKEN|>"
+            "<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>");
+  EXPECT_EQ(
+      render({"--chat-template", "llama9"})
+          .find("--chat-template llama9: neither a template nor a known name (chatml, command-r,"),
+      0u);
+  EXPECT_EQ(render({"--chat-template", "{% if %}"}).find("the chat template cannot be used: "), 0u);
+}
+
+TEST(LlamaSettingsTest, VariablesOfTheTemplate) {
+  const auto s = settings({"--chat-template-kwargs", "{\"enable_thinking\":false,\"a\":1}"});
+  ASSERT_TRUE(s);
+  EXPECT_EQ(parse_json(s->load.choice.variables)->at("a"), 1);
+  EXPECT_EQ(s->ask.think, false);
+  EXPECT_TRUE(s->think_given);
+  const auto both =
+      settings({"--chat-template-kwargs", "{\"enable_thinking\":false}", "-rea", "on"});
+  EXPECT_EQ(both->ask.think, true) << "the flag of its own wins";
 }
 
 TEST(LlamaSettingsTest, TheModelByItsFlags) {
@@ -173,6 +288,8 @@ TEST(LlamaSettingsTest, TheModelByItsFlags) {
   };
   EXPECT_EQ(model({"-m", "x.gguf"}), "x.gguf");
   EXPECT_EQ(model({"-hf", "user/repo:Q4_0"}), "hf.co/user/repo:Q4_0");
+  EXPECT_EQ(model({"-hf", "user/repo", "-hff", "m-Q4_0.gguf"}), "hf.co/user/repo:m-Q4_0.gguf");
+  EXPECT_EQ(model({"-hf", "user/repo:Q8_0", "-hff", "m.gguf"}), "hf.co/user/repo:m.gguf");
   EXPECT_TRUE(model({}).starts_with("no model specified"));
 }
 

@@ -13,6 +13,7 @@
 #include "engine/core/json_io.h"
 #include "tests/cli/program.h"
 #include "tests/cli/pseudo_terminal.h"
+#include "tests/support/tiny_lora.h"
 
 namespace engine {
 namespace {
@@ -119,6 +120,99 @@ TEST_F(LlamaPrograms, CompletionOfAText) {
   EXPECT_EQ(bare.out, " Rome\n") << bare.err;
   EXPECT_EQ(call("llama-completion", "-m " + in_quotes(model) + " -no-cnv").err,
             "error: no prompt given: -p TEXT or -f FILE\n");
+}
+
+TEST_F(LlamaPrograms, LogInAFile) {
+  NEED_MODEL();
+  const std::string log = home_ + "/log";
+  const Outcome r =
+      call("llama-completion",
+           "-m " + in_quotes(model) + " -no-cnv -n 1 -c 64 -p a -lv 3 --log-file " + log);
+  EXPECT_EQ(r.code, 0) << r.err;
+  std::ifstream file(log);
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  EXPECT_NE(text.find("level=info loaded "), std::string::npos) << text;
+  EXPECT_NE(r.err.find("level=info loaded "), std::string::npos) << "there too";
+  const std::string below = log + "/there";  // the log is no folder
+  EXPECT_NE(
+      call("llama-tokenize", "-m x -p a --log-file " + below).err.find("cannot write " + below),
+      std::string::npos);
+}
+
+TEST_F(LlamaPrograms, CompletionInTurns) {
+  NEED_MODEL();
+  const std::string flags =
+      "-m " + in_quotes(model) + " -no-cnv -n 3 --temp 0 -c 256 -p 'One, two,' ";
+  const Outcome alone = call("llama-completion", flags);
+  const std::string first = alone.out.substr(0, alone.out.size() - 1);
+  const Outcome turns =
+      call("llama-completion", flags + R"(-i --in-prefix '\nQ:' --in-suffix ' A:')",
+           "what?\nand then?\n");
+  EXPECT_EQ(turns.code, 0) << turns.err;
+  EXPECT_TRUE(turns.out.starts_with(first + "\nQ: A:")) << turns.out;
+  EXPECT_EQ(std::count(turns.out.begin(), turns.out.end(), 'Q'), 3) << turns.out;
+  EXPECT_TRUE(turns.out.ends_with("\nQ:\n")) << turns.out;
+  EXPECT_NE(turns.err.find(" /     9 runs "), std::string::npos) << "all answers: " << turns.err;
+  const Outcome user = call("llama-completion", flags + "-if", "");
+  EXPECT_EQ(user.code, 0);
+  EXPECT_EQ(user.out, "One, two,");
+}
+
+TEST_F(LlamaPrograms, CompletionTellsTheTimes) {
+  NEED_MODEL();
+  const Outcome r = call("llama-completion",
+                         "-m " + in_quotes(model) + " -n 2 --temp 0 -c 256 -st -p 'Say hello.'");
+  EXPECT_EQ(r.code, 0);
+  EXPECT_EQ(r.out.find("t/s"), std::string::npos) << r.out;
+  EXPECT_NE(r.err.find("     2 runs "), std::string::npos) << r.err;
+  EXPECT_EQ(r.err.find("load time =       0.0"), std::string::npos) << r.err;
+}
+
+// What the flags make of a model: template, metadata, adapters.
+TEST_F(LlamaPrograms, AnotherTemplateAndOtherMetadata) {
+  NEED_MODEL();
+  const std::string flags = "-m " + in_quotes(model) + " -n 8 --temp 0 -c 256 -st -p 'Say hello.' ";
+  const Outcome plain = call("llama-cli", flags);
+  EXPECT_EQ(plain.code, 0) << plain.err;
+  const Outcome refused =
+      call("llama-cli", flags +
+                            "--chat-template '{{ raise_exception(\"seen: \" ~ word) }}' "
+                            "--chat-template-kwargs '{\"word\":\"here\"}'");
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_NE(refused.err.find("seen: here"), std::string::npos) << refused.err;
+  const auto text = [](const Outcome& r) { return r.out.substr(0, r.out.find("[ Prompt")); };
+  EXPECT_NE(text(call("llama-cli", flags + "--chat-template vicuna")), text(plain));
+  EXPECT_NE(text(call("llama-cli", flags + "--rope-freq-base 100")), text(plain));
+  EXPECT_NE(text(call("llama-cli", flags + "--override-kv llama.rope.freq_base=float:100")),
+            text(plain));
+  const Outcome wrong = call("llama-cli", flags + "--override-kv llama.block_count=str:many");
+  EXPECT_EQ(wrong.code, 1);
+  EXPECT_NE(wrong.err.find("llama.block_count"), std::string::npos) << wrong.err;
+}
+
+TEST_F(LlamaPrograms, Adapters) {
+  NEED_MODEL();
+  const std::string lora = home_ + "/lora.gguf";
+  ASSERT_TRUE(testing::write_tiny_lora(lora, model, {.spread = 0.5f}));
+  const std::string flags =
+      "-m " + in_quotes(model) + " -no-cnv -n 8 --temp 0 -c 256 -p 'One, two,' ";
+  const std::string plain = call("llama-completion", flags).out;
+  EXPECT_NE(call("llama-completion", flags + "--lora " + in_quotes(lora)).out, plain);
+  EXPECT_EQ(call("llama-completion", flags + "--lora-scaled " + in_quotes(lora + ":0")).out, plain);
+}
+
+TEST_F(LlamaPrograms, ImatrixWithTheFlagsOfAll) {
+  NEED_MODEL();
+  std::ofstream(home_ + "/text") << std::string(2000, 'a') << " the end";
+  const std::string out = home_ + "/out.gguf";
+  const Outcome r = call(
+      "llama-imatrix", "-m " + in_quotes(model) + " -f " + in_quotes(home_ + "/text") +
+                           " -ngl 99 -fa on -c 64 -b 64 --chunks 2 -ofreq 1 -o " + in_quotes(out));
+  EXPECT_EQ(r.code, 0) << r.err;
+  EXPECT_EQ(r.err, "note: -ngl has no effect here\n");
+  EXPECT_NE(r.out.find(out + ": "), std::string::npos) << r.out;
+  EXPECT_EQ(call("llama-imatrix", "--frob").err, "error: invalid argument: --frob\n");
+  EXPECT_TRUE(call("llama-imatrix", "--version").err.starts_with("version: "));
 }
 
 TEST_F(LlamaPrograms, Tokenize) {
@@ -229,6 +323,31 @@ TEST_F(LlamaPrograms, ServerWithOneModel) {
   EXPECT_NE(ps.out.find("Forever"), std::string::npos) << ps.out;
   ::kill(t.pid(), SIGTERM);
   EXPECT_EQ(t.wait_for_end(), 0);
+}
+
+// A folder of files; the flags are what requests leave open.
+TEST_F(LlamaPrograms, ServerOfAFolder) {
+  NEED_MODEL();
+  fs::create_directory(home_ + "/models");
+  fs::create_symlink(model, home_ + "/models/one.gguf");
+  std::ofstream(home_ + "/models/mmproj-one.gguf") << "no model";
+  std::ofstream(home_ + "/models/two-00002-of-00002.gguf") << "no model";
+  PseudoTerminal::Options options;
+  options.columns = 200;
+  options.environment = {{"HOME", home_}};
+  PseudoTerminal t(ENGINE_PROGRAM, {"server", "--models-dir", home_ + "/models", "--port", "0"},
+                   options);
+  ASSERT_TRUE(t.wait_for("listens on ")) << t.screen();
+  const std::string all = t.terminal().all();
+  const size_t at = all.find("listens on ") + 11;
+  const std::string address = all.substr(at, all.find(' ', at) - at);
+  const Outcome list = run("list", "", "OLLAMA_HOST=" + address + " ");
+  EXPECT_NE(list.out.find("one:latest"), std::string::npos) << list.out << list.err;
+  EXPECT_EQ(std::count(list.out.begin(), list.out.end(), '\n'), 2) << list.out;
+  ::kill(t.pid(), SIGTERM);
+  EXPECT_EQ(t.wait_for_end(), 0);
+  EXPECT_NE(call("llama-server", "--models-dir /none/there").err.find("--models-dir /none/there"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -144,7 +144,9 @@ TEST_F(PullProgram, KilledAndResumed) {
     ASSERT_EQ(run({"pull", "--insecure", model()}), 0) << err();
     EXPECT_TRUE(read(path) == weights);
     const int64_t fetched = registry_.blob_bytes() - before;
-    EXPECT_LE(fetched, bytes + bytes / 50);
+    // 2 % of 1 GB; of less, what is under way at each kill counts for more.
+    constexpr int64_t kUnderWay = 4'000'000;
+    EXPECT_LE(fetched, bytes + std::max(bytes / 50, kills * kUnderWay));
     RecordProperty("fetched_twice_bytes_" + std::to_string(kills), fetched - bytes);
     for (const auto& entry : fs::directory_iterator(blobs()))
       EXPECT_EQ(entry.path().filename().string().find("partial"), std::string::npos);

@@ -77,7 +77,7 @@ TEST_F(StoreVerbs, Fsck) {
   ASSERT_EQ(run({"import", tiny("tiny", 1), "m"}).code, 0);
   r = run({"fsck"});
   EXPECT_EQ(r.code, 0) << r.out << r.err;
-  EXPECT_NE(r.out.find("1 models, 2 blobs, "), std::string::npos) << r.out;
+  EXPECT_NE(r.out.find("1 model, 2 blobs, "), std::string::npos) << r.out;
   EXPECT_NE(r.out.find(": sound\n"), std::string::npos) << r.out;
 
   const std::string garbage = home_ + "/models/blobs/engine-manifest-abcdef";
@@ -86,8 +86,8 @@ TEST_F(StoreVerbs, Fsck) {
   r = run({"fsck"});
   EXPECT_EQ(r.code, 0);
   EXPECT_NE(r.out.find("garbage: " + garbage +
-                       " (1 B)\n    a temporary file\n    `engine fsck "
-                       "--repair` removes it\n"),
+                       " (1 B)\n    a temporary file\n    remove with `engine fsck "
+                       "--repair`\n"),
             std::string::npos)
       << r.out;
   r = run({"fsck", "--repair"});
@@ -99,9 +99,45 @@ TEST_F(StoreVerbs, Fsck) {
     if (e.file_size() > 1000) fs::resize_file(e.path(), 100);
   r = run({"fsck", "--json"});
   EXPECT_EQ(r.code, 1);
-  EXPECT_EQ(r.err, "Error: the store is not sound: see above what to do\n");
+  EXPECT_TRUE(r.err.ends_with("Error: the store is not sound: see above what to do\n")) << r.err;
   EXPECT_NE(r.out.find("\"sound\": false"), std::string::npos) << r.out;
   EXPECT_NE(r.out.find("\"kind\": \"wrong_size\""), std::string::npos) << r.out;
+}
+
+TEST_F(StoreVerbs, FsckSumsUpAndShowsProgress) {
+  ASSERT_EQ(run({"import", tiny("tiny", 1), "m"}).code, 0);
+  const std::string blobs = home_ + "/models/blobs/";
+  for (const char digit : {'1', '2', '3'})
+    std::ofstream(blobs + "sha256-" + std::string(64, digit)) << std::string(1000, 'x');
+  std::ofstream(blobs + "engine-manifest-abcdef") << "alone of its kind";
+  fs::last_write_time(blobs + "engine-manifest-abcdef",
+                      fs::file_time_type::clock::now() - std::chrono::hours(2));
+  Outcome r = run({"fsck"});
+  EXPECT_EQ(r.code, 0);
+  EXPECT_NE(r.out.find("note: 3 unused files (3 KB)\n    left alone: younger than an hour"),
+            std::string::npos)
+      << r.out;
+  EXPECT_EQ(r.out.find("sha256-111"), std::string::npos) << r.out;
+  EXPECT_NE(r.out.find("garbage: " + blobs + "engine-manifest-abcdef (17 B)\n"), std::string::npos)
+      << r.out;
+  EXPECT_NE(r.out.find(": 1 model, 5 blobs, "), std::string::npos) << r.out;
+  // no terminal: plain lines, the last one of all bytes
+  EXPECT_TRUE(r.err.starts_with("checking blobs ")) << r.err;
+  EXPECT_NE(r.err.find("checking blobs 100% ("), std::string::npos) << r.err;
+
+  for (const char* flag : {"-v", "--verbose"}) {
+    r = run({"fsck", flag});
+    EXPECT_NE(r.out.find("note: " + blobs + "sha256-222"), std::string::npos) << r.out;
+    EXPECT_EQ(r.out.find("unused files"), std::string::npos) << r.out;
+  }
+  for (const auto& e : fs::directory_iterator(blobs))
+    fs::last_write_time(e.path(), fs::file_time_type::clock::now() - std::chrono::hours(2));
+  r = run({"fsck", "--repair"});
+  EXPECT_NE(r.out.find("garbage: 3 unused blobs (3 KB)\n    removed\n"), std::string::npos)
+      << r.out;
+  r = run({"fsck"});
+  EXPECT_TRUE(r.out.ends_with(": sound\n")) << r.out;
+  EXPECT_EQ(r.out.find("garbage"), std::string::npos) << r.out;
 }
 
 TEST_F(StoreVerbs, WithAServer) {

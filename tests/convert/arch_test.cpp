@@ -51,7 +51,9 @@ class ConvertArch : public ::testing::TestWithParam<Architecture> {
       GTEST_SKIP() << "SKIPPED LOUDLY: no golden data at " << source_;
     auto file = gguf::File::open(source_);
     ASSERT_TRUE(file) << file.error().message;
-    testing::write_hf_model(*file, GetParam().hf_class, dir_.file("model"), GetParam().shards);
+    const Status written =
+        testing::write_hf_model(*file, GetParam().hf_class, dir_.file("model"), GetParam().shards);
+    ASSERT_TRUE(written) << written.error().message;
     pool_ = make_native_pool(2);
     options_.pool = pool_.get();
     options_.progress = [this](int64_t done, int64_t total) {

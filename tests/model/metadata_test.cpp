@@ -89,6 +89,36 @@ TEST(Rope, yarn_keeps_high_frequencies_and_scales_low_ones) {
   EXPECT_NEAR(r.mscale, 0.1 * std::log(4.0) + 1, 1e-6);
 }
 
+// What files of some families say of this is not read (nobody does); what a user says is.
+TEST(Rope, the_user_bends_yarn) {
+  const auto read = [](const std::vector<std::pair<const char*, float>>& keys) {
+    Fixture f("qwen2", [&](gguf::Writer& w, const std::string& p) {
+      w.set(p + "rope.scaling.type", std::string_view("yarn"));
+      w.set(p + "rope.scaling.factor", 4.0f);
+      w.set(p + "rope.scaling.original_context_length", uint32_t{1024});
+      w.set(p + "rope.scaling.yarn_ext_factor", 0.0f);
+    });
+    for (const auto& [key, value] : keys) f.file->set({key, static_cast<double>(value)});
+    ModelSpec s;
+    EXPECT_TRUE(static_cast<bool>(f.read(s)));
+    return s.blocks[0].rope;
+  };
+  const RopeSpec plain = read({}), none = read({{"user.yarn_ext_factor", 0}}),
+                 half = read({{"user.yarn_ext_factor", 0.5f}}),
+                 same = read({{"user.yarn_ext_factor", -1}, {"user.yarn_beta_fast", 32}}),
+                 loud = read({{"user.yarn_attn_factor", 2}}),
+                 late = read({{"user.yarn_beta_fast", 4}});
+  EXPECT_NEAR(none.freq[0], 0.25, 1e-12) << "interpolated everywhere";
+  EXPECT_EQ(none.mscale, 1.0f);
+  EXPECT_NEAR(half.freq[0], (1 + 0.25) / 2, 1e-12);
+  EXPECT_EQ(half.mscale, plain.mscale);
+  EXPECT_EQ(same.freq, plain.freq);
+  EXPECT_NEAR(loud.mscale, 2 * plain.mscale, 1e-6);
+  // dim(4) = 3.2: pairs up to 3 are untouched instead of up to 1
+  EXPECT_NEAR(late.freq[3], std::pow(10000.0, -6.0 / 16), 1e-12);
+  EXPECT_LT(plain.freq[3], late.freq[3]);
+}
+
 TEST(Rope, gemma3_windows_have_their_own_base_and_no_scaling) {
   Fixture f("gemma3", [](gguf::Writer& w, const std::string& p) {
     w.set(p + "rope.freq_base", 1e6f);

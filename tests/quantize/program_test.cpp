@@ -25,7 +25,9 @@ class Verbs : public ::testing::Test {
   }
   void expect_error(const std::string& arguments, const std::string& message) {
     EXPECT_EQ(run(arguments), 1) << arguments;
-    EXPECT_EQ(err_.substr(0, 7 + message.size()), "Error: " + message) << arguments;
+    // Verbs with the flags of llama.cpp's programs say it as those do.
+    const std::string first = arguments.starts_with("imatrix") ? "error: " : "Error: ";
+    EXPECT_EQ(err_.substr(0, 7 + message.size()), first + message) << arguments;
     EXPECT_EQ(std::count(err_.begin(), err_.end(), '\n'), 1) << err_;
   }
   bool exists(const char* name) { return std::filesystem::exists(dir_.file(name)); }
@@ -121,7 +123,7 @@ TEST_F(Verbs, AMatrixIsMeasuredMergedShownAndUsed) {
   EXPECT_EQ(*out->str("quantize.imatrix.file"), "a.gguf");
   EXPECT_EQ(*out->str("quantize.imatrix.dataset"), "text.txt");
   expect_error("imatrix tiny.gguf", "no text given");
-  expect_error("imatrix -f text.txt", "no model given");
+  expect_error("imatrix -f text.txt", "no model specified");
   expect_error("imatrix --show-statistics", "no file to show");
 }
 

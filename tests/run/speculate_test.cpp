@@ -4,7 +4,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <numeric>
 
 #include "engine/run/draft.h"
 #include "engine/run/prompt_lookup.h"
@@ -32,7 +34,7 @@ struct Answer : Sink {
   void failed(const Error& e) override { error = e.message, ++ends; }
 };
 
-std::vector<Token> prompt(int n, int seed, int vocabulary = kTinyVocab) {
+std::vector<Token> tokens_of_prompt(int n, int seed, int vocabulary = kTinyVocab) {
   std::mt19937 rng(static_cast<uint32_t>(seed));
   std::vector<Token> out;
   for (int i = 0; i < n; ++i)
@@ -42,7 +44,7 @@ std::vector<Token> prompt(int n, int seed, int vocabulary = kTinyVocab) {
 
 // A few tokens again and again, so that there is something to look up.
 std::vector<Token> repetitive(int n, int seed) {
-  std::vector<Token> out, part = prompt(9, seed);
+  std::vector<Token> out, part = tokens_of_prompt(9, seed);
   while (static_cast<int>(out.size()) < n) out.insert(out.end(), part.begin(), part.end());
   return out;
 }
@@ -123,9 +125,9 @@ TEST_F(SpeculateTest, answers_are_the_same_with_and_without) {
       auto model = random_model(*pool_, {.n_ctx = 512, .kv_type = kv}, window);
       int proposed = 0, accepted = 0, rejected = 0;
       for (int seed = 0; seed < 4; ++seed) {
-        std::vector<Request> requests = {greedy(prompt(40, seed), 250),
+        std::vector<Request> requests = {greedy(tokens_of_prompt(40, seed), 250),
                                          sampled(repetitive(40, seed), 250),
-                                         sampled(prompt(40, seed), 250, 0.9f)};
+                                         sampled(tokens_of_prompt(40, seed), 250, 0.9f)};
         requests.push_back(requests[1]);
         requests.back().sampling.repeat_penalty = 1.2f;
         requests.back().sampling.presence_penalty = 0.3f;
@@ -141,6 +143,9 @@ TEST_F(SpeculateTest, answers_are_the_same_with_and_without) {
         requests.push_back(requests[1]);
         requests.back().sampling.mirostat = 2;
         requests.back().sampling.mirostat_tau = 2;
+        requests.push_back(requests[3]);
+        requests.back().sampling.order = {SamplerStage::temperature, SamplerStage::top_p,
+                                          SamplerStage::penalties};
         for (size_t i = 0; i < requests.size(); ++i) {
           const Answer want = answer(*model, {}, requests[i]);
           for (const SpeculateOptions& o : {kEager, SpeculateOptions{.lookup = true}}) {
@@ -168,6 +173,12 @@ TEST_F(SpeculateTest, what_repeats_itself_is_mostly_accepted) {
     EXPECT_EQ(got.stats.output_tokens, 400);
     EXPECT_GT(got.stats.accepted_tokens, 200);
     EXPECT_GT(got.stats.accepted_tokens * 2, got.stats.proposed_tokens);
+    const std::vector<int>& at = got.stats.accepted_at;
+    EXPECT_EQ(std::accumulate(at.begin(), at.end(), 0), got.stats.accepted_tokens);
+    EXPECT_TRUE(std::is_sorted(at.rbegin(), at.rend())) << "who is second comes behind a first";
+    ASSERT_FALSE(at.empty());
+    EXPECT_GE(got.stats.proposals, at[0]);
+    EXPECT_GE(got.stats.proposed_tokens, got.stats.proposals);
   }
 }
 
@@ -176,7 +187,7 @@ TEST_F(SpeculateTest, sequences_speculate_together) {
     auto model = random_model(*pool_, {.n_ctx = 512, .n_sequences = 8, .max_rows = 64}, window);
     std::vector<Request> requests;
     for (int i = 0; i < 6; ++i)
-      requests.push_back(i % 2 == 0 ? greedy(prompt(5 + 37 * i, i), 90 + 20 * i)
+      requests.push_back(i % 2 == 0 ? greedy(tokens_of_prompt(5 + 37 * i, i), 90 + 20 * i)
                                     : sampled(repetitive(30 + 20 * i, i), 80));
     requests.push_back(requests[0]);  // the same at the same time: equal pages
     const auto got = answers(*model, kEager, requests);
@@ -192,7 +203,7 @@ TEST_F(SpeculateTest, sequences_speculate_together) {
 TEST_F(SpeculateTest, without_pages_proposals_go_first) {
   auto model = random_model(*pool_, {.n_ctx = 256, .n_sequences = 1});  // 6 pages
   std::vector<Request> requests;
-  for (int i = 0; i < 3; ++i) requests.push_back(greedy(prompt(120, 20 + i), 60));
+  for (int i = 0; i < 3; ++i) requests.push_back(greedy(tokens_of_prompt(120, 20 + i), 60));
   const auto got = answers(*model, kEager, requests);
   for (size_t i = 0; i < requests.size(); ++i)
     expect_equal(*got[i], answer(*model, {}, requests[i]), "request " + std::to_string(i));
@@ -245,7 +256,7 @@ TEST_F(SpeculateTest, cancelling_ends_an_answer_between_runs) {
 
 TEST_F(SpeculateTest, a_stop_string_ends_an_accepted_run) {
   auto model = tiny({}), draft = tiny({});  // always right
-  Request r = greedy(prompt(20, 5, 250), 200);
+  Request r = greedy(tokens_of_prompt(20, 5, 250), 200);
   const Answer whole = answer(*model, {}, r);
   ASSERT_GT(whole.text.size(), 60u);
   int accepted = 0;
@@ -281,7 +292,7 @@ TEST_F(SpeculateTest, a_draft_model_that_is_the_model_is_always_right) {
          draft = random_model(*pool_, {.n_ctx = 512}, window);
     ASSERT_TRUE(check_draft(*model, *draft));
     const SpeculateOptions o{.draft = draft.get(), .adaptive = false};
-    Request r = greedy(prompt(200, 2), 150);
+    Request r = greedy(tokens_of_prompt(200, 2), 150);
     const Answer got = answer(*model, o, r);
     expect_equal(got, answer(*model, {}, r), "window " + std::to_string(window));
     EXPECT_GT(got.stats.proposed_tokens, 100);
@@ -296,8 +307,8 @@ TEST_F(SpeculateTest, a_draft_model_that_is_mostly_wrong_changes_nothing) {
   ASSERT_TRUE(check_draft(*model, *draft));
   for (const bool lookup : {false, true}) {
     const SpeculateOptions o{.lookup = lookup, .draft = draft.get(), .adaptive = false};
-    std::vector<Request> requests = {greedy(prompt(30, 1, 250), 200),
-                                     sampled(prompt(90, 2, 250), 200, 0.8f)};
+    std::vector<Request> requests = {greedy(tokens_of_prompt(30, 1, 250), 200),
+                                     sampled(tokens_of_prompt(90, 2, 250), 200, 0.8f)};
     requests[1].draft_tokens = 7;
     const auto got = answers(*model, o, requests);
     for (size_t i = 0; i < requests.size(); ++i) {
@@ -309,7 +320,7 @@ TEST_F(SpeculateTest, a_draft_model_that_is_mostly_wrong_changes_nothing) {
 
 TEST_F(SpeculateTest, a_draft_model_follows_a_shifted_context) {
   auto model = random_model(*pool_, {.n_ctx = 128}), draft = random_model(*pool_, {.n_ctx = 128});
-  Request r = greedy(prompt(100, 4), 200);
+  Request r = greedy(tokens_of_prompt(100, 4), 200);
   r.num_keep = 8;
   const Answer got = answer(*model, {.draft = draft.get(), .adaptive = false}, r);
   expect_equal(got, answer(*model, {}, r), "shifted");

@@ -116,7 +116,7 @@ TEST(Options, WindowOfMinusOneIsTheContext) {
 }
 
 TEST(Options, ListDescribesEveryOption) {
-  EXPECT_EQ(option_list().size(), 35u);
+  EXPECT_EQ(option_list().size(), 36u);
   for (const OptionInfo& o : option_list()) EXPECT_FALSE(o.help.empty()) << o.name;
   EXPECT_EQ(option_list()[3].name, "temperature");
   EXPECT_EQ(option_list()[3].type, "float32");

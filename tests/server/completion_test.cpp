@@ -199,6 +199,33 @@ TEST_F(CompletionTest, ExtraSamplers) {
             "option \"dry_penalty_last_n\" must be at least 0");
 }
 
+TEST_F(CompletionTest, SamplersActInTheOrderOfTheRequest) {
+  const std::string prompt = R"("prompt":"the sky","n_predict":12,"seed":1,)";
+  const auto text = [&](const std::string& more) { return ask(prompt + more)["content"]; };
+  const std::string hot = R"("temperature":3,"top_p":0.2,)";
+  const Json greedy = text(R"("temperature":0)"), usual = text(R"("temperature":3,"top_p":0.2)");
+  EXPECT_EQ(text(hot + R"("samplers":["top_k","top_p","temperature"])"), usual);
+  EXPECT_EQ(text(hot + R"("samplers":"kpt")"), usual);
+  EXPECT_EQ(text(hot + R"("samplers":[])"), usual);
+  EXPECT_NE(text(hot + R"("samplers":"tp")"), usual) << "top_p sees what temperature has flattened";
+  EXPECT_EQ(text(hot + R"("top_k":1,"samplers":"tk")"), greedy);
+  EXPECT_NE(text(hot + R"("top_k":1,"samplers":"tp")"), greedy) << "top_k is not in the list";
+  EXPECT_EQ(text(hot + R"("top_k":1,"options":{"samplers":["temp","top_k"]})"), greedy);
+  EXPECT_NE(text(R"("temperature":0,"samplers":["infill","adaptive_p"])"), greedy);
+  EXPECT_TRUE(refused(R"("prompt":"x","samplers":["top_k","tail_free"])")
+                  .starts_with("option \"samplers\": unknown sampler \"tail_free\"; there are "));
+  EXPECT_NE(refused(R"("prompt":"x","samplers":"kq")"), "");
+  EXPECT_EQ(refused(R"("prompt":"x","samplers":5)"), "option \"samplers\" must be of type array");
+  const auto chat = [&](const std::string& more) {
+    return post_json(
+        "/v1/chat/completions",
+        R"({"model":"M","messages":[{"role":"user","content":"a"}],"max_tokens":12,"seed":1,)"
+        R"("temperature":3,"top_k":1)" +
+            more + "}")["choices"][0]["message"];
+  };
+  EXPECT_NE(chat(R"(,"samplers":["temperature"])"), chat(""));
+}
+
 TEST_F(CompletionTest, Dry) {
   const std::string prompt = R"("prompt":"the sky","n_predict":12,"logit_bias":[["a",50]],)";
   const auto text = [&](const std::string& more) { return ask(prompt + more)["content"]; };

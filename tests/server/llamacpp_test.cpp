@@ -70,6 +70,26 @@ TEST_F(LlamaCppTest, Check261Metrics) {
   EXPECT_EQ(metric(R"(llamacpp:tokens_predicted_total{model="M:latest"})"), 5);
 }
 
+TEST_F(LlamaCppTest, MetricsOfSpeculation) {
+  start([](ServerOptions& o) { o.draft = root_ + "/M.gguf"; });
+  EXPECT_EQ(metric(R"(engine_spec_decode_num_drafts_total{model="M:latest"})"), -1);
+  const Json j = post_json("/api/generate",
+                           R"({"model":"N","prompt":"the sky","stream":false,"raw":true,"options":)"
+                           R"({"num_predict":60,"temperature":0}})");
+  const double steps = metric(R"(engine_spec_decode_num_drafts_total{model="N:latest"})"),
+               tokens = metric(R"(engine_spec_decode_num_draft_tokens_total{model="N:latest"})"),
+               taken = metric(R"(engine_spec_decode_num_accepted_tokens_total{model="N:latest"})");
+  EXPECT_EQ(tokens, j["draft_count"].get<int>());
+  EXPECT_GE(steps, 1);
+  EXPECT_LE(steps, tokens);
+  double places = 0;
+  for (int i = 0; i < 64; ++i)
+    places += std::max(0.0, metric("engine_spec_decode_num_accepted_tokens_per_pos_total{model="
+                                   "\"N:latest\",position=\"" +
+                                   std::to_string(i) + "\"}"));
+  EXPECT_EQ(places, taken);
+}
+
 TEST(Metrics, HistogramsAreCumulative) {
   Histogram h;
   for (const double s : {0.001, 0.005, 0.3, 100.0}) h.add(s);
@@ -151,15 +171,24 @@ TEST_F(LlamaCppTest, Slots) {
   EXPECT_EQ(list[0]["id"], 0);
   EXPECT_EQ(list[0]["n_ctx"], 512);
   EXPECT_EQ(list[0]["is_processing"], false);
+  EXPECT_FALSE(list[0].contains("params")) << "nothing runs there";
   EXPECT_EQ(parse(get("/slots?model=N").body), Json::array());
   testing::HttpClient c(port());
   c.send(testing::HttpClient::request(
       "POST", "/api/generate",
-      R"({"model":"N","prompt":"a","keep_alive":"1m","options":{"num_predict":5000}})"));
+      R"({"model":"N","prompt":"a","keep_alive":"1m","options":{"num_predict":5000,"top_k":7,"seed":3,"stop":["~~~~"]}})"));
   ASSERT_TRUE(c.wait_for("\"done\":false"));
   list = parse(get("/slots?model=N").body);
   ASSERT_EQ(list.size(), 1u);
   EXPECT_EQ(list[0]["is_processing"], true);
+  EXPECT_EQ(list[0]["params"]["top_k"], 7);
+  EXPECT_EQ(list[0]["params"]["seed"], 3);
+  EXPECT_EQ(list[0]["params"]["stop"], Json::array({"~~~~"}));
+  EXPECT_EQ(list[0]["params"]["num_predict"], 5000);
+  const Json next = list[0]["next_token"];
+  EXPECT_EQ(next["has_next_token"], true);
+  EXPECT_GE(next["n_decoded"].get<int>(), 1);
+  EXPECT_EQ(next["n_remain"].get<int>() + next["n_decoded"].get<int>(), 5000);
   EXPECT_EQ(parse(get("/slots?model=N&fail_on_no_slot=1").body)["error"]["message"],
             "no slot available");
 }

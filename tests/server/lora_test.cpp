@@ -62,6 +62,79 @@ TEST_F(ServerLoraTest, ADraftModelIsLoadedWithoutTheAdapter) {
   EXPECT_EQ(answer("L"), plain);
 }
 
+TEST_F(ServerLoraTest, ScalesAreListedAndSet) {
+  add_adapted("L", {.spread = 0.5f});
+  const std::string base = answer("M"), adapted = answer("L");
+  Json list = parse(get("/lora-adapters?model=L").body);
+  ASSERT_EQ(list.size(), 1u);
+  EXPECT_EQ(list[0]["id"], 0);
+  EXPECT_EQ(list[0]["scale"], 1);
+  EXPECT_TRUE(std::filesystem::exists(list[0]["path"].get<std::string>()));
+  EXPECT_EQ(parse(get("/lora-adapters?model=M").body), Json::array());
+
+  EXPECT_EQ(post_json("/lora-adapters?model=L", "[]"), (Json{{"success", true}}));
+  EXPECT_EQ(answer("L"), base) << "what is not named counts nothing";
+  EXPECT_EQ(answer("M"), base);
+  post_json("/lora-adapters?model=L", R"([{"id":0,"scale":0.25}])");
+  const std::string less = answer("L");
+  EXPECT_NE(less, base);
+  EXPECT_NE(less, adapted);
+  EXPECT_EQ(parse(get("/lora-adapters?model=L").body)[0]["scale"], 0.25);
+  post_json("/lora-adapters?model=L", R"([{"id":0,"scale":1}])");
+  EXPECT_EQ(answer("L"), adapted);
+}
+
+TEST_F(ServerLoraTest, ScalesOfOneRequest) {
+  add_adapted("L", {.spread = 0.5f});
+  const std::string base = answer("M"), adapted = answer("L");
+  const auto with = [this](const std::string& lora) -> std::string {
+    return post_json("/api/generate",
+                     R"({"model":"L","prompt":"the sky is blue","stream":false,"lora":)" + lora +
+                         "}")["response"];
+  };
+  EXPECT_EQ(with(R"([{"id":0,"scale":0}])"), base);
+  EXPECT_EQ(with("[]"), base);
+  EXPECT_EQ(with(R"([{"id":0,"scale":1}])"), adapted);
+  EXPECT_EQ(answer("L"), adapted) << "the others are as they were";
+  const std::string raw =
+      R"({"model":"L","prompt":"the sky is blue","n_predict":8,"temperature":0)";
+  EXPECT_NE(post_json("/completion", raw + R"(,"lora":[{"id":0,"scale":0}]})")["content"],
+            post_json("/completion", raw + "}")["content"]);
+  const std::string chat =
+      R"({"model":"L","max_tokens":8,"temperature":0,"messages":[{"role":"user","content":"hi"}])";
+  EXPECT_NE(post_json("/v1/chat/completions", chat + R"(,"lora":[]})")["choices"],
+            post_json("/v1/chat/completions", chat + "}")["choices"]);
+}
+
+TEST_F(ServerLoraTest, WrongScales) {
+  add_adapted("L", {.spread = 0.5f});
+  const auto refused = [this](const std::string& body) -> std::string {
+    return post_json("/lora-adapters?model=L", body, 400)["error"]["message"];
+  };
+  EXPECT_EQ(refused(R"([{"id":1,"scale":1}])"),
+            "field \"adapters[0].id\": the model has 1 adapters, numbered from 0");
+  EXPECT_EQ(refused(R"([{"id":0}])"), "field \"adapters[0].scale\": expected number");
+  EXPECT_EQ(refused("[5]"), "field \"adapters[0]\": expected object");
+  for (const char* body : {"", "{}", "5", "[],\"x\":[]", "["}) EXPECT_NE(refused(body), "") << body;
+  EXPECT_EQ(post("/lora-adapters?model=X", "[]").status, 404);
+  EXPECT_EQ(get("/lora-adapters").status, 400) << "no model is loaded";
+}
+
+TEST_F(ServerLoraTest, AdaptersOfTheCommandLine) {
+  const std::string base = answer("M");
+  const std::string path = root_ + "/line.gguf";
+  ASSERT_TRUE(testing::write_tiny_lora(path, root_ + "/M.gguf", {.spread = 0.5f}));
+  start([&](ServerOptions& o) {
+    o.preload = "M";
+    o.choice.adapters = {{path, 0.5f}};
+  });
+  EXPECT_NE(answer("M"), base);
+  EXPECT_EQ(parse(get("/lora-adapters").body),
+            Json::array({Json{{"id", 0}, {"path", path}, {"scale", 0.5}}}));
+  post_json("/lora-adapters", R"([{"id":0,"scale":0}])");
+  EXPECT_EQ(answer("M"), base);
+}
+
 TEST_F(ServerLoraTest, AnAdapterOfAnotherModelIsOneClearError) {
   add_adapted("W", {.arch = "gemma3"});
   for (const char* path : {"/api/generate", "/api/chat"}) {

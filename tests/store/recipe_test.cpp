@@ -15,7 +15,7 @@ Result<Recipe> read(const std::string& text, bool strict = false) {
   return read_recipe(file, {"/nowhere", strict});
 }
 
-std::string error_of(const std::string& text, bool strict = false) {
+std::string recipe_error(const std::string& text, bool strict = false) {
   const auto recipe = read("FROM m\n" + text, strict);
   return recipe ? "no error" : recipe.error().message;
 }
@@ -54,9 +54,9 @@ TEST(Recipe, WrongValues) {
              "unknown parameter 'temprature' (line 2)\ndid you mean 'temperature'?"},
         Case{"PARAMETER Stop x", "unknown parameter 'Stop' (line 2)\ndid you mean 'stop'?"},
         Case{"PARAMETER zzzzzzzzzzz 1", "unknown parameter 'zzzzzzzzzzz' (line 2)"}})
-    EXPECT_EQ(error_of(c.line), c.expected) << c.line;
-  EXPECT_EQ(error_of("DESCRIPTION " + std::string(4096, 'x')), "no error");
-  EXPECT_EQ(error_of("DESCRIPTION " + std::string(4097, 'x')),
+    EXPECT_EQ(recipe_error(c.line), c.expected) << c.line;
+  EXPECT_EQ(recipe_error("DESCRIPTION " + std::string(4096, 'x')), "no error");
+  EXPECT_EQ(recipe_error("DESCRIPTION " + std::string(4097, 'x')),
             "(line 2): DESCRIPTION is longer than 4096 bytes");
 }
 
@@ -92,7 +92,7 @@ TEST(Recipe, TheModelfileOfTheBlog) {
             "my_custom_deepseek answers exactly like deepseek-r1:1.5b (4 training settings "
             "recorded, none applied)");
   EXPECT_TRUE(read(text, true).error().message.starts_with("(line 3): command must be one of"));
-  EXPECT_EQ(error_of("PARAMETER num_train_epochs 3", true),
+  EXPECT_EQ(recipe_error("PARAMETER num_train_epochs 3", true),
             "unknown parameter 'num_train_epochs' (line 2)");
 }
 

@@ -70,12 +70,25 @@ void subtract_one(std::string& bytes) {
   }
 }
 
-HfTensor read_tensor(const gguf::File& file, const gguf::TensorInfo& info) {
-  const Result<Tensor> view = file.view(info);
+Result<HfTensor> read_tensor(const gguf::File& file, const gguf::TensorInfo& info) {
+  ENGINE_TRY(view, file.view(info));
   HfTensor t;
-  t.dtype = info.dtype == DType::f32 ? "F32" : info.dtype == DType::bf16 ? "BF16" : "F16";
+  switch (info.dtype) {
+    case DType::f32:
+      t.dtype = "F32";
+      break;
+    case DType::f16:
+      t.dtype = "F16";
+      break;
+    case DType::bf16:
+      t.dtype = "BF16";
+      break;
+    default:
+      return Error{Errc::unsupported, std::string(info.name) + " has the type " +
+                                          traits(info.dtype).name + ", not f32, f16 or bf16"};
+  }
   for (int i = info.rank; i-- > 0;) t.shape.push_back(info.ne[i]);
-  t.bytes.assign(reinterpret_cast<const char*>(view->data), view->bytes());
+  t.bytes.assign(reinterpret_cast<const char*>(view.data), view.bytes());
   return t;
 }
 
@@ -128,13 +141,16 @@ void write_text(const std::string& path, std::string_view text) {
   std::ofstream(path, std::ios::binary).write(text.data(), std::ssize(text));
 }
 
-std::vector<HfTensor> hf_tensors(const gguf::File& model, const std::string& hf_class) {
-  const std::string arch(*model.str("general.architecture"));
+Result<std::vector<HfTensor>> hf_tensors(const gguf::File& model, const std::string& hf_class) {
+  ENGINE_TRY(arch_text, model.str("general.architecture"));
+  const std::string arch(arch_text);
   const bool permuted = arch == "llama";
+  ENGINE_TRY(heads, model.u32(arch + ".attention.head_count"));
+  ENGINE_TRY(heads_kv, model.u32(arch + ".attention.head_count_kv", heads));
   std::vector<HfTensor> out;
   for (const gguf::TensorInfo& info : model.tensors()) {
     const std::string name(info.name);
-    HfTensor t = read_tensor(model, info);
+    ENGINE_TRY(t, read_tensor(model, info));
     if (name.find("_exps.") != std::string::npos) {
       add_experts(t, name, out);
       continue;
@@ -144,9 +160,7 @@ std::vector<HfTensor> hf_tensors(const gguf::File& model, const std::string& hf_
     const bool q = name.find(".attn_q.") != std::string::npos,
                k = name.find(".attn_k.") != std::string::npos;
     if (permuted && (q || k))
-      t.bytes =
-          halves(t.bytes, static_cast<size_t>(t.shape[0]),
-                 *model.u32(arch + (q ? ".attention.head_count" : ".attention.head_count_kv")));
+      t.bytes = halves(t.bytes, static_cast<size_t>(t.shape[0]), q ? heads : heads_kv);
     if (arch == "gemma3" && name.ends_with("norm.weight")) subtract_one(t.bytes);
     out.push_back(std::move(t));
   }
@@ -154,39 +168,57 @@ std::vector<HfTensor> hf_tensors(const gguf::File& model, const std::string& hf_
   return out;
 }
 
-Json hf_config(const gguf::File& model, const std::string& hf_class) {
-  const std::string arch(*model.str("general.architecture"));
-  const auto u32 = [&](const char* key) { return *model.u32(arch + "." + key); };
-  const auto f32 = [&](const char* key) { return *model.f32(arch + "." + key); };
-  const auto has = [&](const char* key) { return model.has(arch + "." + key); };
+Result<Json> hf_config(const gguf::File& model, const std::string& hf_class) {
+  ENGINE_TRY(arch_text, model.str("general.architecture"));
+  const std::string arch(arch_text);
   Json c = {{"architectures", {hf_class}},
-            {"num_hidden_layers", u32("block_count")},
-            {"max_position_embeddings", u32("context_length")},
-            {"hidden_size", u32("embedding_length")},
-            {"intermediate_size", u32("feed_forward_length")},
-            {"num_attention_heads", u32("attention.head_count")},
-            {"num_key_value_heads", u32("attention.head_count_kv")},
-            {"head_dim", u32("attention.key_length")},
-            {"rms_norm_eps", f32("attention.layer_norm_rms_epsilon")},
-            {"rope_theta", f32("rope.freq_base")},
             {"tie_word_embeddings", !model.find("output.weight").has_value()}};
-  if (has("rope.scaling.type")) {
-    c["rope_scaling"] = {{"rope_type", std::string(*model.str(arch + ".rope.scaling.type"))},
-                         {"factor", f32("rope.scaling.factor")}};
-    if (has("rope.scaling.original_context_length"))
-      c["rope_scaling"]["original_max_position_embeddings"] =
-          u32("rope.scaling.original_context_length");
+  ENGINE_TRY(n_embd, model.u32(arch + ".embedding_length"));
+  ENGINE_TRY(n_head, model.u32(arch + ".attention.head_count"));
+  if (n_head == 0) return Error{Errc::corrupt, arch + ".attention.head_count is 0"};
+  c["hidden_size"] = n_embd;
+  c["num_attention_heads"] = n_head;
+  constexpr struct {
+    const char *gguf, *hf;
+  } kNumbers[] = {{"block_count", "num_hidden_layers"},
+                  {"context_length", "max_position_embeddings"},
+                  {"feed_forward_length", "intermediate_size"}};
+  for (const auto& [gguf, hf] : kNumbers) {
+    ENGINE_TRY(number, model.u32(arch + "." + gguf));
+    c[hf] = number;
   }
-  if (has("expert_count")) {
-    c["num_local_experts"] = u32("expert_count");
-    c["num_experts_per_tok"] = u32("expert_used_count");
+  ENGINE_TRY(heads_kv, model.u32(arch + ".attention.head_count_kv", n_head));
+  ENGINE_TRY(head_dim, model.u32(arch + ".attention.key_length", n_embd / n_head));
+  ENGINE_TRY(eps, model.f32(arch + ".attention.layer_norm_rms_epsilon"));
+  ENGINE_TRY(theta, model.f32(arch + ".rope.freq_base", 10000.0f));
+  c["num_key_value_heads"] = heads_kv;
+  c["head_dim"] = head_dim;
+  c["rms_norm_eps"] = eps;
+  c["rope_theta"] = theta;
+  if (model.has(arch + ".rope.scaling.type")) {
+    ENGINE_TRY(type, model.str(arch + ".rope.scaling.type"));
+    ENGINE_TRY(factor, model.f32(arch + ".rope.scaling.factor"));
+    c["rope_scaling"] = {{"rope_type", std::string(type)}, {"factor", factor}};
+    const std::string original = arch + ".rope.scaling.original_context_length";
+    if (model.has(original)) {
+      ENGINE_TRY(length, model.u32(original));
+      c["rope_scaling"]["original_max_position_embeddings"] = length;
+    }
+  }
+  if (model.has(arch + ".expert_count")) {
+    ENGINE_TRY(experts, model.u32(arch + ".expert_count"));
+    ENGINE_TRY(used, model.u32(arch + ".expert_used_count"));
+    c["num_local_experts"] = experts;
+    c["num_experts_per_tok"] = used;
   }
   if (arch == "gemma3") {
-    c["sliding_window"] = u32("attention.sliding_window");
-    c["rope_local_base_freq"] = f32("rope.freq_base_swa");
+    ENGINE_TRY(window, model.u32(arch + ".attention.sliding_window"));
+    ENGINE_TRY(local, model.f32(arch + ".rope.freq_base_swa"));
+    ENGINE_TRY(pattern, model.u32s(arch + ".attention.sliding_window_pattern"));
+    c["sliding_window"] = window;
+    c["rope_local_base_freq"] = local;
     c["layer_types"] = Json::array();
-    const auto pattern = model.u32s(arch + ".attention.sliding_window_pattern");
-    for (const uint32_t windowed : *pattern)
+    for (const uint32_t windowed : pattern)
       c["layer_types"].push_back(windowed ? "sliding_attention" : "full_attention");
   }
   return c;
@@ -220,11 +252,16 @@ void write_word_tokenizer(const std::string& dir, int n) {
   write_text(dir + "/tokenizer.json", dump_json(json));
 }
 
-void write_hf_model(const gguf::File& model, const std::string& hf_class, const std::string& dir,
-                    int shards) {
-  write_hf_weights(hf_tensors(model, hf_class), dir, shards);
-  write_text(dir + "/config.json", dump_json(hf_config(model, hf_class), 2));
-  write_word_tokenizer(dir, static_cast<int>(model.find("token_embd.weight")->ne[1]));
+Status write_hf_model(const gguf::File& model, const std::string& hf_class, const std::string& dir,
+                      int shards) {
+  ENGINE_TRY(tensors, hf_tensors(model, hf_class));
+  ENGINE_TRY(config, hf_config(model, hf_class));
+  const auto embedding = model.find("token_embd.weight");
+  if (!embedding) return Error{Errc::corrupt, "token_embd.weight is missing"};
+  write_hf_weights(tensors, dir, shards);
+  write_text(dir + "/config.json", dump_json(config, 2));
+  write_word_tokenizer(dir, static_cast<int>(embedding->ne[1]));
+  return ok;
 }
 
 }  // namespace engine::testing

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/core/json_io.h"
+#include "engine/core/result.h"
 #include "gguf/reader.h"
 
 namespace engine::testing {
@@ -22,14 +23,17 @@ struct HfTensor {
 };
 
 // hf_class: "LlamaForCausalLM", ...
-std::vector<HfTensor> hf_tensors(const gguf::File& model, const std::string& hf_class);
-Json hf_config(const gguf::File& model, const std::string& hf_class);
+// Errors: unsupported for tensors that are not f32, f16 or bf16, and what gguf::File has to say of
+// keys.
+Result<std::vector<HfTensor>> hf_tensors(const gguf::File& model, const std::string& hf_class);
+// Keys that a file may leave out have their defaults.
+Result<Json> hf_config(const gguf::File& model, const std::string& hf_class);
 
 // model.safetensors, or shards with their index.
 void write_hf_weights(const std::vector<HfTensor>& tensors, const std::string& dir, int shards);
 // Weights, config.json and a tokenizer of as many words as the model has.
-void write_hf_model(const gguf::File& model, const std::string& hf_class, const std::string& dir,
-                    int shards = 1);
+Status write_hf_model(const gguf::File& model, const std::string& hf_class, const std::string& dir,
+                      int shards = 1);
 // A tokenizer.json of n words without any meaning.
 void write_word_tokenizer(const std::string& dir, int n);
 

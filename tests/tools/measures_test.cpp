@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "engine/quantize/choose.h"
 #include "engine/run/logits.h"
 #include "engine/tools/logits_file.h"
 #include "engine/tools/perplexity.h"
@@ -120,6 +121,25 @@ TEST(Synth, UnknownNamesListTheKnown) {
   const auto type = load_synth("smollm2-135m:Q9", {}, *pool);
   ASSERT_FALSE(type);
   EXPECT_NE(type.error().message.find("Q4_K_M"), std::string::npos);
+}
+
+// With few values per key-value head, rows that do not fit (576 is no multiple of 256), and better
+// types for some.
+TEST(Synth, TypesAreThoseOfTheQuantizer) {
+  const auto pool = ThreadPool::create(PoolKind::native, 1);
+  LoadOptions options;
+  options.n_ctx = 64;
+  for (const char* type : {"Q2_K", "q3_k_l", "Q4_K", "IQ4_XS"}) {
+    auto model = load_synth(std::string("smollm2-135m:") + type, options, *pool);
+    ASSERT_TRUE(model) << model.error().message;
+    const gguf::File& file = *(*model)->file();
+    const quant::MixInfo& mix = *quant::find_mix(type);
+    EXPECT_EQ(*file.u32("general.file_type"), static_cast<uint32_t>(mix.type));
+    const auto choices = quant::choose_types(file, mix, {});
+    ASSERT_TRUE(choices) << choices.error().message;
+    ASSERT_EQ(choices->size(), file.tensors().size());
+    for (const quant::TensorChoice& c : *choices) EXPECT_EQ(c.to, c.from) << type << " " << c.name;
+  }
 }
 
 TEST(Synth, AModelThatComputes) {

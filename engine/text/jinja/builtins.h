@@ -7,6 +7,11 @@
 
 namespace engine::jinja {
 
+// Of an argument that may be left out.
+inline int64_t int_or(const Value& v, int64_t fallback) {
+  return v.whole() ? v.as_int() : fallback;
+}
+
 Native find_global(std::string_view name);
 Native find_filter(std::string_view name);
 Native find_test(std::string_view name);

@@ -26,10 +26,6 @@ Value made_from(Interpreter& in, const Text& from, std::string s) {
   return in.heap().string(std::move(s), from.has_input());
 }
 
-int64_t int_or(const Value& v, int64_t fallback) {
-  return v.whole() ? v.as_int() : fallback;
-}
-
 // ---- text ----
 
 Value filter_string(Interpreter& in, const Value& v, const Args&) {

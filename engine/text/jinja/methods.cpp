@@ -15,10 +15,6 @@ bool need_string(Heap& heap, const Value& v, std::string_view method) {
   return false;
 }
 
-int64_t int_or(const Value& v, int64_t fallback) {
-  return v.whole() ? v.as_int() : fallback;
-}
-
 // ---- strings ----
 
 Value filtered(Interpreter& in, const Value& self, std::string_view filter) {

@@ -13,6 +13,7 @@
 #include "engine/store/blobs.h"
 #include "server/cli/interrupt.h"
 #include "server/cli/llama/chat_input.h"
+#include "server/cli/llama/perf_text.h"
 #include "server/cli/machine.h"
 #include "server/cli/text_width.h"
 #include "server/version.h"
@@ -134,6 +135,7 @@ class Chat {
       return ok;
     }
     messages_.push_back(answer->message);
+    if (look_.statistics) add_statistics(answer->statistics, *look_.statistics);
     if (look_.timings) fmt::print("{}\n", rates_text(answer->statistics));
     std::fflush(stdout);
     if (transcript_) {

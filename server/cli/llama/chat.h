@@ -10,7 +10,8 @@ namespace engine::cli {
 struct ChatLook {
   bool banner = true, timings = true, echo = true;  // echo: of the first prompt
   bool single_turn = false, multiline = false, simple = false;
-  std::string transcript;  // path of the file; "": none
+  std::string transcript;      // path of the file; "": none
+  Json* statistics = nullptr;  // those of all answers are added (perf_text.h)
 };
 
 // Ends with /exit, the end of the input, or Ctrl-C at the prompt (Errc::cancelled).

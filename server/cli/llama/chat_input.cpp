@@ -11,8 +11,6 @@
 namespace engine::cli {
 namespace {
 
-constexpr const char* kPrompt = "> ";
-
 // A line of stdin without its end; false: there is none. Byte by byte, so that Ctrl-C is seen.
 bool read_line(std::string& line) {
   line.clear();
@@ -41,10 +39,11 @@ std::string chat_message(const std::string& text, bool multiline) {
   return out;
 }
 
-ChatInput::ChatInput(bool multiline, bool simple) : multiline_(multiline) {
+ChatInput::ChatInput(bool multiline, bool simple, std::string prompt)
+    : multiline_(multiline), prompt_(std::move(prompt)) {
   if (simple || !stdin_is_terminal() || !takes_escapes(stdout)) return;
   LineEditor::Look look;
-  look.prompts = {kPrompt, "  ", "", ""};
+  look.prompts = {prompt_, std::string(prompt_.size(), ' '), "", ""};
   look.complete = [multiline](const std::string& text) {
     return text.starts_with('/') || chat_message_complete(text, multiline);
   };
@@ -53,7 +52,7 @@ ChatInput::ChatInput(bool multiline, bool simple) : multiline_(multiline) {
 
 LineEditor::End ChatInput::read_plain(std::string& message) {
   message.clear();
-  std::fputs(kPrompt, stdout);
+  std::fputs(prompt_.c_str(), stdout);
   std::fflush(stdout);
   std::string line;
   while (read_line(line)) {

@@ -12,12 +12,13 @@ namespace engine::cli {
 class ChatInput {
  public:
   // simple: no line editing, as in a pipe.
-  ChatInput(bool multiline, bool simple);
+  ChatInput(bool multiline, bool simple, std::string prompt = "> ");
   LineEditor::End read(std::string& message);
 
  private:
   LineEditor::End read_plain(std::string& message);
   bool multiline_;
+  std::string prompt_;
   std::unique_ptr<LineEditor> editor_;  // nullptr: plain
 };
 

@@ -15,7 +15,7 @@ namespace {
 Status run_cli(const Args& args) {
   if (args.has("--version")) return print_llama_version();
   if (args.has("--list-devices")) return print_llama_devices();
-  set_llama_log_level(args);
+  ENGINE_TRY_STATUS(start_llama_log(args));
   ENGINE_TRY(settings, llama_settings(args));
   catch_interrupts();
   ENGINE_TRY(model, open_llama_model(args, settings));

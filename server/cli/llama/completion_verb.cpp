@@ -8,6 +8,7 @@
 #include "server/cli/llama/chat.h"
 #include "server/cli/llama/flag_table.h"
 #include "server/cli/llama/perf_text.h"
+#include "server/cli/llama/text_completion.h"
 #include "server/cli/machine.h"
 #include "server/cli/shell_completion.h"
 #include "server/cli/terminal.h"
@@ -18,35 +19,6 @@ namespace {
 bool has_template(const Json& shown) {
   const auto it = shown.find("template");
   return it != shown.end() && it->is_string() && !it->get<std::string>().empty();
-}
-
-// The prompt as it is, without a template.
-Status complete_text(const Args& args, LlamaModel& model, const LlamaSettings& settings) {
-  if (settings.prompt.empty())
-    return Error{Errc::invalid_argument, "no prompt given: -p TEXT or -f FILE"};
-  Json request = request_fields(settings.ask);
-  request.erase("think");
-  request["raw"] = true;
-  request["prompt"] = settings.prompt;
-  if (llama_switch(args, "--display-prompt", true))
-    std::fwrite(settings.prompt.data(), 1, settings.prompt.size(), stdout);
-  std::fflush(stdout);
-  Json last = Json::object();
-  const Status status =
-      model.client->call("POST", "/api/generate", &request, [&last](const Json& object) {
-        if (const auto text = object.find("response"); text != object.end() && text->is_string()) {
-          const std::string piece = text->get<std::string>();
-          std::fwrite(piece.data(), 1, piece.size(), stdout);
-          std::fflush(stdout);
-        }
-        if (object.contains("done_reason")) last = object;
-      });
-  std::fputs("\n", stdout);
-  std::fflush(stdout);
-  if (!status && status.error().code != Errc::cancelled) return status;
-  if (status) fmt::print(stderr, "\n{}", llama_perf_text(last));
-  if (!status) fmt::print(stderr, "Interrupted by user\n");
-  return status;
 }
 
 Status run_completion(const Args& args) {
@@ -61,7 +33,7 @@ Status run_completion(const Args& args) {
   }
   if (args.has("--version")) return print_llama_version();
   if (args.has("--list-devices")) return print_llama_devices();
-  set_llama_log_level(args);
+  ENGINE_TRY_STATUS(start_llama_log(args));
   ENGINE_TRY(settings, llama_settings(args));
   catch_interrupts();
   ENGINE_TRY(model, open_llama_model(args, settings));
@@ -74,7 +46,11 @@ Status run_completion(const Args& args) {
   look.single_turn = args.has("--single-turn");
   look.multiline = args.has("--multiline-input");
   look.simple = args.has("--simple-io");
-  return run_llama_chat(model, settings, look);
+  Json sum = {{"load_duration", model.load_ns}};
+  look.statistics = &sum;
+  const Status status = run_llama_chat(model, settings, look);
+  fmt::print(stderr, "\n{}", llama_perf_text(sum));
+  return status;
 }
 
 constexpr auto kFlags = llama_flags<'m'>();

@@ -14,7 +14,15 @@ Error wrong(std::string text) {
 }
 
 // Flags that may be given several times.
-constexpr std::string_view kLists = "--reverse-prompt,--logit-bias,--dry-sequence-breaker";
+constexpr std::string_view kLists =
+    "--reverse-prompt,--logit-bias,--dry-sequence-breaker,--override-kv,--lora,--lora-scaled,"
+    "--in-file";
+
+// Words behind the name of a flag.
+size_t value_words(const LlamaFlag& flag) {
+  const std::string_view value = flag.value;
+  return value.empty() ? 0 : 1 + static_cast<size_t>(std::ranges::count(value, ' '));
+}
 
 bool is_one_of(std::string_view list, std::string_view name) {
   while (!list.empty()) {
@@ -71,8 +79,12 @@ class Reader {
         ENGINE_TRY_STATUS(take(*flag, word, off ? "false" : "true"));
         continue;
       }
-      if (++i == words.size()) return wrong("expected value for argument: " + word);
-      ENGINE_TRY_STATUS(take(*flag, word, words[i]));
+      std::string value;
+      for (size_t n = value_words(*flag); n > 0; --n) {
+        if (++i == words.size()) return wrong("expected value for argument: " + word);
+        value += (value.empty() ? "" : " ") + std::string(words[i]);
+      }
+      ENGINE_TRY_STATUS(take(*flag, word, std::move(value)));
     }
     return ok;
   }

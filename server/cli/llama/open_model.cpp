@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "engine/core/clock.h"
 #include "engine/store/model_store.h"
 #include "engine/text/tokenizer.h"
 #include "engine/tools/tokenizer_file.h"
@@ -59,31 +60,37 @@ Status ignore_end(const std::string& path, AskSettings& ask) {
 
 }  // namespace
 
-Result<LlamaModel> open_llama_model(const Args& args, LlamaSettings& settings) {
+Result<LocatedModel> fetch_llama_model(const Args& args, const std::string& name) {
   if (const std::string token = args.text("--hf-token"); !token.empty())
     ::setenv("HF_TOKEN", token.c_str(), 1);
-  ENGINE_TRY(model, llama_model(args));
   ENGINE_TRY(store, ModelStore::open_default());
-  auto located = locate_model(store, model);
-  const bool from_hub = model.starts_with("hf.co/");
-  if (!located && (!from_hub || args.has("--offline"))) return located.error();
-  const bool in_store = !located || located->in_store;
+  auto located = locate_model(store, name);
+  if (located || args.has("--offline") || !name.starts_with("hf.co/")) return located;
+  ENGINE_TRY(client, make_local_client("", nullptr));
+  ENGINE_TRY(shown, show_or_pull(*client, name, false));
+  (void)shown;
+  return locate_model(store, name);
+}
 
+Result<LlamaModel> open_llama_model(const Args& args, LlamaSettings& settings) {
+  ENGINE_TRY(name, llama_model(args));
+  ENGINE_TRY(located, fetch_llama_model(args, name));
   LlamaModel out;
-  settings.ask.model = model;
-  ENGINE_TRY(client,
-             make_local_client(in_store ? "" : located->path, &settings.ask.model, settings.load));
+  out.path = located.path;
+  settings.ask.model = name;
+  settings.load.choice.path = located.path;
+  ENGINE_TRY(client, make_local_client(located.in_store ? "" : located.path, &settings.ask.model,
+                                       settings.load));
   out.client = std::move(client);
   ENGINE_TRY(shown, show_or_pull(*out.client, settings.ask.model, false));
   out.shown = std::move(shown);
-  if (!located) located = locate_model(store, model);
-  if (!located) return located.error();
-  out.path = located->path;
   if (!settings.think_given) settings.ask.think = think_default(out.shown);
   if (args.has("--ignore-eos")) ENGINE_TRY_STATUS(ignore_end(out.path, settings.ask));
   ProgressView progress;
   if (takes_escapes(stderr)) progress.spin("Loading model...");
+  const int64_t begin = now_ns();
   const Status loaded = load_with_context(*out.client, args, out.shown, settings.ask);
+  out.load_ns = now_ns() - begin;
   progress.clear();
   if (!loaded) return loaded.error();
   return out;

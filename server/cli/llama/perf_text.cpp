@@ -6,6 +6,16 @@
 
 namespace engine::cli {
 
+void add_statistics(const Json& answer, Json& sum) {
+  if (!answer.is_object()) return;
+  for (const char* key : {"prompt_eval_count", "prompt_eval_duration", "eval_count",
+                          "eval_duration", "total_duration"}) {
+    const auto it = answer.find(key);
+    if (it != answer.end() && it->is_number_integer())
+      sum[key] = sum.value(key, int64_t{0}) + it->get<int64_t>();
+  }
+}
+
 std::string llama_perf_text(const Json& statistics) {
   const auto number = [&statistics](const char* key) -> double {
     const auto it = statistics.find(key);

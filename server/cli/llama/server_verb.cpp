@@ -2,15 +2,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
+#include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "engine/core/log.h"
 #include "engine/store/blobs.h"
-#include "engine/store/model_store.h"
 #include "server/cli/llama/flag_table.h"
 #include "server/cli/llama/settings.h"
 #include "server/cli/machine.h"
-#include "server/cli/show_or_pull.h"
 #include "server/serve.h"
 #include "server/server.h"
 
@@ -28,25 +27,46 @@ Result<std::string> api_keys(const Args& args) {
   return keys.empty() ? text : keys + "," + text;
 }
 
-// Fetched before the server starts, with its progress in the terminal.
-Status fetch(const Args& args, const std::string& name) {
-  ENGINE_TRY(store, ModelStore::open_default());
-  if (locate_model(store, name)) return ok;
-  if (args.has("--offline") || !name.starts_with("hf.co/"))
-    return locate_model(store, name).error();
-  ENGINE_TRY(client, make_local_client("", nullptr));
-  ENGINE_TRY(shown, show_or_pull(*client, name, false));
-  (void)shown;
+// The files of a folder, without those that belong to others: projectors, further parts of a model.
+Result<std::vector<std::string>> model_files(const std::string& folder) {
+  std::vector<std::string> out;
+  std::error_code ec;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ec)) {
+    const std::string name = entry.path().filename().string();
+    const bool part =
+        name.find("-of-") != std::string::npos && name.find("-00001-of-") == std::string::npos;
+    if (entry.path().extension() == ".gguf" && !part && !name.starts_with("mmproj"))
+      out.push_back(entry.path().string());
+  }
+  if (ec) return Error{Errc::not_found, fmt::format("--models-dir {}: {}", folder, ec.message())};
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+// What requests leave open: the flags, which win over what the model says, and the defaults of
+// llama-server.
+Status set_defaults(const Args& args, const LlamaSettings& settings, ModelChoice& choice) {
+  ENGINE_TRY(given, llama_given_options(args));
+  if (const Json& all = settings.ask.options; all.contains("stop")) given["stop"] = all["stop"];
+  if (!given.empty()) choice.options = dump_json(given);
+  choice.default_options = dump_json(settings.ask.options);
+  if (settings.think_given) choice.think = dump_json(settings.ask.think);
   return ok;
 }
 
 Result<ServerOptions> server_options(const Args& args) {
   ENGINE_TRY(options, ServerOptions::from_environment());
-  ENGINE_TRY(load, llama_load_choice(args));
+  ENGINE_TRY(settings, llama_settings(args));
+  const LoadChoice& load = settings.load;
   load.apply(options.load);
   options.n_ctx_fixed = options.n_ctx_fixed || load.n_ctx > 0;
   options.draft = load.draft;
-  options.adapters = load.adapters;
+  options.choice = load.choice;
+  ENGINE_TRY_STATUS(set_defaults(args, settings, options.choice));
+  if (const std::string folder = args.text("--models-dir"); !folder.empty()) {
+    ENGINE_TRY(files, model_files(folder));
+    options.files = std::move(files);
+  }
   options.draft_required = load.draft_required;
   options.host = args.text("--host", "127.0.0.1");
   ENGINE_TRY(port, args.number("--port", kPort, 0));
@@ -72,10 +92,16 @@ Result<ServerOptions> server_options(const Args& args) {
 Status run_server(const Args& args) {
   if (args.has("--version")) return print_llama_version();
   if (args.has("--list-devices")) return print_llama_devices();
+  ENGINE_TRY_STATUS(start_llama_log(args));
   ENGINE_TRY(options, server_options(args));
-  ENGINE_TRY(model, llama_model(args));
-  ENGINE_TRY_STATUS(fetch(args, model));
-  options.preload = model;
+  if (args.has("--log-verbosity") || args.has("--log-verbose") || args.has("--log-disable"))
+    options.log_level = llama_log_level(args, 3);
+  if (options.files.empty() || args.has("--model") || args.has("--hf-repo")) {
+    ENGINE_TRY(model, llama_model(args));
+    ENGINE_TRY(located, fetch_llama_model(args, model));
+    (void)located;
+    options.preload = model;
+  }
   options.preload_name = args.text("--alias");
   return serve(options);
 }
@@ -90,7 +116,7 @@ extern const Verb verb_server;
 const Verb verb_server = {
     "server",
     "",
-    "-m FILE",
+    "-m FILE, or --models-dir FOLDER",
     "Serve one model, with the flags of llama-server",
     0,
     0,

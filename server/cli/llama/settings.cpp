@@ -6,7 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "engine/core/log.h"
+#include "engine/core/log_file.h"
 #include "engine/core/options.h"
 #include "engine/run/cache_type.h"
 #include "engine/store/blobs.h"
@@ -36,8 +36,8 @@ Result<Json> option_of(const LlamaFlag& flag, const std::string& text) {
   return Json(value);
 }
 
-// The samplers: what was given, and the defaults of these programs where they are not ours.
-Result<Json> options_of(const Args& args) {
+// The samplers: what was given, and the defaults of these programs.
+Result<Json> options_of(const Args& args, bool defaults) {
   Json out = Json::object();
   for (const LlamaFlag& flag : kLlamaFlags) {
     if (flag.option.empty()) continue;
@@ -49,7 +49,16 @@ Result<Json> options_of(const Args& args) {
       for (const std::string& text : given)
         if (text != "none") list.push_back(unescape_text(text));
       out[name] = std::move(list);
-    } else if (!given.empty() || !flag.fallback.empty()) {
+    } else if (name == "samplers") {
+      if (given.empty()) continue;
+      Json list = Json::array();
+      const std::string& text = given.back();
+      for (size_t at = 0, end = 0; at <= text.size(); at = end + 1) {
+        end = std::min(text.find(';', at), text.size());
+        if (end > at) list.push_back(text.substr(at, end - at));
+      }
+      out[name] = std::move(list);
+    } else if (!given.empty() || (defaults && !flag.fallback.empty())) {
       ENGINE_TRY(value, option_of(flag, given.empty() ? std::string(flag.fallback) : given.back()));
       out[name] = std::move(value);
     }
@@ -124,6 +133,10 @@ Status read_thinking(const Args& args, LlamaSettings& out) {
     out.ask.think = effort;
   if (args.text("--reasoning-budget") == "0") out.ask.think = false;
   out.think_given = !out.ask.think.is_null();
+  if (out.think_given || out.load.choice.variables.empty()) return ok;
+  ENGINE_TRY(variables, parse_json(out.load.choice.variables));
+  if (const auto it = variables.find("enable_thinking"); it != variables.end() && it->is_boolean())
+    out.ask.think = *it, out.think_given = true;
   return ok;
 }
 
@@ -160,8 +173,9 @@ Result<LoadChoice> llama_load_choice(const Args& args) {
       return invalid_argument(
           fmt::format("keys and values of the cache have one type, of: {}", kCacheTypeNames));
   }
+  ENGINE_TRY_STATUS(read_choice_flags(args, out.choice));
   ENGINE_TRY(adapters, lora_flags(args));
-  out.adapters = std::move(adapters);
+  out.choice.adapters = std::move(adapters);
   if (const std::string draft = args.text("--model-draft"); !draft.empty()) {
     ENGINE_TRY(store, ModelStore::open_default());
     ENGINE_TRY(located, locate_model(store, draft));
@@ -173,18 +187,26 @@ Result<LoadChoice> llama_load_choice(const Args& args) {
 
 Result<std::string> llama_model(const Args& args) {
   std::string model = args.text("--model", args.words.empty() ? "" : args.words[0]);
-  if (const std::string repo = args.text("--hf-repo"); model.empty() && !repo.empty())
+  if (std::string repo = args.text("--hf-repo"); model.empty() && !repo.empty()) {
+    // the hub takes the name of a file in place of a quantization
+    if (const std::string file = args.text("--hf-file"); !file.empty())
+      repo = repo.substr(0, repo.find(':', repo.find('/') + 1)) + ":" + file;
     model = repo.starts_with("hf.co/") ? repo : "hf.co/" + repo;
+  }
   if (model.empty())
     return invalid_argument("no model specified: give a GGUF file with -m FILE, or -hf USER/REPO");
   return model;
+}
+
+Result<Json> llama_given_options(const Args& args) {
+  return options_of(args, false);
 }
 
 Result<LlamaSettings> llama_settings(const Args& args) {
   LlamaSettings out;
   ENGINE_TRY(load, llama_load_choice(args));
   out.load = std::move(load);
-  ENGINE_TRY(options, options_of(args));
+  ENGINE_TRY(options, options_of(args, true));
   out.ask.options = std::move(options);
   out.ask.wrap = false;
   out.ask.marks = {"[Start thinking]", "[End thinking]"};
@@ -210,16 +232,22 @@ Result<LlamaSettings> llama_settings(const Args& args) {
   return out;
 }
 
-void set_llama_log_level(const Args& args) {
-  int level = 1;
+LogLevel llama_log_level(const Args& args, int fallback) {
+  int level = fallback;
   const std::string text = args.text("--log-verbosity");
   std::from_chars(text.data(), text.data() + text.size(), level);
   if (args.has("--log-verbose")) level = 5;
   if (args.has("--log-disable")) level = 0;
-  set_log_level(level >= 4   ? LogLevel::debug
-                : level == 3 ? LogLevel::info
-                : level == 2 ? LogLevel::warn
-                             : LogLevel::error);
+  return level >= 4   ? LogLevel::debug
+         : level == 3 ? LogLevel::info
+         : level == 2 ? LogLevel::warn
+                      : LogLevel::error;
+}
+
+Status start_llama_log(const Args& args) {
+  set_log_level(llama_log_level(args, 1));
+  const std::string path = args.text("--log-file");
+  return path.empty() ? Status(ok) : log_to_file(path);
 }
 
 }  // namespace engine::cli

@@ -34,7 +34,7 @@ void print_pieces(const Tokenizer& tokenizer, const std::vector<Token>& tokens) 
 
 Status run_tokenize(const Args& args) {
   if (args.has("--version")) return print_llama_version();
-  set_llama_log_level(args);
+  ENGINE_TRY_STATUS(start_llama_log(args));
   // `engine tokenize MODEL [TEXT]`: ids come out.
   const bool plain = !args.words.empty();
   if (plain && args.values.contains("--model"))
