@@ -108,6 +108,7 @@ Result<File> File::open(const std::string& path, bool map) {
 
 Result<File> File::open(std::span<const std::string> paths, bool map) {
   if (paths.empty()) return Error{Errc::invalid_argument, "no file given"};
+  if (paths.size() == 1) return open(paths[0], map);
   auto impl = std::make_unique<Impl>();
   for (const std::string& path : paths) ENGINE_TRY_STATUS(impl->add(path, map));
   Result<uint64_t> count = Impl::split_count(impl->shards[0]);
@@ -315,6 +316,10 @@ size_t File::shards() const {
 }
 const std::string& File::path() const {
   return impl_->paths[0];
+}
+
+const std::vector<std::string>& File::paths() const {
+  return impl_->paths;
 }
 
 uint64_t File::size() const {

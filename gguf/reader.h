@@ -84,7 +84,8 @@ class File {
   // broken promise of the format); unsupported (a version, type or byte order).
   // map: false reads the file instead (MappedFile).
   static Result<File> open(const std::string& path, bool map = true);
-  // The same, with the shards named one by one in their order (blobs named by content).
+  // The same, with the shards named one by one in their order (blobs named by content). One path
+  // alone is as above.
   static Result<File> open(std::span<const std::string> paths, bool map = true);
   // A file in memory; `bytes` outlives the File. Shards are not followed. `name` is for messages.
   static Result<File> parse(std::span<const std::byte> bytes, std::string name = "gguf");
@@ -192,6 +193,7 @@ class File {
   size_t shards() const;
   uint64_t size() const;            // bytes of all shards
   const std::string& path() const;  // of the first shard, or the name given to parse()
+  const std::vector<std::string>& paths() const;  // of all shards
 
  private:
   struct Impl;

@@ -21,7 +21,7 @@ Status quantize(const App& app, const std::string& in, const std::string& out,
                 const std::string& type, const CreateTools::Progress& progress) {
   ENGINE_TRY(plan, quant::plan_for_create(in, type));
   const auto pool = team(app);
-  ENGINE_TRY(done, quant::quantize_file(in, out, *plan.mix, plan.options, *pool,
+  ENGINE_TRY(done, quant::quantize_file({in}, out, *plan.mix, plan.options, *pool,
                                         [&](const quant::QuantizeProgress& p) {
                                           return progress(static_cast<int64_t>(p.done),
                                                           static_cast<int64_t>(p.total));

@@ -81,6 +81,8 @@ int run_program(std::string_view program, std::span<const char* const> words) {
   if (const std::string_view name = verb_of_program(program); !name.empty()) {
     const Verb* verb = find_verb(name);
     if (verb == nullptr) return unknown_verb(name);
+    if (words.size() == 1 && std::string_view(words[0]) == "--version")
+      return print_llama_version() ? 0 : 1;
     std::vector<const char*> all(words.begin(), words.end());
     // the columns that scripts know
     if (name == "bench") all.insert(all.begin(), "--no-roofs");

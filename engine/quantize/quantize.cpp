@@ -169,10 +169,11 @@ class Run {
 
 }  // namespace
 
-Result<QuantizeResult> quantize_file(const std::string& input, const std::string& output,
-                                     const MixInfo& mix, const QuantizeOptions& options,
-                                     ThreadPool& pool, const OnProgress& progress) {
-  ENGINE_TRY(file, gguf::File::open(input));
+Result<QuantizeResult> quantize_file(const std::vector<std::string>& inputs,
+                                     const std::string& output, const MixInfo& mix,
+                                     const QuantizeOptions& options, ThreadPool& pool,
+                                     const OnProgress& progress) {
+  ENGINE_TRY(file, gguf::File::open(inputs));
   QuantizeResult result;
   ENGINE_TRY(choices, choose_types(file, mix, options));
   result.tensors = std::move(choices);
@@ -189,7 +190,7 @@ Result<QuantizeResult> quantize_file(const std::string& input, const std::string
     if (s > 0 && file.alignment() != 32)
       writers[static_cast<size_t>(s)].set("general.alignment", file.alignment());
     result.files.push_back(shards > 1 ? split_path(output, s, shards) : output);
-    for (const std::string& in : input_files(file, input))
+    for (const std::string& in : file.paths())
       ENGINE_TRY_STATUS(gguf::check_distinct(in, result.files.back()));
   }
   if (options.dry_run) {

@@ -57,11 +57,12 @@ struct QuantizeResult {
   std::vector<std::string> files;  // what was written
 };
 
-// Writes OUT completely or not at all. The input may be split. Errors, all before anything is written: not_found, corrupt; invalid_argument:
+// Writes OUT completely or not at all. inputs: one file, which may be the first of a split one, or all of its shards in order. Errors, all before anything is written: not_found, corrupt; invalid_argument:
 // same file, a type we do not write (the message lists those we do), a source that is quantized; io: no space.
 // While it works: corrupt for numbers that are not finite, io, cancelled.
-Result<QuantizeResult> quantize_file(const std::string& input, const std::string& output,
-                                     const MixInfo& mix, const QuantizeOptions& options,
-                                     ThreadPool& pool, const OnProgress& progress);
+Result<QuantizeResult> quantize_file(const std::vector<std::string>& inputs,
+                                     const std::string& output, const MixInfo& mix,
+                                     const QuantizeOptions& options, ThreadPool& pool,
+                                     const OnProgress& progress);
 
 }  // namespace engine::quant

@@ -85,17 +85,6 @@ void set_split_keys(gguf::Writer& writer, int part, int parts, size_t n_tensors)
   writer.set("split.tensors.count", static_cast<int32_t>(n_tensors));
 }
 
-std::vector<std::string> input_files(const gguf::File& file, const std::string& path) {
-  const int parts = static_cast<int>(file.shards());
-  if (parts <= 1) return {path};
-  const std::string tail = split_path("", 0, parts);
-  if (!path.ends_with(tail)) return {path};
-  const std::string prefix = path.substr(0, path.size() - tail.size());
-  std::vector<std::string> out;
-  for (int i = 0; i < parts; ++i) out.push_back(split_path(prefix, i, parts));
-  return out;
-}
-
 Status check_space(const std::string& output, uint64_t bytes) {
   const size_t slash = output.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : output.substr(0, slash + 1);
@@ -169,7 +158,7 @@ Result<Merged> merge_files(const std::string& input, const std::string& output, 
   for (const gguf::Value& key : file.keys())
     if (key.key() != "split.count") writer.copy(key);
   writer.set("split.count", uint16_t{0});
-  Merged merged{input_files(file, input), file.tensors().size(), source.total()};
+  Merged merged{file.paths(), file.tensors().size(), source.total()};
   for (const gguf::TensorInfo& t : file.tensors()) source.add(writer, t);
   if (dry_run) return merged;
   ENGINE_TRY_STATUS(check_absent(output));

@@ -16,7 +16,6 @@ namespace engine::quant {
 std::string split_path(const std::string& prefix, int part, int parts);
 void set_split_keys(gguf::Writer& writer, int part, int parts, size_t n_tensors);
 // The files that `file`, opened by the name `path`, consists of.
-std::vector<std::string> input_files(const gguf::File& file, const std::string& path);
 
 // Errc::io: the folder of `output` has less than `bytes` free.
 Status check_space(const std::string& output, uint64_t bytes);

@@ -56,6 +56,17 @@ std::vector<int32_t> group_pages(const Graph& graph, int n_ctx, const LoadOption
   return out;
 }
 
+// What is to be loaded, for one length of the context.
+struct ModelLayout {
+  ModelSpec spec;
+  std::vector<WeightSource> sources;  // of graph.weights
+  std::vector<int32_t> pages;         // of each cache group
+};
+
+struct MemoryNeed {
+  size_t weights = 0, cache = 0;
+};
+
 }  // namespace
 
 struct Model::Impl {
@@ -86,8 +97,11 @@ struct Model::Impl {
 
   Status step() { return options.progress ? options.progress->step() : Status(ok); }
   Status load_text();
+  int wanted_context(uint32_t n_ctx_train) const;
+  Result<ModelLayout> lay_out(const Arch& arch);
+  Result<ModelLayout> lay_out_in_memory(const Arch& arch);
   Status load_weights(ThreadPool& pool);
-  Status check_memory(std::span<const WeightSource> sources, std::span<const int32_t> pages) const;
+  MemoryNeed memory_need(const ModelLayout& layout) const;
 };
 
 Status Model::Impl::load_text() {
@@ -107,33 +121,30 @@ Status Model::Impl::load_text() {
   return ok;
 }
 
-Status Model::Impl::load_weights(ThreadPool& pool) {
-  ENGINE_TRY(arch_name, file->str("general.architecture"));
-  const Arch* arch = find_arch(arch_name);
-  if (arch == nullptr)
-    return Error{Errc::unsupported, fmt::format("unknown model architecture: '{}'", arch_name)};
-  ModelSpec spec;
-  ENGINE_TRY(n_ctx_train, file->u32(std::string(arch_name) + ".context_length"));
-  info.n_ctx = options.n_ctx > 0
-                   ? options.n_ctx
-                   : std::min<int>(kDefaultContext,
-                                   static_cast<int>(std::min<uint32_t>(n_ctx_train, 1u << 30)));
-  if (options.cap_n_ctx) {
-    const auto trained = static_cast<int>(std::min<uint32_t>(n_ctx_train, kMostContext));
-    const int most = trained > 0 ? trained : kMostContext;
-    if (info.n_ctx > most)
-      log_warn("a context of {} tokens is cut to the {} the model was trained with", info.n_ctx,
-               most);
-    info.n_ctx = std::min(info.n_ctx, most);
-  }
-  ENGINE_TRY_STATUS(arch->read(*file, {info.n_ctx}, spec));
+int Model::Impl::wanted_context(uint32_t n_ctx_train) const {
+  const auto trained = static_cast<int>(std::min<uint32_t>(n_ctx_train, kMostContext));
+  if (options.n_ctx == 0)
+    return std::min(options.fit_n_ctx > 0 ? kMostContext : kDefaultContext, trained);
+  const int most = trained > 0 && options.cap_n_ctx ? trained : kMostContext;
+  if (options.n_ctx > most)
+    log_warn("a context of {} tokens is cut to the {} the model was trained with", options.n_ctx,
+             most);
+  return std::min(options.n_ctx, most);
+}
+
+// For info.n_ctx; the graph is rebuilt, since scaled positions depend on it.
+Result<ModelLayout> Model::Impl::lay_out(const Arch& arch) {
+  ModelLayout out;
+  ModelSpec& spec = out.spec;
+  ENGINE_TRY_STATUS(arch.read(*file, {info.n_ctx}, spec));
   if (spec.learned_pos || spec.encoder()) info.n_ctx = std::min(info.n_ctx, spec.n_ctx_train);
   if (spec.encoder()) options.max_rows = std::max(options.max_rows, info.n_ctx);
   if (spec.pooling != Pooling::unspecified) options.max_outputs = options.max_rows;
   ENGINE_TRY(tensors, read_weights(*file, spec));
+  adapters.clear();
   for (const LoraFile& lora : options.adapters) {
     ENGINE_TRY(adapter, gguf::File::open(lora.path, options.map));
-    ENGINE_TRY_STATUS(add_adapter(adapter, arch_name, lora.scale, tensors));
+    ENGINE_TRY_STATUS(add_adapter(adapter, arch.name, lora.scale, tensors));
     adapters.push_back(std::move(adapter));
   }
   ENGINE_TRY(built, build_graph(spec, tensors.table()));
@@ -142,16 +153,72 @@ Status Model::Impl::load_weights(ThreadPool& pool) {
     return Error{Errc::corrupt,
                  fmt::format("the vocabulary has {} tokens, token_embd.weight only {} rows",
                              tokenizer->size(), spec.n_vocab)};
+  for (const WeightInfo& w : graph.weights)
+    out.sources.push_back({tensors.tensors.at(w.name), w.matmul, w.embed});
+  out.pages = group_pages(graph, info.n_ctx, options);
+  return out;
+}
+
+// What will be touched: matrices (again in the layout of the kernels, unless they stay in the file,
+// whose pages can be read again), and the cache.
+MemoryNeed Model::Impl::memory_need(const ModelLayout& layout) const {
+  MemoryNeed need;
+  if (!options.map) {
+    need.weights = file->size();
+    for (const gguf::File& adapter : adapters) need.weights += adapter.size();
+  }
+  for (const WeightSource& s : layout.sources) {
+    const size_t elements = static_cast<size_t>(s.host.ne[0] * s.host.rows());
+    if (options.reference)
+      need.weights += elements * sizeof(float);
+    else if (s.matmul && options.repack && options.map)
+      need.weights += s.host.bytes();
+  }
+  for (const CacheSlot& s : graph.slots)
+    need.cache += static_cast<size_t>(layout.pages[static_cast<size_t>(s.group)]) *
+                  cache_page_bytes(options.kv_type, s.n_head_kv, s.dk, s.dv);
+  return need;
+}
+
+// With the largest context that is asked for and fits. Errors: out_of_memory, in words for the user.
+Result<ModelLayout> Model::Impl::lay_out_in_memory(const Arch& arch) {
+  const bool may_shrink = options.n_ctx == 0 && options.fit_n_ctx > 0;
+  const int whole = info.n_ctx;
+  ENGINE_TRY(available, available_memory());
+  while (true) {
+    ENGINE_TRY(layout, lay_out(arch));
+    const MemoryNeed need = memory_need(layout);
+    if (need.weights + need.cache <= available) {
+      if (info.n_ctx < whole && may_shrink)
+        log_info("a context of {} tokens, of {}, fits into the memory", info.n_ctx, whole);
+      return layout;
+    }
+    if (!may_shrink || info.n_ctx <= options.fit_n_ctx) {
+      log_warn("{} needs {} for its weights and {} for a context of {} tokens", file->path(),
+               memory_text(need.weights), memory_text(need.cache), info.n_ctx);
+      return Error{Errc::out_of_memory,
+                   fmt::format("model requires more system memory ({}) than is available ({})",
+                               memory_text(need.weights + need.cache), memory_text(available))};
+    }
+    info.n_ctx = std::max(info.n_ctx / 2, options.fit_n_ctx);
+  }
+}
+
+Status Model::Impl::load_weights(ThreadPool& pool) {
+  ENGINE_TRY(arch_name, file->str("general.architecture"));
+  const Arch* arch = find_arch(arch_name);
+  if (arch == nullptr)
+    return Error{Errc::unsupported, fmt::format("unknown model architecture: '{}'", arch_name)};
+  ENGINE_TRY(n_ctx_train, file->u32(std::string(arch_name) + ".context_length"));
+  info.n_ctx = wanted_context(n_ctx_train);
+  ENGINE_TRY(layout, lay_out_in_memory(*arch));
+  const ModelSpec& spec = layout.spec;
+  const std::vector<WeightSource>& sources = layout.sources;
 
   ENGINE_TRY(features, cap_features(cpu_features(), env(Env::ENGINE_ISA)));
   ENGINE_TRY(made, make_cpu_backend({&pool, features, env(Env::ENGINE_KERNELS)}));
   backend = std::move(made);
   ENGINE_TRY_STATUS(backend->can_run(graph));
-  std::vector<WeightSource> sources;
-  for (const WeightInfo& w : graph.weights)
-    sources.push_back({tensors.tensors.at(w.name), w.matmul, w.embed});
-  const std::vector<int32_t> counts = group_pages(graph, info.n_ctx, options);
-  ENGINE_TRY_STATUS(check_memory(sources, counts));
   WeightOptions how;
   how.reference = options.reference, how.repack = options.repack;
   how.packed = [this](std::span<const std::byte> bytes) {
@@ -166,7 +233,7 @@ Status Model::Impl::load_weights(ThreadPool& pool) {
       if (const auto t = file->find(graph.weights[i].name)) file->drop(*t);
 
   ENGINE_TRY_STATUS(step());
-  ENGINE_TRY(store, backend->make_pages(graph, counts, options.kv_type));
+  ENGINE_TRY(store, backend->make_pages(graph, layout.pages, options.kv_type));
   pages = std::move(store);
   CompileOptions compile;
   compile.max_rows = options.max_rows, compile.max_outputs = options.max_outputs,
@@ -176,7 +243,7 @@ Status Model::Impl::load_weights(ThreadPool& pool) {
   ENGINE_TRY_STATUS(step());
   ENGINE_TRY(compiled, backend->compile(graph, weights, pages, compile));
   exec = std::move(compiled);
-  cache = std::make_unique<KvCache>(graph.group_window, counts);
+  cache = std::make_unique<KvCache>(graph.group_window, layout.pages);
 
   info.architecture = arch_name;
   info.n_layer = spec.n_layer, info.n_embd = spec.n_embd, info.n_vocab = spec.n_vocab,
@@ -188,33 +255,6 @@ Status Model::Impl::load_weights(ThreadPool& pool) {
       report.shared_bytes + report.worker_bytes * static_cast<size_t>(report.workers);
   for (const Buffer& b : pages.buffers) info.cache_bytes += b.size();
   return ok;
-}
-
-// What will be touched: matrices (again in the layout of the kernels, unless they stay in the file,
-// whose pages can be read again), and the cache.
-Status Model::Impl::check_memory(std::span<const WeightSource> sources,
-                                 std::span<const int32_t> page_counts) const {
-  size_t in_memory = options.map ? 0 : file->size(), cache_bytes = 0;
-  if (!options.map)
-    for (const gguf::File& adapter : adapters) in_memory += adapter.size();
-  for (const WeightSource& s : sources) {
-    const size_t elements = static_cast<size_t>(s.host.ne[0] * s.host.rows());
-    if (options.reference)
-      in_memory += elements * sizeof(float);
-    else if (s.matmul && options.repack && options.map)
-      in_memory += s.host.bytes();
-  }
-  for (const CacheSlot& s : graph.slots)
-    cache_bytes += static_cast<size_t>(page_counts[static_cast<size_t>(s.group)]) *
-                   cache_page_bytes(options.kv_type, s.n_head_kv, s.dk, s.dv);
-  ENGINE_TRY(available, available_memory());
-  const size_t wanted = in_memory + cache_bytes;
-  if (wanted <= available) return ok;
-  log_warn("{} needs {} for its weights and {} for a context of {} tokens", file->path(),
-           memory_text(in_memory), memory_text(cache_bytes), info.n_ctx);
-  return Error{Errc::out_of_memory,
-               fmt::format("model requires more system memory ({}) than is available ({})",
-                           memory_text(wanted), memory_text(available))};
 }
 
 Result<std::unique_ptr<Model>> Model::load(const std::string& path, const LoadOptions& options,

@@ -44,6 +44,9 @@ struct LoraFile {
 struct LoadOptions {
   // tokens of context per sequence; 0: 4096 or the context of the model if that is smaller
   int n_ctx = 0;
+  // > 0: n_ctx = 0 means the whole context of the model instead, halved while there is no memory
+  // for it, down to this many tokens
+  int fit_n_ctx = 0;
   // n_ctx beyond what the model was trained with becomes that, with a warning
   bool cap_n_ctx = false;
   int n_sequences = 1;         // sequences the cache has room for at full context

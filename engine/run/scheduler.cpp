@@ -168,7 +168,7 @@ struct Scheduler::Impl {
   bool run_task();
   void admit();
   bool choose(bool with_proposals);
-  size_t generating() const;
+  size_t prompt_rows() const;
   bool computed_by_another(const Job& job) const;
   void add_proposals();
   bool take(Job& job, const RowOutput& output, Token proposal, size_t place);
@@ -298,12 +298,18 @@ bool Scheduler::Impl::make_room(Job& job) {
   return true;
 }
 
-// Sequences that give a token in the next step.
-size_t Scheduler::Impl::generating() const {
-  return static_cast<size_t>(std::count_if(jobs.begin(), jobs.end(), [&](const auto& j) {
-    return j->seq >= 0 && !j->resting &&
-           j->tokens.size() - static_cast<size_t>(model.past(j->seq)) == 1;
-  }));
+// Rows of prompts that the next step may have beside the sequences that give a token.
+size_t Scheduler::Impl::prompt_rows() const {
+  size_t generating = 0;
+  bool begun = true;
+  for (const auto& job : jobs) {
+    if (job->seq < 0 || job->resting ||
+        job->tokens.size() - static_cast<size_t>(model.past(job->seq)) != 1)
+      continue;
+    ++generating;
+    begun = begun && job->stats.output_tokens <= 1;
+  }
+  return pace.rows(generating, begun);
 }
 
 // The step reads a prompt that begins as this one, further than it has come: what is computed there
@@ -325,8 +331,7 @@ bool Scheduler::Impl::computed_by_another(const Job& job) const {
 // false: nothing to compute.
 bool Scheduler::Impl::choose(bool with_proposals) {
   slices.clear(), rows.clear(), needs.clear();
-  size_t budget = static_cast<size_t>(model.max_rows()), running = 0,
-         prompt_budget = pace.rows(generating());
+  size_t budget = static_cast<size_t>(model.max_rows()), running = 0, prompt_budget = prompt_rows();
   for (const auto& owned : jobs) {
     Job& job = *owned;
     if (job.resting || budget == 0 || running == most_running) continue;

@@ -70,6 +70,11 @@ struct LocatedModel {
   std::string shown;                // the text the user gave
   bool in_store = false;
   ModelRecord record;  // Requires: in_store
+
+  // What a reader of the whole model opens.
+  std::vector<std::string> files() const {
+    return shards.empty() ? std::vector<std::string>{path} : shards;
+  }
 };
 
 class ModelStore {

@@ -23,6 +23,7 @@ struct BenchModel {
   std::string path;
   std::string synth;  // "SHAPE:TYPE": random weights, no file
   std::vector<LoraFile> adapters = {};
+  std::vector<std::string> shards = {};  // as in LoadOptions
 };
 
 // Every combination of the lists is measured.

@@ -301,6 +301,7 @@ Status run_bench(const BenchGrid& grid, ThreadPool& pool,
       options.threads = test.n_threads;
       options.map = grid.map, options.repack = grid.repack;
       options.adapters = test.model.adapters;
+      options.shards = test.model.shards;
       options.kv_type = cache_type(test.kv_type).value_or(DType::f16);
       auto loaded = test.model.synth.empty() ? Model::load(test.model.path, options, pool)
                                              : load_synth(test.model.synth, options, pool);

@@ -5,8 +5,8 @@
 
 namespace engine {
 
-Result<std::string> dump_model_file(const std::string& path, bool json) {
-  ENGINE_TRY(file, gguf::File::open(path));
+Result<std::string> dump_model_file(const std::vector<std::string>& files, bool json) {
+  ENGINE_TRY(file, gguf::File::open(files));
   return json ? gguf::dump_json(file) : gguf::dump_text(file);
 }
 

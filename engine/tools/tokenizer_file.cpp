@@ -6,8 +6,8 @@
 
 namespace engine {
 
-Result<std::unique_ptr<Tokenizer>> load_tokenizer(const std::string& path) {
-  ENGINE_TRY(file, gguf::File::open(path));
+Result<std::unique_ptr<Tokenizer>> load_tokenizer(const std::vector<std::string>& files) {
+  ENGINE_TRY(file, gguf::File::open(files));
   ENGINE_TRY(data, read_vocab(file));
   return make_tokenizer(data);
 }

@@ -45,7 +45,7 @@ Status read_models(const Args& args, BenchGrid& grid) {
   for (const std::string& name : names) {
     ENGINE_TRY(located, locate_model(store, name));
     ENGINE_TRY(adapters, adapters_for(located, args));
-    grid.models.push_back({name, located.path, "", adapters});
+    grid.models.push_back({name, located.path, "", adapters, located.shards});
   }
   for (const std::string& spec : args.list("--synth"))
     grid.models.push_back({"synth:" + spec, "", spec, {}});

@@ -60,7 +60,7 @@ Status explain(const Args& args) {
 Status dump(const Args& args) {
   ENGINE_TRY(store, ModelStore::open_default());
   ENGINE_TRY(located, locate_model(store, args.words[0]));
-  ENGINE_TRY(text, dump_model_file(located.path, args.has("--json")));
+  ENGINE_TRY(text, dump_model_file(located.files(), args.has("--json")));
   std::fwrite(text.data(), 1, text.size(), stdout);
   return ok;
 }

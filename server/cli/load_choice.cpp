@@ -65,6 +65,7 @@ Result<LoadChoice> load_choice(const Args& args) {
 void LoadChoice::apply(LoadOptions& options) const {
   options.map = map, options.repack = repack, options.lock = lock;
   if (n_ctx > 0) options.n_ctx = n_ctx;
+  options.fit_n_ctx = fit_n_ctx;
   if (threads > 0) options.threads = threads;
   if (max_rows > 0) options.max_rows = max_rows;
   if (kv_type) options.kv_type = *kv_type;

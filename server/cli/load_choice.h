@@ -29,6 +29,7 @@ struct LoadChoice {
   bool draft_required = false;  // the flag named it, so a model that it does not fit is an error
   bool map = true, repack = true, lock = false;
   int n_ctx = 0, threads = 0, max_rows = 0;  // 0: as the environment says, or the default
+  int fit_n_ctx = 0;                         // as in LoadOptions
   std::optional<DType> kv_type = {};
   ModelChoice choice;  // of the flags; its path is that of the model, once it is known
 

@@ -55,7 +55,7 @@ Status quantize(const Args& args) {
   catch_interrupts();
   const int64_t begin = now_ns();
   const auto result = quant::quantize_file(
-      located.path, command.output, *command.mix, command.options, *pool,
+      located.files(), command.output, *command.mix, command.options, *pool,
       [&](const quant::QuantizeProgress& p) {
         if (bar)
           view.bar(message, static_cast<int64_t>(p.done), static_cast<int64_t>(p.total));

@@ -27,7 +27,7 @@ Result<LocatedModel> locate(const std::string& model) {
 
 Status detokenize(const Args& args) {
   ENGINE_TRY(model, locate(args.words[0]));
-  ENGINE_TRY(tokenizer, load_tokenizer(model.path));
+  ENGINE_TRY(tokenizer, load_tokenizer(model.files()));
   ENGINE_TRY(text, read_stdin_text());
   ENGINE_TRY(tokens, parse_tokens(text));
   DecodeFlags flags;

@@ -1,4 +1,6 @@
 // `engine create` and what `engine show` says of the models it makes, without a server.
+#include <fmt/format.h>
+
 #include <fstream>
 
 #include "tests/cli/program.h"
@@ -145,6 +147,21 @@ TEST_F(CreateProgram, SplitFilesByTheirFirstPart) {
   const std::string ask = " --nowordwrap hello";
   EXPECT_EQ(run("explain cut").code, 0);
   EXPECT_EQ(run("explain cut").out, run("explain whole").out);
+  EXPECT_EQ(run("tokenize cut", "hello there").out, run("tokenize whole", "hello there").out);
+  EXPECT_EQ(run("gguf-dump cut").code, 0);
+  const std::string quantized = home_ + "/quantized-";
+  for (const char* model : {"cut", "whole"}) {
+    const Outcome made =
+        run(fmt::format("quantize {} {} Q8_0", model, in_quotes(quantized + model)));
+    EXPECT_EQ(made.code, 0) << made.err;
+    const Outcome bench = run(fmt::format("bench -m {} -p 4 -n 1 -r 1 --no-roofs", model));
+    EXPECT_EQ(bench.code, 0) << bench.err;
+  }
+  const auto content = [](const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  EXPECT_EQ(content(quantized + "cut"), content(quantized + "whole"));
   fs::remove((*paths)[1]);
   const Outcome lost = create("FROM ./cut-00001-of-00003.gguf\n", "lost");
   EXPECT_EQ(lost.code, 1);

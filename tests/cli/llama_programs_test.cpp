@@ -212,7 +212,8 @@ TEST_F(LlamaPrograms, ImatrixWithTheFlagsOfAll) {
   EXPECT_EQ(r.err, "note: -ngl has no effect here\n");
   EXPECT_NE(r.out.find(out + ": "), std::string::npos) << r.out;
   EXPECT_EQ(call("llama-imatrix", "--frob").err, "error: invalid argument: --frob\n");
-  EXPECT_TRUE(call("llama-imatrix", "--version").err.starts_with("version: "));
+  for (const char* program : {"llama-imatrix", "llama-bench", "llama-quantize", "llama-gguf-split"})
+    EXPECT_TRUE(call(program, "--version").err.starts_with("version: ")) << program;
 }
 
 TEST_F(LlamaPrograms, Tokenize) {

@@ -24,7 +24,7 @@ class QuantizeFile : public ::testing::Test {
  protected:
   Result<QuantizeResult> run(const std::string& in, const std::string& out, const char* type,
                              const QuantizeOptions& options = {}, const OnProgress& progress = {}) {
-    return quantize_file(in, out, *find_mix(type), options, *pool_, progress);
+    return quantize_file({in}, out, *find_mix(type), options, *pool_, progress);
   }
   std::string message(const std::string& in, const std::string& out, const char* type,
                       const QuantizeOptions& options = {}) {
@@ -219,7 +219,7 @@ TEST_F(QuantizeFile, AsPartOfCreate) {
     EXPECT_NE(plan.error().message.find(" - supported types are F32, F16, "), std::string::npos);
   }
   const auto plan = plan_for_create(in, "Q4_K_S");
-  ASSERT_TRUE(quantize_file(in, out, *plan->mix, plan->options, *pool_, {}));
+  ASSERT_TRUE(quantize_file({in}, out, *plan->mix, plan->options, *pool_, {}));
   const auto again = plan_for_create(out, "Q8_0");
   ASSERT_FALSE(again);
   EXPECT_EQ(
@@ -240,7 +240,7 @@ TEST_F(QuantizeFile, AsPartOfCreate) {
   const auto deepseek = plan_for_create(in, "Q4_K_M");
   ASSERT_TRUE(deepseek) << deepseek.error().message;
   EXPECT_EQ(deepseek->status, "quantizing F32 model to Q4_K_M");
-  ASSERT_TRUE(quantize_file(in, out, *deepseek->mix, deepseek->options, *pool_, {}));
+  ASSERT_TRUE(quantize_file({in}, out, *deepseek->mix, deepseek->options, *pool_, {}));
   EXPECT_EQ(type_in(out, "blk.0.attn_q_a.weight"), DType::q8_0);
   EXPECT_EQ(type_in(out, "blk.0.attn_q.weight"), DType::q4_k);
   EXPECT_EQ(type_in(out, "v.blk.0.attn_q.weight"), DType::f32);
@@ -294,7 +294,7 @@ TEST_F(QuantizeFile, KillingLeavesNoHalfFile) {
   ASSERT_GE(child, 0);
   if (child == 0) {
     const auto pool = make_native_pool(1);
-    (void)quantize_file(in, out, *find_mix("Q4_K_M"), {}, *pool, [&](const QuantizeProgress& p) {
+    (void)quantize_file({in}, out, *find_mix("Q4_K_M"), {}, *pool, [&](const QuantizeProgress& p) {
       if (p.index < 15) return true;
       (void)!::write(pipe_fd[1], "x", 1);
       for (;;) ::pause();

@@ -260,7 +260,7 @@ TEST_F(Collect, Errors) {
 
   // Rows of int8 are not what the weights were trained with.
   const std::string q8 = dir_.file("q8.gguf");
-  ASSERT_TRUE(quantize_file(path_, q8, *find_mix("Q8_0"), {}, *pool_, {}));
+  ASSERT_TRUE(quantize_file({path_}, q8, *find_mix("Q8_0"), {}, *pool_, {}));
   LoadOptions fast;
   fast.n_ctx = 64;
   const auto quantized = Model::load(q8, fast, *pool_);

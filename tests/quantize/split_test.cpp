@@ -123,17 +123,18 @@ TEST_F(Split, QuantizingReadsPartsAndCanKeepThem) {
   ASSERT_TRUE(parts);
   const auto pool = make_native_pool(2);
   const std::string one = dir_.file("one.gguf");
-  ASSERT_TRUE(quantize_file(parts->front().path, one, *find_mix("Q8_0"), {}, *pool, {}));
+  ASSERT_TRUE(quantize_file({parts->front().path}, one, *find_mix("Q8_0"), {}, *pool, {}));
   EXPECT_FALSE(gguf::File::open(one)->has("split.count"));
   QuantizeOptions keep;
   keep.keep_split = true;
   const auto r =
-      quantize_file(parts->front().path, dir_.file("kept"), *find_mix("Q8_0"), keep, *pool, {});
+      quantize_file({parts->front().path}, dir_.file("kept"), *find_mix("Q8_0"), keep, *pool, {});
   ASSERT_TRUE(r) << r.error().message;
   EXPECT_EQ(r->files, (std::vector<std::string>{dir_.file("kept-00001-of-00002.gguf"),
                                                 dir_.file("kept-00002-of-00002.gguf")}));
   EXPECT_EQ(testing::logits_of(r->files[0], *pool), testing::logits_of(one, *pool));
-  const auto same = quantize_file(parts->front().path, prefix_, *find_mix("Q8_0"), keep, *pool, {});
+  const auto same =
+      quantize_file({parts->front().path}, prefix_, *find_mix("Q8_0"), keep, *pool, {});
   ASSERT_FALSE(same);
   EXPECT_NE(same.error().message.find("are the same"), std::string::npos);
 }

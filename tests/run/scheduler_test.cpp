@@ -250,5 +250,24 @@ TEST(ModelMemory, what_does_not_fit_is_refused_with_the_numbers) {
   unsetenv("ENGINE_MEMORY");
 }
 
+TEST(ModelMemory, a_context_that_may_shrink_is_halved_until_it_fits) {
+  const auto pool = make_native_pool(1);
+  const auto bytes = std::make_shared<std::vector<std::byte>>(random_model_bytes());
+  const auto context = [&](int fit, const char* memory) {
+    setenv("ENGINE_MEMORY", memory, 1);
+    const auto model =
+        Model::load(std::move(*gguf::File::parse(*bytes)), bytes, {.fit_n_ctx = fit}, *pool);
+    unsetenv("ENGINE_MEMORY");
+    return model ? (*model)->info().n_ctx : 0;
+  };
+  const int whole = context(64, "4GiB");
+  EXPECT_EQ(whole, 4096) << "all of the context the model was trained with";
+  const int halved = context(64, "1MiB");
+  EXPECT_LT(halved, whole);
+  EXPECT_GE(halved, 64);
+  EXPECT_EQ(whole % halved, 0);
+  EXPECT_EQ(context(whole, "1MiB"), 0) << "not below what was asked for";
+}
+
 }  // namespace
 }  // namespace engine

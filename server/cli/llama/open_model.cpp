@@ -18,40 +18,15 @@
 namespace engine::cli {
 namespace {
 
-int64_t trained_context(const Json& shown) {
-  const auto info = shown.find("model_info");
-  if (info == shown.end() || !info->is_object()) return 0;
-  for (const auto& [key, value] : info->items()) {
-    if (key.ends_with(".context_length") && value.is_number()) return value.get<int64_t>();
-  }
-  return 0;
-}
-
 Status load(Client& client, const AskSettings& ask) {
   Json request = request_fields(ask);
   request["prompt"] = "";
   return client.call("POST", "/api/generate", &request, [](const Json&) {});
 }
 
-// The whole context of the model, or as much of it as there is memory for.
-Status load_with_context(Client& client, const Args& args, const Json& shown, AskSettings& ask) {
-  if (args.text("--ctx-size", "0") != "0") return load(client, ask);
-  const bool fit = args.text("--fit", "on") != "off";
-  ENGINE_TRY(smallest, args.number("--fit-ctx", 4096, 4));
-  int64_t n_ctx = std::min<int64_t>(trained_context(shown), kMostContext);
-  if (n_ctx <= 0) return load(client, ask);
-  while (true) {
-    ask.options["num_ctx"] = n_ctx;
-    const Status status = load(client, ask);
-    const bool memory = !status && status.error().message.find("memory") != std::string::npos;
-    if (!memory || !fit || n_ctx <= smallest) return status;
-    n_ctx = std::max<int64_t>(n_ctx / 2, smallest);
-  }
-}
-
 // Tokens that end the text are made impossible.
-Status ignore_end(const std::string& path, AskSettings& ask) {
-  ENGINE_TRY(tokenizer, load_tokenizer(path));
+Status ignore_end(const LocatedModel& model, AskSettings& ask) {
+  ENGINE_TRY(tokenizer, load_tokenizer(model.files()));
   if (ask.logit_bias.is_null()) ask.logit_bias = Json::object();
   for (const Token t : tokenizer->vocabulary().eog_ids())
     ask.logit_bias[fmt::format("{}", t)] = -100;
@@ -85,11 +60,11 @@ Result<LlamaModel> open_llama_model(const Args& args, LlamaSettings& settings) {
   ENGINE_TRY(shown, show_or_pull(*out.client, settings.ask.model, false));
   out.shown = std::move(shown);
   if (!settings.think_given) settings.ask.think = think_default(out.shown);
-  if (args.has("--ignore-eos")) ENGINE_TRY_STATUS(ignore_end(out.path, settings.ask));
+  if (args.has("--ignore-eos")) ENGINE_TRY_STATUS(ignore_end(located, settings.ask));
   ProgressView progress;
   if (takes_escapes(stderr)) progress.spin("Loading model...");
   const int64_t begin = now_ns();
-  const Status loaded = load_with_context(*out.client, args, out.shown, settings.ask);
+  const Status loaded = load(*out.client, settings.ask);
   out.load_ns = now_ns() - begin;
   progress.clear();
   if (!loaded) return loaded.error();

@@ -164,6 +164,9 @@ Result<LoadChoice> llama_load_choice(const Args& args) {
   ENGINE_TRY(ubatch, args.number("--ubatch-size", 512, 1));
   out.threads = std::max(threads, 0);
   out.n_ctx = n_ctx;
+  ENGINE_TRY(least, args.number("--fit-ctx", 4096, 4));
+  // to the model without fitting: all of its context or none
+  out.fit_n_ctx = args.text("--fit", "on") == "off" ? kMostContext : least;
   out.max_rows = std::min(batch, ubatch);
   const std::string k = args.text("--cache-type-k", args.text("--cache-type-v")),
                     v = args.text("--cache-type-v", k);

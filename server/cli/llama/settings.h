@@ -38,8 +38,8 @@ bool llama_switch(const Args& args, const char* key, bool fallback);
 
 struct LlamaModel {
   std::unique_ptr<Client> client;
-  Json shown;           // what /api/show says of it
   std::string path;     // of the file
+  Json shown;           // what /api/show says of it
   int64_t load_ns = 0;  // what loading took
 };
 // Fetches a model of the hub that is not here, with its progress in the terminal.

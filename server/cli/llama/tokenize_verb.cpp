@@ -43,7 +43,7 @@ Status run_tokenize(const Args& args) {
   ENGINE_TRY(name, llama_model(args));
   ENGINE_TRY(store, ModelStore::open_default());
   ENGINE_TRY(model, locate_model(store, name));
-  ENGINE_TRY(tokenizer, load_tokenizer(model.path));
+  ENGINE_TRY(tokenizer, load_tokenizer(model.files()));
   ENGINE_TRY(text, text_of(args, plain));
   EncodeFlags flags;
   flags.add_special = plain ? args.has("--bos") : !args.has("--no-bos");
