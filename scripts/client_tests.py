@@ -147,7 +147,8 @@ def test(args, python, model):
         with server(args.engine, store) as url:
             for name in names_of(args.names):
                 # home: clients keep settings and caches there, and the tests must not depend on them
-                env = local_environment(ENGINE_CLIENTS_URL=url, ENGINE_CLIENTS_OUT=OUT, HOME=folder, COLUMNS="160", PYTHONDONTWRITEBYTECODE="1")
+                env = local_environment(ENGINE_CLIENTS_URL=url, ENGINE_CLIENTS_OUT=OUT, ENGINE_CLIENTS_PROGRAM=args.engine, ENGINE_CLIENTS_STORE=store,
+                                        HOME=folder, COLUMNS="160", PYTHONDONTWRITEBYTECODE="1")
                 status, _ = run([python, "-m", "pytest", "-c", TESTS / "pytest.ini", TESTS / f"test_{name}.py"], 240, env=env, cwd=folder)
                 if status != 0:
                     failed.append(name + (" (took more than 240 s)" if status == 124 else ""))

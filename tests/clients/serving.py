@@ -10,6 +10,7 @@ import pytest
 
 URL = os.environ["ENGINE_CLIENTS_URL"]
 OUT = pathlib.Path(os.environ["ENGINE_CLIENTS_OUT"])
+ENGINE, STORE = os.environ["ENGINE_CLIENTS_PROGRAM"], os.environ["ENGINE_CLIENTS_STORE"]  # of that server
 SMOLLM, TOOLS, CALLER, TALKER, EMBEDDER, UNKNOWN = "smollm2", "tools", "caller", "talker", "embedder", "no-such-model"
 
 ASK = [{"role": "user", "content": "Tell me a long story about the sea."}]

@@ -1,11 +1,16 @@
 """The chat page in a headless Chromium: by keyboard alone, in light and dark. Screenshots lie in build/clients."""
+import contextlib
 import os
 import shutil
+import socket
+import subprocess
+import time
+import urllib.request
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from serving import OUT, SMOLLM, TALKER, URL, is_busy, wait_until_idle
+from serving import ENGINE, OUT, SMOLLM, STORE, TALKER, URL, is_busy, wait_until_idle
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed: the page is NOT tested")
@@ -149,6 +154,47 @@ def test_an_error_is_shown(page):
     [line] = page.wrong  # what Chromium itself says about the status
     assert "404" in line
     page.wrong.clear()
+
+
+@pytest.fixture
+def locked():
+    """The address of a second server, which wants the key "sesame"."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    environment = {**os.environ, "OLLAMA_HOST": address, "OLLAMA_MODELS": STORE, "ENGINE_API_KEY": "sesame"}
+    with open(OUT / "locked.log", "wb") as log, subprocess.Popen([ENGINE, "serve"], env=environment, stdout=log, stderr=log) as server:
+        try:
+            until = time.monotonic() + 30
+            while server.poll() is None and time.monotonic() < until:
+                with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{address}/health", timeout=5):
+                    break
+                time.sleep(0.05)
+            yield f"http://{address}"
+        finally:
+            server.terminate()
+
+
+def test_a_key_is_asked_for_until_it_is_right(browser, locked):
+    context = browser.new_context()
+    page = context.new_page()
+    asked, keys = [], ["wrong", "sesame"]
+
+    def answer(dialog):
+        asked.append(dialog.message)
+        dialog.accept(keys.pop(0)) if keys else dialog.dismiss()
+
+    page.on("dialog", answer)
+    page.goto(locked + "/")
+    expect(page.locator("#model")).not_to_have_value("")
+    page.locator("#model").select_option(f"{SMOLLM}:latest")
+    page.locator("#text").fill("Say something about the sea.")
+    page.keyboard.press("Enter")
+    expect(page.locator("#stop")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("article.assistant .note span")).to_be_visible(timeout=ANSWER_MS)
+    assert asked == ["The key of this server:"] * 2
+    context.close()
 
 
 def test_a_phone(browser):
