@@ -240,7 +240,8 @@ bool FsckReport::sound() const {
 Result<FsckReport> check_store(const std::string& root, const FsckProgress& progress) {
   std::error_code ec;
   if (!fs::is_directory(root, ec))
-    return Error{Errc::not_found, fmt::format("there is no model store at {}", root)};
+    return Error{Errc::not_found,
+                 fmt::format("there is no model store at {}; OLLAMA_MODELS names another", root)};
   return Check(root, progress).run();
 }
 

@@ -105,6 +105,18 @@ Status ps(const Args& args) {
   return ok;
 }
 
+// The verbs that follow would ask a server that knows nothing of the model.
+void note_other_store(const std::string& name, const std::string& file) {
+  const auto client = connect_client();
+  if (!client) return;
+  const auto shown = (*client)->post("/api/show", {{"model", name}});
+  if (shown || shown.error().code != Errc::not_found) return;
+  fmt::print(stderr,
+             "note: the server that runs here has another store; `engine create {}` with a "
+             "Modelfile of the line FROM {} puts the model there\n",
+             name, file);
+}
+
 Status import(const Args& args) {
   ENGINE_TRY(store, ModelStore::open_default());
   ENGINE_TRY(name, parse_user_name(args.words[1]));
@@ -123,6 +135,7 @@ Status import(const Args& args) {
   ENGINE_TRY(record, store.create(name, spec));
   fmt::print("added '{}' ({}) to {}\n", record.name.short_form(), bytes_text(record.size),
              store.root());
+  note_other_store(args.words[1], spec.gguf_path);
   return ok;
 }
 
@@ -141,7 +154,6 @@ constexpr Flag kImportFlags[] = {
     {"--template", "FILE", "Go template of the prompt"},
     {"--license", "FILE", "license text; may be given several times"}};
 constexpr Env kEnvironment[] = {Env::OLLAMA_HOST, Env::OLLAMA_MODELS};
-constexpr Env kStoreOnly[] = {Env::OLLAMA_MODELS};
 
 }  // namespace
 
@@ -155,7 +167,7 @@ const Verb verb_ps = {"ps", "", "[PREFIX]", "List the loaded models of the serve
                       0,    -1, kPsFlags,   kEnvironment,
                       ps};
 const Verb verb_import = {"import", "", "FILE NAME",  "Put a GGUF file into the model store",
-                          2,        2,  kImportFlags, kStoreOnly,
+                          2,        2,  kImportFlags, kEnvironment,
                           import};
 
 }  // namespace engine::cli

@@ -70,7 +70,9 @@ TEST(ProgressBarTest, NeverWiderThanTheTerminal) {
   bar.set(3'000'001, 9'999'999, 5);
   for (int columns = 1; columns < 200; ++columns) {
     EXPECT_LT(cli::display_width(bar.text(columns)), std::max(columns, 6)) << columns;
-    if (columns > 10) EXPECT_NE(bar.text(columns).find(" 30%"), std::string::npos) << columns;
+    if (columns > 10) {
+      EXPECT_NE(bar.text(columns).find(" 30%"), std::string::npos) << columns;
+    }
     for (const bool stopped : {false, true})
       EXPECT_LT(cli::display_width(cli::spinner_text("writing 中文 manifest", 3, stopped, columns)),
                 std::max(columns, 5));

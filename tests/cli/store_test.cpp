@@ -73,7 +73,8 @@ TEST_F(StoreVerbs, ErrorsOfOneLine) {
 TEST_F(StoreVerbs, Fsck) {
   Outcome r = run({"fsck"});
   EXPECT_EQ(r.code, 1);
-  EXPECT_EQ(r.err, "Error: there is no model store at " + home_ + "/models\n");
+  EXPECT_EQ(r.err, "Error: there is no model store at " + home_ +
+                       "/models; OLLAMA_MODELS names another\n");
   ASSERT_EQ(run({"import", tiny("tiny", 1), "m"}).code, 0);
   r = run({"fsck"});
   EXPECT_EQ(r.code, 0) << r.out << r.err;
@@ -172,6 +173,20 @@ TEST_F(StoreVerbs, WithAServer) {
   EXPECT_EQ(r.err, "");
   EXPECT_EQ(run({"ps"}, host).out.find("e:latest"), std::string::npos) << "unloaded before";
   EXPECT_EQ(run({"list", "-q"}, host).out, "m:latest\n");
+
+  // of the same store, then of another
+  const std::string file = tiny("more", 3);
+  EXPECT_EQ(run({"import", file, "more"}, host).err, "");
+  const std::string home = home_;
+  home_ += "/another";
+  std::filesystem::create_directory(home_);
+  r = run({"import", file, "elsewhere"}, host);
+  home_ = home;
+  EXPECT_EQ(r.code, 0);
+  EXPECT_EQ(r.err,
+            "note: the server that runs here has another store; `engine create elsewhere` with a "
+            "Modelfile of the line FROM " +
+                file + " puts the model there\n");
 }
 
 }  // namespace
