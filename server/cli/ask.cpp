@@ -5,17 +5,13 @@
 
 #include <cstdio>
 
+#include "server/cli/fields.h"
 #include "server/cli/forms.h"
 #include "server/cli/keep_alive.h"
 #include "server/cli/printer.h"
 
 namespace engine::cli {
 namespace {
-
-std::string text_of(const Json& object, const char* key) {
-  const auto it = object.find(key);
-  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
 
 bool is_done(const Json& object) {
   const auto it = object.find("done");

@@ -18,16 +18,13 @@
 namespace engine::cli {
 namespace {
 
-Error wrong(std::string text) {
-  return {Errc::invalid_argument, std::move(text)};
-}
-
 Status read_ints(const Args& args, const char* flag, int lowest, std::vector<int>& out) {
   if (args.all(flag).empty()) return ok;  // "0" is a value here
   out.clear();
   for (const std::string& text : args.all(flag)) ENGINE_TRY_STATUS(parse_bench_ints(text, out));
   for (const int n : out) {
-    if (n < lowest) return wrong(fmt::format("{} {}: at least {} is needed", flag, n, lowest));
+    if (n < lowest)
+      return invalid_argument(fmt::format("{} {}: at least {} is needed", flag, n, lowest));
   }
   return ok;
 }
@@ -50,8 +47,9 @@ Status read_models(const Args& args, BenchGrid& grid) {
   for (const std::string& spec : args.list("--synth"))
     grid.models.push_back({"synth:" + spec, "", spec, {}});
   if (grid.models.empty())
-    return wrong("no model given: -m MODEL, or --synth SHAPE:TYPE for random weights (shapes: " +
-                 known_shapes() + ")");
+    return invalid_argument(
+        "no model given: -m MODEL, or --synth SHAPE:TYPE for random weights (shapes: " +
+        known_shapes() + ")");
   return ok;
 }
 
@@ -59,11 +57,12 @@ Status read_cache_types(const Args& args, BenchGrid& grid) {
   const std::vector<std::string> k = args.list("--cache-type-k"), v = args.list("--cache-type-v");
   if (k.empty() && v.empty()) return ok;
   if (!k.empty() && !v.empty() && k != v)
-    return wrong("keys and values of the cache have one type: give the same list to -ctk and -ctv");
+    return invalid_argument(
+        "keys and values of the cache have one type: give the same list to -ctk and -ctv");
   grid.kv_types = k.empty() ? v : k;
   for (const std::string& type : grid.kv_types) {
     if (!cache_type(type))
-      return wrong(
+      return invalid_argument(
           fmt::format("cache type {} is not available (known: {})", type, kCacheTypeNames));
   }
   return ok;
@@ -109,9 +108,9 @@ Result<int> flash_attention(const Args& args) {
   int out = -1;
   for (const std::string& mode : args.list("--flash-attn")) {
     if (mode == "0" || mode == "off")
-      return wrong("attention is always computed in one pass: -fa off is not available");
+      return invalid_argument("attention is always computed in one pass: -fa off is not available");
     if (mode != "1" && mode != "on" && mode != "auto" && mode != "-1")
-      return wrong(fmt::format("invalid parameter for argument: -fa {}", mode));
+      return invalid_argument(fmt::format("invalid parameter for argument: -fa {}", mode));
     out = mode == "1" || mode == "on" ? 1 : -1;
   }
   return out;
@@ -137,7 +136,8 @@ Status bench(const Args& args) {
     std::vector<int> both;
     ENGINE_TRY_STATUS(parse_bench_ints(pair, both));
     if (both.size() != 2)
-      return wrong(fmt::format("-pg {}: two numbers are needed, prompt,generation", pair));
+      return invalid_argument(
+          fmt::format("-pg {}: two numbers are needed, prompt,generation", pair));
     grid.prompt_gen.emplace_back(both[0], both[1]);
   }
   ENGINE_TRY_STATUS(read_ints(args, "--npl", 1, grid.n_parallel));

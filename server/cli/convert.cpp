@@ -46,23 +46,18 @@ Status run_convert(const Args& args) {
   return ok;
 }
 
-constexpr Flag kFlags[] = {
+constexpr Flag kConvertFlags[] = {
     {"--outtype", "TYPE",
      "type of the matrices: auto (as the source, F32 as f16), f32, f16, bf16, q8_0"},
     {"--base", "FILE", "the model of an adapter, as GGUF"},
     {"-t,--threads", "N", "threads"}};
-constexpr Env kEnvironment[] = {Env::ENGINE_THREADS};
+constexpr Env kConvertEnvironment[] = {Env::ENGINE_THREADS};
 
 }  // namespace
 
-extern const Verb verb_convert = {"convert",
-                                  "",
-                                  "DIRECTORY OUT.gguf",
-                                  "Make a GGUF file of a directory with safetensors",
-                                  2,
-                                  2,
-                                  kFlags,
-                                  kEnvironment,
-                                  run_convert};
+extern const Verb verb_convert = {
+    "convert",  "", "DIRECTORY OUT.gguf", "Make a GGUF file of a directory with safetensors",
+    2,          2,  kConvertFlags,        kConvertEnvironment,
+    run_convert};
 
 }  // namespace engine::cli

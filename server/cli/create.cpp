@@ -180,13 +180,13 @@ Status create(const Args& args) {
                       [&view](const Json& object) { view.show(object); });
 }
 
-constexpr Flag kFlags[] = {
+constexpr Flag kCreateFlags[] = {
     {"-f,--file", "FILE", "the Modelfile (default: Modelfile of this directory, else FROM .)"},
     {"-q,--quantize", "TYPE", "quantize the weights, to Q4_K_M for example"},
     {"--draft-quantize", "TYPE", "quantize the draft model"},
     {"--strict", "", "settings of training, NAME and DESCRIPTION are errors"},
     {"--experimental", "", nullptr}};
-constexpr Env kEnvironment[] = {Env::OLLAMA_HOST, Env::OLLAMA_MODELS};
+constexpr Env kCreateEnvironment[] = {Env::OLLAMA_HOST, Env::OLLAMA_MODELS};
 
 }  // namespace
 
@@ -197,8 +197,8 @@ const Verb verb_create = {"create",
                           "Make a model from a Modelfile",
                           0,
                           1,
-                          kFlags,
-                          kEnvironment,
+                          kCreateFlags,
+                          kCreateEnvironment,
                           create,
                           "Without MODEL the name is that of NAME in the Modelfile. Without a "
                           "server the model is made in "

@@ -17,7 +17,7 @@
 namespace engine::cli {
 namespace {
 
-constexpr size_t kMostBytes = size_t{64} << 20;
+constexpr size_t kMostTextBytes = size_t{64} << 20;
 
 std::string editor_command() {
   if (const std::string own = env(Env::OLLAMA_EDITOR); !own.empty()) return own;
@@ -58,7 +58,7 @@ Result<std::string> edit_externally(const std::string& text) {
   ::close(fd);
   const std::string command = editor_command();
   const bool good = written && run_editor(command, path);
-  auto edited = read_file(path, kMostBytes);
+  auto edited = read_file(path, kMostTextBytes);
   ::unlink(path.c_str());
   if (!good)
     return Error{Errc::io,

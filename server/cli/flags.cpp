@@ -36,13 +36,10 @@ bool is_false(std::string_view s) {
   return s == "false" || s == "0" || s == "f" || s == "F" || s == "False" || s == "FALSE";
 }
 
-Error wrong(std::string text) {
-  return {Errc::invalid_argument, std::move(text)};
-}
-
 Error unknown_flag(const std::string& word) {
-  if (word.starts_with("--")) return wrong("unknown flag: " + word.substr(0, word.find('=')));
-  return wrong(
+  if (word.starts_with("--"))
+    return invalid_argument("unknown flag: " + word.substr(0, word.find('=')));
+  return invalid_argument(
       fmt::format("unknown shorthand flag: '{}' in {}", word.size() > 1 ? word[1] : '-', word));
 }
 
@@ -112,7 +109,7 @@ Result<int> Args::number(std::string_view flag, int fallback, int lowest) const 
   int value = 0;
   const auto [end, code] = std::from_chars(s.data(), s.data() + s.size(), value);
   if (code != std::errc() || end != s.data() + s.size() || value < lowest) {
-    return wrong(fmt::format(
+    return invalid_argument(fmt::format(
         "invalid argument \"{}\" for \"{}\" flag: a whole number of at least {} is needed", s, flag,
         lowest));
   }
@@ -165,11 +162,12 @@ Result<Args> parse_flags(const Verb& verb, std::span<const char* const> words) {
     app.parse(reversed);
   } catch (const CLI::ExtrasError&) {
     const std::vector<std::string> left = app.remaining();
-    return left.empty() ? wrong("unknown flag") : unknown_flag(left.front());
+    return left.empty() ? invalid_argument("unknown flag") : unknown_flag(left.front());
   } catch (const CLI::ArgumentMismatch&) {
-    return wrong(fmt::format("flag needs an argument: {}", words.empty() ? "" : words.back()));
+    return invalid_argument(
+        fmt::format("flag needs an argument: {}", words.empty() ? "" : words.back()));
   } catch (const CLI::Error& e) {
-    return wrong(e.what());
+    return invalid_argument(e.what());
   }
   Args args;
   args.words = std::move(positional);
@@ -179,11 +177,13 @@ Result<Args> parse_flags(const Verb& verb, std::span<const char* const> words) {
   if (args.has("--help")) return args;
   const int n = static_cast<int>(args.words.size());
   if (verb.min_words == verb.max_words && n != verb.min_words)
-    return wrong(fmt::format("accepts {} arg(s), received {}", verb.min_words, n));
+    return invalid_argument(fmt::format("accepts {} arg(s), received {}", verb.min_words, n));
   if (n < verb.min_words)
-    return wrong(fmt::format("requires at least {} arg(s), only received {}", verb.min_words, n));
+    return invalid_argument(
+        fmt::format("requires at least {} arg(s), only received {}", verb.min_words, n));
   if (verb.max_words >= 0 && n > verb.max_words)
-    return wrong(fmt::format("accepts at most {} arg(s), received {}", verb.max_words, n));
+    return invalid_argument(
+        fmt::format("accepts at most {} arg(s), received {}", verb.max_words, n));
   return args;
 }
 

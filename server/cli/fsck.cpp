@@ -98,17 +98,19 @@ Status fsck(const Args& args) {
   return Error{Errc::corrupt, "the store is not sound: see above what to do"};
 }
 
-constexpr Flag kFlags[] = {
+constexpr Flag kFsckFlags[] = {
     {"--json", "", "print JSON"},
     {"--repair", "", "remove what no model needs, and nothing else"},
     {"-v,--verbose", "", "name every file, also of those that are summed up"}};
-constexpr Env kEnvironment[] = {Env::OLLAMA_MODELS};
+constexpr Env kFsckEnvironment[] = {Env::OLLAMA_MODELS};
 
 }  // namespace
 
 extern const Verb verb_fsck;
-const Verb verb_fsck = {
-    "fsck", "",           "",   "Check the models of this machine, every byte of them",        0, 0,
-    kFlags, kEnvironment, fsck, "Needs no server. The exit code is 1 when a model is damaged."};
+const Verb verb_fsck = {"fsck",     "",
+                        "",         "Check the models of this machine, every byte of them",
+                        0,          0,
+                        kFsckFlags, kFsckEnvironment,
+                        fsck,       "Needs no server. The exit code is 1 when a model is damaged."};
 
 }  // namespace engine::cli

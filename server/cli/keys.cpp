@@ -9,7 +9,7 @@ constexpr int kEscapeWait = 50;  // ms in which the rest of a sequence follows i
 constexpr int kPasteWait = 2000;
 constexpr size_t kLongestSequence = 32;
 constexpr size_t kLargestPaste = size_t{64} << 20;
-constexpr const char* kTab = "        ";
+constexpr const char* kTabText = "        ";
 
 Key::Kind control_key(int c) {
   switch (c) {
@@ -87,7 +87,7 @@ Key KeyReader::next() {
   if (c == resized) return {Key::redraw};
   if (c < 0) return {Key::none};
   if (c == 0x1b) return escape();
-  if (c == '\t') return {Key::text, kTab};
+  if (c == '\t') return {Key::text, kTabText};
   if (c == '\n' && ahead) return {Key::enter};
   if (c < ' ' || c == 0x7f) return {control_key(c)};
   return characters(static_cast<unsigned char>(c));

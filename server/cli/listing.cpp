@@ -11,27 +11,11 @@
 
 #include "engine/store/describe.h"
 #include "engine/store/name.h"
+#include "server/cli/fields.h"
 #include "server/cli/forms.h"
 
 namespace engine::cli {
 namespace {
-
-std::string text_of(const Json& object, const char* key) {
-  const auto it = object.is_object() ? object.find(key) : object.end();
-  return object.is_object() && it != object.end() && it->is_string() ? it->get<std::string>()
-                                                                     : std::string();
-}
-
-int64_t number_of(const Json& object, const std::string& key) {
-  const auto it = object.is_object() ? object.find(key) : object.end();
-  return object.is_object() && it != object.end() && it->is_number() ? it->get<int64_t>() : 0;
-}
-
-const Json& part_of(const Json& object, const char* key) {
-  static const Json kNone;
-  const auto it = object.is_object() ? object.find(key) : object.end();
-  return object.is_object() && it != object.end() ? *it : kNone;
-}
 
 // Words of a text as lines of at most `width` columns.
 std::vector<std::string> wrapped(const std::string& text, int width) {

@@ -7,17 +7,13 @@
 #include "engine/core/json_io.h"
 #include "engine/store/model_store.h"
 #include "server/cli/client.h"
+#include "server/cli/fields.h"
 #include "server/cli/flags.h"
 #include "server/cli/forms.h"
 #include "server/cli/listing.h"
 
 namespace engine::cli {
 namespace {
-
-std::string text_of(const Json& object, const char* key) {
-  const auto it = object.find(key);
-  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
 
 // The models of an answer whose name begins with what the user gave, in place.
 void keep_prefix(Json& answer, const Args& args, bool ignore_case) {
@@ -153,21 +149,21 @@ constexpr Flag kImportFlags[] = {
     {"--system", "TEXT", "default system message"},
     {"--template", "FILE", "Go template of the prompt"},
     {"--license", "FILE", "license text; may be given several times"}};
-constexpr Env kEnvironment[] = {Env::OLLAMA_HOST, Env::OLLAMA_MODELS};
+constexpr Env kModelsEnvironment[] = {Env::OLLAMA_HOST, Env::OLLAMA_MODELS};
 
 }  // namespace
 
 extern const Verb verb_list, verb_show, verb_ps, verb_import;
 const Verb verb_list = {"list", "ls", "[PREFIX]", "List the models of this machine",
-                        0,      -1,   kListFlags, kEnvironment,
+                        0,      -1,   kListFlags, kModelsEnvironment,
                         list};
-const Verb verb_show = {"show",     "",           "MODEL", "Show what a model is", 1, 1,
-                        kShowFlags, kEnvironment, show};
+const Verb verb_show = {
+    "show", "", "MODEL", "Show what a model is", 1, 1, kShowFlags, kModelsEnvironment, show};
 const Verb verb_ps = {"ps", "", "[PREFIX]", "List the loaded models of the server",
-                      0,    -1, kPsFlags,   kEnvironment,
+                      0,    -1, kPsFlags,   kModelsEnvironment,
                       ps};
 const Verb verb_import = {"import", "", "FILE NAME",  "Put a GGUF file into the model store",
-                          2,        2,  kImportFlags, kEnvironment,
+                          2,        2,  kImportFlags, kModelsEnvironment,
                           import};
 
 }  // namespace engine::cli

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "server/cli/fields.h"
 #include "server/cli/progress_bar.h"
 #include "server/cli/terminal.h"
 
@@ -25,16 +26,6 @@ constexpr const char* kEraseEnd = "\x1b[K";
 
 double seconds_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-std::string text_of(const Json& object, const char* key) {
-  const auto it = object.find(key);
-  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
-int64_t number_of(const Json& object, const char* key) {
-  const auto it = object.find(key);
-  return it != object.end() && it->is_number() ? it->get<int64_t>() : 0;
 }
 
 struct Item {

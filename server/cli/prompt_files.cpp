@@ -15,7 +15,7 @@
 namespace engine::cli {
 namespace {
 
-constexpr size_t kMostBytes = size_t{100} << 20;
+constexpr size_t kMostFileBytes = size_t{100} << 20;
 constexpr std::string_view kExtensions[] = {".jpg", ".jpeg", ".png", ".webp", ".wav"};
 constexpr std::string_view kEscaped = " ()[]{}$&;'\\*?~";
 
@@ -71,9 +71,9 @@ Result<PromptFile> read_prompt_file(const std::string& path) {
     return Error{Errc::invalid_argument, fmt::format("Couldn't process file: \"{}\"", why)};
   };
   std::error_code ec;
-  if (std::filesystem::file_size(path, ec) > kMostBytes && !ec)
+  if (std::filesystem::file_size(path, ec) > kMostFileBytes && !ec)
     return failed("file size exceeds maximum limit (100MB)");
-  auto bytes = read_file(path, kMostBytes);
+  auto bytes = read_file(path, kMostFileBytes);
   if (!bytes) return failed(bytes.error().message);
   const std::string type = type_of(*bytes);
   if (!type.starts_with("image/") && !type.starts_with("audio/"))

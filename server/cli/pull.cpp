@@ -62,16 +62,16 @@ Status push(const Args& args) {
   return ok;
 }
 
-constexpr Flag kFlags[] = {{"--insecure", "", "speak plain HTTP to the registry"}};
-constexpr Env kEnvironment[] = {Env::OLLAMA_HOST,
-                                Env::OLLAMA_MODELS,
-                                Env::ENGINE_PULL_PARTS,
-                                Env::HF_ENDPOINT,
-                                Env::HF_TOKEN,
-                                Env::HTTPS_PROXY,
-                                Env::NO_PROXY,
-                                Env::ENGINE_REGISTRY_USER,
-                                Env::ENGINE_REGISTRY_PASSWORD};
+constexpr Flag kPullFlags[] = {{"--insecure", "", "speak plain HTTP to the registry"}};
+constexpr Env kPullEnvironment[] = {Env::OLLAMA_HOST,
+                                    Env::OLLAMA_MODELS,
+                                    Env::ENGINE_PULL_PARTS,
+                                    Env::HF_ENDPOINT,
+                                    Env::HF_TOKEN,
+                                    Env::HTTPS_PROXY,
+                                    Env::NO_PROXY,
+                                    Env::ENGINE_REGISTRY_USER,
+                                    Env::ENGINE_REGISTRY_PASSWORD};
 
 }  // namespace
 
@@ -87,8 +87,8 @@ const Verb verb_pull = {
     "Fetch a model from a registry",
     1,
     1,
-    kFlags,
-    kEnvironment,
+    kPullFlags,
+    kPullEnvironment,
     pull,
     "MODEL is a name of the usual registry (llama3.2, llama3.2:1b), of another one "
     "(host:port/namespace/model:tag),\nor of the hub (hf.co/user/repository:quantization). "
@@ -96,10 +96,10 @@ const Verb verb_pull = {
 
 extern const Verb verb_push;
 const Verb verb_push = {
-    "push",  "",
-    "MODEL", "Send a model to a registry",
-    1,       1,
-    kFlags,  kEnvironment,
-    push,    "The registry is that of the name: `engine cp` gives a model another one."};
+    "push",     "",
+    "MODEL",    "Send a model to a registry",
+    1,          1,
+    kPullFlags, kPullEnvironment,
+    push,       "The registry is that of the name: `engine cp` gives a model another one."};
 
 }  // namespace engine::cli

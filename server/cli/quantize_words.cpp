@@ -11,10 +11,6 @@
 namespace engine::cli {
 namespace {
 
-Error wrong(std::string text) {
-  return {Errc::invalid_argument, std::move(text)};
-}
-
 bool is_copy(std::string_view word) {
   return std::ranges::equal(word, std::string_view("copy"), {},
                             [](unsigned char c) { return std::tolower(c); });
@@ -29,32 +25,35 @@ Result<DType> type_of(const std::string& name) {
   std::string known;
   for (const quant::Quantizer* q : quant::all_quantizers())
     if (q->needs == 0) known += (known.empty() ? "" : ", ") + std::string(traits(q->type).name);
-  return wrong(fmt::format("invalid type '{}' of a tensor: choose one of {}", name, known));
+  return invalid_argument(
+      fmt::format("invalid type '{}' of a tensor: choose one of {}", name, known));
 }
 
 Status read_words(const std::vector<std::string>& words, QuantizeCommand& c) {
-  if (words.empty()) return wrong("no input file given: engine quantize IN [OUT] TYPE");
+  if (words.empty()) return invalid_argument("no input file given: engine quantize IN [OUT] TYPE");
   c.input = words[0];
   size_t at = 1;
   if (at < words.size() && !is_type(words[at])) {
     // A single word that is no type is meant as one.
     if (at + 1 == words.size() && !words[at].ends_with(".gguf"))
-      return wrong(fmt::format("invalid ftype '{}': choose one of {}, COPY", words[at],
-                               quant::writable_mixes()));
+      return invalid_argument(fmt::format("invalid ftype '{}': choose one of {}, COPY", words[at],
+                                          quant::writable_mixes()));
     c.output = words[at++];
   }
   if (at == words.size())
-    return wrong(fmt::format("missing ftype: choose one of {}, COPY", quant::writable_mixes()));
+    return invalid_argument(
+        fmt::format("missing ftype: choose one of {}, COPY", quant::writable_mixes()));
   const std::string& type = words[at++];
   c.options.copy = is_copy(type);
   c.mix = quant::find_mix(c.options.copy ? "F32" : type);
   if (c.mix == nullptr)
-    return wrong(
+    return invalid_argument(
         fmt::format("invalid ftype '{}': choose one of {}, COPY", type, quant::writable_mixes()));
   c.type_name = c.options.copy ? "COPY" : c.mix->name;
   if (quant::find_quantizer(c.mix->base, 0) == nullptr)
-    return wrong(fmt::format("type {} can be read but not written: choose one of {}, COPY",
-                             c.type_name, quant::writable_mixes()));
+    return invalid_argument(
+        fmt::format("type {} can be read but not written: choose one of {}, COPY", c.type_name,
+                    quant::writable_mixes()));
   if (c.output.empty()) {
     const size_t slash = c.input.rfind('/');
     c.output = (slash == std::string::npos ? "" : c.input.substr(0, slash + 1)) + "ggml-model-" +
@@ -65,15 +64,15 @@ Status read_words(const std::vector<std::string>& words, QuantizeCommand& c) {
   const auto [end, code] =
       std::from_chars(threads.data(), threads.data() + threads.size(), c.threads);
   if (code != std::errc() || end != threads.data() + threads.size() || c.threads < 0)
-    return wrong(fmt::format("invalid nthread '{}': a whole number is needed", threads));
-  if (at < words.size()) return wrong(fmt::format("too many words: '{}'", words[at]));
+    return invalid_argument(fmt::format("invalid nthread '{}': a whole number is needed", threads));
+  if (at < words.size()) return invalid_argument(fmt::format("too many words: '{}'", words[at]));
   return ok;
 }
 
 Status add_pattern(const std::string& text, QuantizeCommand& c) {
   const size_t equals = text.rfind('=');
   if (equals == std::string::npos || equals == 0)
-    return wrong(fmt::format("malformed tensor type '{}': REGEX=TYPE is needed", text));
+    return invalid_argument(fmt::format("malformed tensor type '{}': REGEX=TYPE is needed", text));
   ENGINE_TRY(type, type_of(text.substr(equals + 1)));
   c.options.tensor_types.emplace_back(text.substr(0, equals), type);
   return ok;
@@ -102,7 +101,7 @@ Status read_layers(const std::string& list, QuantizeCommand& c) {
     int64_t layer = 0;
     const auto [next, code] = std::from_chars(at, end, layer);
     if (code != std::errc() || (next != end && *next != ','))
-      return wrong(
+      return invalid_argument(
           fmt::format("invalid list of layers '{}': numbers with commas are needed", list));
     if (std::ranges::find(c.options.prune_layers, layer) == c.options.prune_layers.end())
       c.options.prune_layers.push_back(layer);
@@ -144,9 +143,9 @@ Result<QuantizeCommand> parse_quantize(const Args& args) {
   c.include = args.all("--include-weights");
   c.exclude = args.all("--exclude-weights");
   if (!c.include.empty() && !c.exclude.empty())
-    return wrong("--include-weights and --exclude-weights cannot go together");
+    return invalid_argument("--include-weights and --exclude-weights cannot go together");
   if (c.importance_path.empty() && !(c.include.empty() && c.exclude.empty()))
-    return wrong(
+    return invalid_argument(
         "--include-weights and --exclude-weights choose entries of --imatrix, which is not given");
   return c;
 }

@@ -126,7 +126,7 @@ Status run(const Args& args) {
   return ask_once(*client, settings, prompt, images);
 }
 
-constexpr Flag kFlags[] = {
+constexpr Flag kRunFlags[] = {
     {"--verbose", "", "show timings after each answer"},
     {"--keepalive", "D", "how long the server keeps the model loaded (5m, 1h, -1)"},
     kDraftFlag,
@@ -143,7 +143,7 @@ constexpr Flag kFlags[] = {
     {"--truncate", "", "embedding models: cut texts that are too long"},
     {"--dimensions", "N", "embedding models: length of the vector"},
 };
-constexpr Env kEnvironment[] = {
+constexpr Env kRunEnvironment[] = {
     Env::OLLAMA_HOST,           Env::OLLAMA_MODELS,    Env::OLLAMA_NOHISTORY,   Env::OLLAMA_EDITOR,
     Env::OLLAMA_CONTEXT_LENGTH, Env::ENGINE_SPECULATE, Env::ENGINE_DRAFT_MODEL, Env::ENGINE_MEMORY,
     Env::ENGINE_THREADS,        Env::ENGINE_ISA};
@@ -157,8 +157,8 @@ const Verb verb_run = {"run",
                        "Answer a prompt, or chat",
                        1,
                        -1,
-                       kFlags,
-                       kEnvironment,
+                       kRunFlags,
+                       kRunEnvironment,
                        run,
                        "MODEL is a name that `engine list` shows, or the path of a GGUF file. "
                        "Without a prompt, on a terminal, a session\n"

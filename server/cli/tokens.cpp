@@ -85,18 +85,24 @@ constexpr Flag kLogitsFlags[] = {
     {"--reference", "", "weights as float32, no quantized activations"},
     {"-t,--threads", "N", "threads"},
     {"-o,--output", "FILE", "raw little-endian float32 [tokens, vocabulary]"}};
-constexpr Env kEnvironment[] = {Env::OLLAMA_MODELS};
-constexpr Env kTokensEnvironment[] = {Env::OLLAMA_MODELS, Env::ENGINE_THREADS, Env::ENGINE_ISA,
+constexpr Env kDetokenizeEnvironment[] = {Env::OLLAMA_MODELS};
+constexpr Env kLogitsEnvironment[] = {Env::OLLAMA_MODELS, Env::ENGINE_THREADS, Env::ENGINE_ISA,
                                       Env::ENGINE_KERNELS, Env::ENGINE_VERIFY};
 
 }  // namespace
 
 extern const Verb verb_detokenize, verb_logits;
-const Verb verb_detokenize = {
-    "detokenize",     "",           "MODEL",   "A list of token ids on stdin to text", 1, 1,
-    kDetokenizeFlags, kEnvironment, detokenize};
+const Verb verb_detokenize = {"detokenize",
+                              "",
+                              "MODEL",
+                              "A list of token ids on stdin to text",
+                              1,
+                              1,
+                              kDetokenizeFlags,
+                              kDetokenizeEnvironment,
+                              detokenize};
 const Verb verb_logits = {"logits", "", "MODEL",      "Write the logits of a token sequence",
-                          1,        1,  kLogitsFlags, kTokensEnvironment,
+                          1,        1,  kLogitsFlags, kLogitsEnvironment,
                           logits};
 
 }  // namespace engine::cli

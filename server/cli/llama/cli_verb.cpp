@@ -30,9 +30,9 @@ Status run_cli(const Args& args) {
   return run_llama_chat(model, settings, look);
 }
 
-constexpr auto kFlags = llama_flags<'c'>();
-constexpr Env kEnvironment[] = {Env::OLLAMA_MODELS, Env::ENGINE_MEMORY, Env::ENGINE_ISA,
-                                Env::ENGINE_SPECULATE};
+constexpr auto kCliFlags = llama_flags<'c'>();
+constexpr Env kCliEnvironment[] = {Env::OLLAMA_MODELS, Env::ENGINE_MEMORY, Env::ENGINE_ISA,
+                                   Env::ENGINE_SPECULATE};
 
 }  // namespace
 
@@ -44,8 +44,8 @@ const Verb verb_cli = {
     "Chat in this terminal, with the flags of llama-cli",
     0,
     0,
-    kFlags,
-    kEnvironment,
+    kCliFlags,
+    kCliEnvironment,
     run_cli,
     "Needs no server. Flags of llama-cli that have no effect here are accepted with a note.",
     'c'};

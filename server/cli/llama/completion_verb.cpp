@@ -53,9 +53,9 @@ Status run_completion(const Args& args) {
   return status;
 }
 
-constexpr auto kFlags = llama_flags<'m'>();
-constexpr Env kEnvironment[] = {Env::OLLAMA_MODELS, Env::ENGINE_MEMORY, Env::ENGINE_ISA,
-                                Env::ENGINE_SPECULATE};
+constexpr auto kLlamaCompletionFlags = llama_flags<'m'>();
+constexpr Env kLlamaCompletionEnvironment[] = {Env::OLLAMA_MODELS, Env::ENGINE_MEMORY,
+                                               Env::ENGINE_ISA, Env::ENGINE_SPECULATE};
 
 }  // namespace
 
@@ -67,8 +67,8 @@ const Verb verb_completion = {
     "Completion for a shell; or of a text, with the flags of llama-completion",
     0,
     1,
-    kFlags,
-    kEnvironment,
+    kLlamaCompletionFlags,
+    kLlamaCompletionEnvironment,
     run_completion,
     "`engine completion bash` prints a script for that shell: source <(engine completion bash)\n"
     "With flags it carries on a text; -no-cnv gives the prompt as it is.",

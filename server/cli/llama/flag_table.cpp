@@ -9,10 +9,6 @@
 namespace engine::cli {
 namespace {
 
-Error wrong(std::string text) {
-  return {Errc::invalid_argument, std::move(text)};
-}
-
 // Flags that may be given several times.
 constexpr std::string_view kLists =
     "--reverse-prompt,--logit-bias,--dry-sequence-breaker,--override-kv,--lora,--lora-scaled,"
@@ -38,9 +34,9 @@ std::string variable_of(const LlamaFlag& flag) {
   return std::string(flag.environment);
 }
 
-class Reader {
+class TableReader {
  public:
-  explicit Reader(const Verb& verb) : verb_(verb) {}
+  explicit TableReader(const Verb& verb) : verb_(verb) {}
 
   Status environment() {
     for (const LlamaFlag& flag : kLlamaFlags) {
@@ -74,14 +70,14 @@ class Reader {
       }
       bool off = false;
       const LlamaFlag* flag = find_llama_flag(verb_.llama, name, off);
-      if (flag == nullptr) return wrong("invalid argument: " + word);
+      if (flag == nullptr) return invalid_argument("invalid argument: " + word);
       if (*flag->value == 0) {
         ENGINE_TRY_STATUS(take(*flag, word, off ? "false" : "true"));
         continue;
       }
       std::string value;
       for (size_t n = value_words(*flag); n > 0; --n) {
-        if (++i == words.size()) return wrong("expected value for argument: " + word);
+        if (++i == words.size()) return invalid_argument("expected value for argument: " + word);
         value += (value.empty() ? "" : " ") + std::string(words[i]);
       }
       ENGINE_TRY_STATUS(take(*flag, word, std::move(value)));
@@ -92,14 +88,14 @@ class Reader {
   Result<Args> finish() {
     const int n = static_cast<int>(args_.words.size());
     if (!args_.has("--help") && verb_.max_words >= 0 && n > verb_.max_words)
-      return wrong("invalid argument: " + args_.words.back());
+      return invalid_argument("invalid argument: " + args_.words.back());
     return std::move(args_);
   }
 
  private:
   Status take(const LlamaFlag& flag, const std::string& given, std::string value) {
     if (flag.mark == LlamaMark::x && value != "false")
-      return wrong(fmt::format("{}: {}", given, flag.help));
+      return invalid_argument(fmt::format("{}: {}", given, flag.help));
     if (flag.mark == LlamaMark::i) {
       fmt::print(stderr, "note: {} has no effect here\n", given);
       return ok;
@@ -148,11 +144,11 @@ Result<bool> llama_bool(std::string_view flag, std::string_view text) {
     if (text == yes) return true;
   for (const std::string_view no : {"off", "disabled", "false", "0"})
     if (text == no) return false;
-  return wrong(fmt::format("{} {}: on or off is needed", flag, text));
+  return invalid_argument(fmt::format("{} {}: on or off is needed", flag, text));
 }
 
 Result<Args> parse_llama_flags(const Verb& verb, std::span<const char* const> words) {
-  Reader reader(verb);
+  TableReader reader(verb);
   ENGINE_TRY_STATUS(reader.environment());
   ENGINE_TRY_STATUS(reader.words(words));
   return reader.finish();

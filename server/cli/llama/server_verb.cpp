@@ -106,9 +106,9 @@ Status run_server(const Args& args) {
   return serve(options);
 }
 
-constexpr auto kFlags = llama_flags<'s'>();
-constexpr Env kEnvironment[] = {Env::OLLAMA_MODELS, Env::ENGINE_MEMORY, Env::ENGINE_ISA,
-                                Env::ENGINE_API_KEY};
+constexpr auto kServerFlags = llama_flags<'s'>();
+constexpr Env kServerEnvironment[] = {Env::OLLAMA_MODELS, Env::ENGINE_MEMORY, Env::ENGINE_ISA,
+                                      Env::ENGINE_API_KEY};
 
 }  // namespace
 
@@ -120,8 +120,8 @@ const Verb verb_server = {
     "Serve one model, with the flags of llama-server",
     0,
     0,
-    kFlags,
-    kEnvironment,
+    kServerFlags,
+    kServerEnvironment,
     run_server,
     "The same server as `engine serve`, on port 8080, with the model loaded at the start.",
     's'};

@@ -92,7 +92,7 @@ Result<Json> bias_of(const std::vector<std::string>& given) {
   return out;
 }
 
-Result<std::string> text_of(const Args& args, const char* text_flag, const char* file_flag) {
+Result<std::string> text_given(const Args& args, const char* text_flag, const char* file_flag) {
   if (!args.text(text_flag).empty()) {
     const std::string text = args.text(text_flag);
     return llama_switch(args, "--escape", true) ? unescape_text(text) : text;
@@ -105,7 +105,7 @@ Result<std::string> text_of(const Args& args, const char* text_flag, const char*
 }
 
 Status read_format(const Args& args, AskSettings& ask) {
-  ENGINE_TRY(grammar, text_of(args, "--grammar", "--grammar-file"));
+  ENGINE_TRY(grammar, text_given(args, "--grammar", "--grammar-file"));
   // a grammar has escapes of its own
   if (!args.text("--grammar").empty()) grammar = args.text("--grammar");
   std::string schema = args.text("--json-schema");
@@ -224,9 +224,9 @@ Result<LlamaSettings> llama_settings(const Args& args) {
   for (const std::string& text : args.all("--reverse-prompt"))
     stop.push_back(llama_switch(args, "--escape", true) ? unescape_text(text) : text);
   if (!stop.empty()) out.ask.options["stop"] = std::move(stop);
-  ENGINE_TRY(system, text_of(args, "--system-prompt", "--system-prompt-file"));
+  ENGINE_TRY(system, text_given(args, "--system-prompt", "--system-prompt-file"));
   out.ask.system = std::move(system);
-  ENGINE_TRY(prompt, text_of(args, "--prompt", "--file"));
+  ENGINE_TRY(prompt, text_given(args, "--prompt", "--file"));
   out.prompt = std::move(prompt);
   if (const std::string path = args.text("--binary-file"); out.prompt.empty() && !path.empty()) {
     ENGINE_TRY(bytes, read_file(path, kMostBytes));

@@ -17,7 +17,7 @@ namespace {
 constexpr size_t kMostInput = size_t{256} << 20;
 
 // The text, its bytes as they are.
-Result<std::string> text_of(const Args& args, bool plain) {
+Result<std::string> input_text(const Args& args, bool plain) {
   if (args.has("--stdin")) return read_stdin_text();
   if (args.values.contains("--file")) return read_file(args.text("--file"), kMostInput);
   if (args.values.contains("--prompt")) return args.text("--prompt");
@@ -44,7 +44,7 @@ Status run_tokenize(const Args& args) {
   ENGINE_TRY(store, ModelStore::open_default());
   ENGINE_TRY(model, locate_model(store, name));
   ENGINE_TRY(tokenizer, load_tokenizer(model.files()));
-  ENGINE_TRY(text, text_of(args, plain));
+  ENGINE_TRY(text, input_text(args, plain));
   EncodeFlags flags;
   flags.add_special = plain ? args.has("--bos") : !args.has("--no-bos");
   flags.parse_special = !args.has("--no-specials");
@@ -60,8 +60,8 @@ Status run_tokenize(const Args& args) {
   return ok;
 }
 
-constexpr auto kFlags = llama_flags<'t'>();
-constexpr Env kEnvironment[] = {Env::OLLAMA_MODELS};
+constexpr auto kLlamaTokenizeFlags = llama_flags<'t'>();
+constexpr Env kLlamaTokenizeEnvironment[] = {Env::OLLAMA_MODELS};
 
 }  // namespace
 
@@ -73,8 +73,8 @@ const Verb verb_tokenize = {
     "The tokens of a text",
     0,
     2,
-    kFlags,
-    kEnvironment,
+    kLlamaTokenizeFlags,
+    kLlamaTokenizeEnvironment,
     run_tokenize,
     "With MODEL: the text, or stdin, to a JSON list of token ids. With -m: as llama-tokenize.",
     't'};
