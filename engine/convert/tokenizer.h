@@ -35,6 +35,7 @@ struct TokenizerData {
   std::map<std::string, bool> flags;             // tokenizer.ggml.NAME: add_bos_token, ...
   std::vector<uint8_t> charsmap;                 // tokenizer.ggml.precompiled_charsmap
   std::string begins_with, ends_with;            // special tokens around every text; "": none
+  std::string parts_pair;                        // the one more between the texts of a pair; "": none
   std::map<std::string, std::string> templates;  // of chats by name; "": the main one
 
   // Adds ids up to `size` as unused "[PAD<id>]".
