@@ -64,7 +64,8 @@ Result<TokenizerData> read_vocabulary(const std::string& dir) {
   const char* hint = "";
   if (file_exists(dir + "/vocab.json"))
     hint =
-        "; vocab.json and merges.txt alone do not tell how words are split: save the tokenizer with "
+        "; vocab.json and merges.txt alone do not tell how words are split: save the tokenizer "
+        "with "
         "save_pretrained()";
   for (const char* name : {"/sentencepiece.bpe.model", "/spiece.model"})
     if (file_exists(dir + name))

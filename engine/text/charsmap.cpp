@@ -28,8 +28,9 @@ uint32_t read_u32(const uint8_t* p) {
 }
 
 Error broken(std::string_view what) {
-  return {Errc::corrupt,
-          fmt::format("the charsmap of the tokenizer is broken: {}; convert the model again", what)};
+  return {
+      Errc::corrupt,
+      fmt::format("the charsmap of the tokenizer is broken: {}; convert the model again", what)};
 }
 
 }  // namespace

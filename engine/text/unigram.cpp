@@ -15,7 +15,7 @@ namespace engine {
 namespace {
 
 constexpr size_t kMaxNormalized = size_t{1} << 30;
-constexpr double kUnknownPenalty = 10;  // below the worst score
+constexpr double kUnknownPenalty = 10;       // below the worst score
 constexpr std::string_view kWordMark = "▁";  // U+2581
 
 // The types as the file gives them: what the texts of tokens reveal does not count here.
@@ -90,9 +90,9 @@ class UnigramTokenizer final : public Tokenizer {
     for (size_t at = 0; at < text.size();) {
       at += normalize(text.substr(at), words);
       if (words.text().size() > kMaxNormalized)
-        return Error{Errc::invalid_argument,
-                     fmt::format("a text of {} bytes is too long once it is normalized",
-                                 text.size())};
+        return Error{
+            Errc::invalid_argument,
+            fmt::format("a text of {} bytes is too long once it is normalized", text.size())};
     }
     cut(words.text(), out);
     return ok;

@@ -134,20 +134,21 @@ TEST_F(TokenizerFiles, Unigram) {
 
 // As tokenizers of today are saved: spaces are joined by a Replace step, and there is no other file.
 TEST_F(TokenizerFiles, UnigramAlone) {
-  const std::string start = R"({"added_tokens":[{"id":0,"content":"<s>","special":true},
+  const std::string
+      start = R"({"added_tokens":[{"id":0,"content":"<s>","special":true},
       {"id":1,"content":"</s>","special":true}],"pre_tokenizer":{"type":"Metaspace","prepend_scheme":"always"},)",
-                    vocab =
-                        R"("model":{"type":"Unigram","unk_id":2,"byte_fallback":true,"vocab":[["<s>",0],["</s>",0],["<unk>",0],
+      vocab =
+          R"("model":{"type":"Unigram","unk_id":2,"byte_fallback":true,"vocab":[["<s>",0],["</s>",0],["<unk>",0],
       ["▁a",-1.5],["<0x41>",-2]]},)",
-                    single =
-                        R"("single":[{"SpecialToken":{"id":"<s>"}},{"Sequence":{"id":"A"}},{"SpecialToken":{"id":"</s>"}}])",
-                    pair =
-                        R"("pair":[{"SpecialToken":{"id":"<s>"}},{"Sequence":{"id":"A"}},{"SpecialToken":{"id":"</s>"}},
+      single =
+          R"("single":[{"SpecialToken":{"id":"<s>"}},{"Sequence":{"id":"A"}},{"SpecialToken":{"id":"</s>"}}])",
+      pair =
+          R"("pair":[{"SpecialToken":{"id":"<s>"}},{"Sequence":{"id":"A"}},{"SpecialToken":{"id":"</s>"}},
       {"SpecialToken":{"id":"</s>"}},{"Sequence":{"id":"B"}},{"SpecialToken":{"id":"</s>"}}])";
   const auto with = [&](const std::string& normalizers, const std::string& form) {
-    file("tokenizer.json", start + vocab + R"("normalizer":{"type":"Sequence","normalizers":[)" +
-                               normalizers + R"(]},"post_processor":{"type":"TemplateProcessing",)" +
-                               form + "}}");
+    file("tokenizer.json",
+         start + vocab + R"("normalizer":{"type":"Sequence","normalizers":[)" + normalizers +
+             R"(]},"post_processor":{"type":"TemplateProcessing",)" + form + "}}");
     return good();
   };
   TokenizerData data = with(

@@ -46,12 +46,12 @@ Json tokenizer_json(const Json& recorded) {
   const Json pieces = family_pieces(recorded["pieces"]);
   Json added = Json::array();
   for (const int id : {0, 1, 2, 3, static_cast<int>(pieces.size()) - 1})
-    added.push_back({{"id", id}, {"content", pieces[static_cast<size_t>(id)][0]}, {"special", true}});
+    added.push_back(
+        {{"id", id}, {"content", pieces[static_cast<size_t>(id)][0]}, {"special", true}});
   const Json a = {{"Sequence", {{"id", "A"}}}}, b = {{"Sequence", {{"id", "B"}}}};
   const Json first = special("<s>"), last = special("</s>");
   return {{"added_tokens", added},
-          {"normalizer",
-           {{"type", "Precompiled"}, {"precompiled_charsmap", recorded["charsmap"]}}},
+          {"normalizer", {{"type", "Precompiled"}, {"precompiled_charsmap", recorded["charsmap"]}}},
           {"pre_tokenizer",
            {{"type", "Sequence"},
             {"pretokenizers", Json::array({{{"type", "WhitespaceSplit"}},

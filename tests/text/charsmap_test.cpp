@@ -41,8 +41,8 @@ std::vector<uint32_t> units_of_root() {
 }
 
 TEST(Charsmap, the_longest_sequence_is_replaced) {
-  const Charsmap map = good(
-      CharsmapBuilder::build({{"a", "1"}, {"abc", "3"}, {"é", "e"}, {"\t", " "}, {"z", ""}}));
+  const Charsmap map =
+      good(CharsmapBuilder::build({{"a", "1"}, {"abc", "3"}, {"é", "e"}, {"\t", " "}, {"z", ""}}));
   const auto found = [&](std::string_view text) {
     const Charsmap::Match m = map.longest(text);
     return std::to_string(m.bytes) + ":" + std::string(m.text);
@@ -61,7 +61,7 @@ TEST(Charsmap, the_longest_sequence_is_replaced) {
 
 TEST(Charsmap, many_sequences) {
   std::map<std::string, std::string> replaced;
-  for (int i = 0; i < 2000; ++i) replaced["k" + std::to_string(i * 7919)] = std::to_string(i);
+  for (int i = 0; i < 200; ++i) replaced["k" + std::to_string(i * 7919)] = std::to_string(i);
   const Charsmap map = good(CharsmapBuilder::build(replaced));
   for (const auto& [from, to] : replaced) {
     const Charsmap::Match m = map.longest(from + "!");

@@ -166,13 +166,14 @@ TEST(VocabKeys, charsmap) {
   EXPECT_EQ(letters->charsmap, (Bytes{4, 0, 255, 1}));
   EXPECT_EQ(read([](KeyFile&, const char*) {})->charsmap, Bytes{});
 
-  const auto no_base64 = read([](KeyFile& f, const char* key) { f.strs(key, {"B", "A", "?", "/"}); });
+  const auto no_base64 = read([](KeyFile& f, const char* key) {
+    f.strs(key, {"B", "A", "?", "/"});
+  });
   ASSERT_FALSE(no_base64);
   EXPECT_NE(no_base64.error().message.find("is no base64 text"), std::string::npos)
       << no_base64.error().message;
-  const auto wide = read([](KeyFile& f, const char* key) {
-    f.numbers<int32_t>(key, gguf::Type::i32, {4});
-  });
+  const auto wide =
+      read([](KeyFile& f, const char* key) { f.numbers<int32_t>(key, gguf::Type::i32, {4}); });
   ASSERT_FALSE(wide);
   EXPECT_EQ(wide.error().code, Errc::corrupt);
   EXPECT_FALSE(read([](KeyFile& f, const char* key) { f.u32(key, 4); }));

@@ -24,9 +24,16 @@ TinyVocab tiny_unigram() {
   v.add("<pad>", TokenType::control);
   v.add("</s>", TokenType::control);
   v.add("<unk>", TokenType::unknown);
-  for (const auto& [text, score] : {std::pair{"▁", -3.0f}, {"a", -4.0f}, {"b", -4.0f},
-                                    {"c", -4.0f}, {"ab", -6.0f}, {"bc", -5.0f}, {"▁a", -6.5f},
-                                    {"▁abc", -20.0f}, {"é", -5.0f}, {"\uFFFD", -9.0f}})
+  for (const auto& [text, score] : {std::pair{"▁", -3.0f},
+                                    {"a", -4.0f},
+                                    {"b", -4.0f},
+                                    {"c", -4.0f},
+                                    {"ab", -6.0f},
+                                    {"bc", -5.0f},
+                                    {"▁a", -6.5f},
+                                    {"▁abc", -20.0f},
+                                    {"é", -5.0f},
+                                    {"\uFFFD", -9.0f}})
     v.add(text, TokenType::normal, score);
   return v;
 }
@@ -203,8 +210,8 @@ TEST(Unigram, any_text_is_cut_as_well_as_can_be) {
     for (size_t end = 1; end <= whole.size(); ++end)
       for (size_t from = 0; from < end; ++from)
         if (const Token id = t->find(whole.substr(from, end - from)); id != kNoToken)
-          best[end] = std::max(best[end],
-                               best[from] + double{v.entries[static_cast<size_t>(id)].score});
+          best[end] =
+              std::max(best[end], best[from] + double{v.entries[static_cast<size_t>(id)].score});
     double sum = 0;
     const std::vector<Token> ids = encode(*t, text);
     for (const Token id : ids) sum += double{v.entries[static_cast<size_t>(id)].score};
