@@ -19,7 +19,7 @@ namespace {
 
 using testing::HfTensor;
 
-constexpr int kEmbd = 32, kHeads = 4, kFf = 64, kLayers = 2, kContext = 64;
+constexpr int kEmbd = 48, kHeads = 3, kFf = 96, kLayers = 2, kContext = 64;
 
 Json golden() {
   std::ifstream in(ENGINE_SOURCE_DIR "/tests/text/data/unigram.json");
