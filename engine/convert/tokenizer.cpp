@@ -61,13 +61,21 @@ Result<TokenizerData> read_vocabulary(const std::string& dir) {
   }
   if (file_exists(json)) return read_tokenizer_json(json);
   if (file_exists(txt)) return read_vocab_txt(txt);
-  const bool old_form = file_exists(dir + "/vocab.json");
+  const char* hint = "";
+  if (file_exists(dir + "/vocab.json"))
+    hint =
+        "; vocab.json and merges.txt alone do not tell how words are split: save the tokenizer "
+        "with "
+        "save_pretrained()";
+  for (const char* name : {"/sentencepiece.bpe.model", "/spiece.model"})
+    if (file_exists(dir + name))
+      hint =
+          "; the SentencePiece file alone does not tell the ids of its tokens: save the tokenizer "
+          "as tokenizer.json with AutoTokenizer.from_pretrained(...).save_pretrained()";
   return Error{
       Errc::not_found,
       fmt::format("{}: no tokenizer: expected tokenizer.model, tokenizer.json or vocab.txt{}", dir,
-                  old_form ? "; vocab.json and merges.txt alone do not tell how words are "
-                             "split: save the tokenizer with save_pretrained()"
-                           : "")};
+                  hint)};
 }
 
 }  // namespace

@@ -25,16 +25,17 @@ class ModelConfig;
 enum class TokenKind : int32_t { normal = 1, unknown, control, user_defined, unused, byte };
 
 struct TokenizerData {
-  std::string model, pre;                        // tokenizer.ggml.model, .pre; pre "": none
-  std::vector<std::string> tokens;               // by id, spelled as in GGUF files
-  std::vector<TokenKind> kinds;                  // as many
-  std::vector<float> scores;                     // as many, or none
-  std::vector<std::string> merges;               // "left right"
-  std::map<std::string, uint32_t> ids;           // by key of special_ids.inc
-  std::vector<int32_t> eos_ids;                  // all that end an answer, if there are several
-  std::map<std::string, bool> flags;             // tokenizer.ggml.NAME: add_bos_token, ...
-  std::vector<uint8_t> charsmap;                 // tokenizer.ggml.precompiled_charsmap
-  std::string begins_with, ends_with;            // special tokens around every text; "": none
+  std::string model, pre;               // tokenizer.ggml.model, .pre; pre "": none
+  std::vector<std::string> tokens;      // by id, spelled as in GGUF files
+  std::vector<TokenKind> kinds;         // as many
+  std::vector<float> scores;            // as many, or none
+  std::vector<std::string> merges;      // "left right"
+  std::map<std::string, uint32_t> ids;  // by key of special_ids.inc
+  std::vector<int32_t> eos_ids;         // all that end an answer, if there are several
+  std::map<std::string, bool> flags;    // tokenizer.ggml.NAME: add_bos_token, ...
+  std::vector<uint8_t> charsmap;        // tokenizer.ggml.precompiled_charsmap
+  std::string begins_with, ends_with;   // special tokens around every text; "": none
+  std::string parts_pair;               // the one more between the texts of a pair; "": none
   std::map<std::string, std::string> templates;  // of chats by name; "": the main one
 
   // Adds ids up to `size` as unused "[PAD<id>]".

@@ -1,12 +1,14 @@
 // tokenizer.json, the file of the `tokenizers` library.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
 #include "engine/convert/directory.h"
 #include "engine/convert/pretokenizer.h"
 #include "engine/convert/tokenizer.h"
+#include "engine/core/base64.h"
 
 namespace engine::convert {
 namespace {
@@ -148,6 +150,16 @@ class TokenizerJson {
     return ok;
   }
 
+  // Words are cut at any number of spaces, or runs of them are replaced.
+  bool joins_spaces() const {
+    if (step_of(member(json_, "pre_tokenizer"), "WhitespaceSplit") != nullptr) return true;
+    return std::ranges::any_of(steps_of(member(json_, "normalizer")), [](const SortedJson* step) {
+      const SortedJson* pattern = member(*step, "pattern");
+      return text_member(*step, "type") == "Replace" && pattern != nullptr &&
+             text_member(*pattern, "Regex") == " {2,}";
+    });
+  }
+
   // [["text", score], ...]
   Status read_unigram() {
     const SortedJson* vocab = member(*model_, "vocab");
@@ -169,29 +181,16 @@ class TokenizerJson {
       data_.kinds[unknown->get<size_t>()] = TokenKind::unknown;
       data_.ids["unknown"] = unknown->get<uint32_t>();
     }
+    if (flag_member(*model_, "byte_fallback", false))
+      for (size_t id = 0; id < data_.tokens.size(); ++id)
+        if (is_byte_token(data_.tokens[id])) data_.kinds[id] = TokenKind::byte;
     data_.flags["add_space_prefix"] = prepends_space();
-    data_.flags["remove_extra_whitespaces"] =
-        step_of(member(json_, "pre_tokenizer"), "WhitespaceSplit") != nullptr;
-    if (const SortedJson* map = step_of(member(json_, "normalizer"), "Precompiled"))
-      return read_charsmap(text_member(*map, "precompiled_charsmap"));
-    return ok;
-  }
-
-  // Base64.
-  Status read_charsmap(std::string_view text) {
-    uint32_t bits = 0, n_bits = 0;
-    for (const char c : text) {
-      if (c == '=') break;
-      constexpr std::string_view kDigits =
-          "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-      const size_t digit = kDigits.find(c);
-      if (digit == std::string_view::npos) return corrupt("\"precompiled_charsmap\" is no base64");
-      bits = bits << 6 | static_cast<uint32_t>(digit);
-      n_bits += 6;
-      if (n_bits < 8) continue;
-      n_bits -= 8;
-      data_.charsmap.push_back(static_cast<uint8_t>(bits >> n_bits));
-    }
+    data_.flags["remove_extra_whitespaces"] = joins_spaces();
+    const SortedJson* map = step_of(member(json_, "normalizer"), "Precompiled");
+    if (map == nullptr) return ok;
+    const auto bytes = decode_base64(text_member(*map, "precompiled_charsmap"));
+    if (!bytes) return corrupt("\"precompiled_charsmap\" is no base64");
+    data_.charsmap = std::move(*bytes);
     return ok;
   }
 
@@ -218,6 +217,13 @@ class TokenizerJson {
     };
     data_.begins_with = special(single->front());
     data_.ends_with = special(single->back());
+    // "pair": <s> A </s> </s> B </s>
+    const SortedJson* pair = member(*form, "pair");
+    if (pair == nullptr || !pair->is_array() || data_.ends_with.empty()) return;
+    const auto is_text = [](const SortedJson& step) { return member(step, "Sequence") != nullptr; };
+    const auto first = std::ranges::find_if(*pair, is_text);
+    if (pair->end() - first < 3 || special(first[1]) != data_.ends_with) return;
+    data_.parts_pair = special(first[2]);
   }
 
   const SortedJson& json_;

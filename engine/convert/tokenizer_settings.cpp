@@ -99,12 +99,19 @@ class Settings {
   // What stands around a text: said outright, else by the template of the post-processor.
   void read_flags(const SortedJson& settings) {
     if (data_.model == "bert") return;
-    const std::optional<uint32_t> first = id_of(data_.begins_with), last = id_of(data_.ends_with);
+    const std::optional<uint32_t> first = id_of(data_.begins_with), last = id_of(data_.ends_with),
+                                  parts = id_of(data_.parts_pair);
     const auto is = [&](const std::optional<uint32_t>& id, const char* key) {
       const auto it = data_.ids.find(key);
       return id && it != data_.ids.end() && it->second == *id;
     };
     if (is(first, "cls") && !data_.ids.contains("bos")) data_.ids["bos"] = *first;
+    if (data_.model == "t5") {  // its tokenizer.json may stand alone
+      if (first) data_.ids.try_emplace("bos", *first);
+      if (last) data_.ids.try_emplace("eos", *last);
+      if (parts) data_.ids.try_emplace("seperator", *parts);
+    }
+    if (is(parts, "seperator")) data_.flags["add_sep_token"] = true;
     if (is(first, "bos")) data_.flags["add_bos_token"] = true;
     if (is(last, "eos")) data_.flags["add_eos_token"] = true;
     for (const char* name : {"add_bos_token", "add_eos_token"})

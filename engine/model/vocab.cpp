@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "engine/core/base64.h"
+
 namespace engine {
 namespace {
 
@@ -34,6 +36,7 @@ constexpr FlagKey kFlagKeys[] = {
     {"add_eos_token", &VocabData::add_eos},
     {"add_sep_token", &VocabData::add_sep},
     {"add_space_prefix", &VocabData::add_space_prefix},
+    {"remove_extra_whitespaces", &VocabData::remove_extra_whitespaces},
     {"normalizer.lowercase", &VocabData::lowercase},
     {"normalizer.strip_accents", &VocabData::strip_accents},
 };
@@ -87,6 +90,26 @@ Status read_lists(const gguf::File& file, VocabData& data) {
   return ok;
 }
 
+// Bytes, or strings that make base64 text when put together: one writer stores a character in each.
+Status read_charsmap(const gguf::File& file, VocabData& data) {
+  const std::string key = full_key("precompiled_charsmap");
+  const std::optional<gguf::Value> value = file.key(key);
+  if (!value) return ok;
+  const gguf::Type type = value->element_type();
+  if (value->is_array() && (type == gguf::Type::u8 || type == gguf::Type::i8)) {
+    const auto* bytes = reinterpret_cast<const uint8_t*>(value->data());
+    data.charsmap.assign(bytes, bytes + value->count());
+    return ok;
+  }
+  ENGINE_TRY(parts, file.strs(key));
+  std::string text;
+  for (const std::string_view part : parts) text += part;
+  std::optional<std::vector<uint8_t>> bytes = decode_base64(text);
+  if (!bytes) return Error{Errc::corrupt, fmt::format("key '{}' is no base64 text", key)};
+  data.charsmap = std::move(*bytes);
+  return ok;
+}
+
 Status read_templates(const gguf::File& file, VocabData& data) {
   ENGINE_TRY(main, file.str("tokenizer.chat_template", ""));
   data.chat_template = main;
@@ -118,6 +141,7 @@ Result<VocabData> read_vocab(const gguf::File& file) {
   ENGINE_TRY_STATUS(read_lists(file, data));
   ENGINE_TRY_STATUS(read_ids(file, data.ids));
   ENGINE_TRY_STATUS(read_flags(file, data));
+  ENGINE_TRY_STATUS(read_charsmap(file, data));
   ENGINE_TRY_STATUS(read_templates(file, data));
   return data;
 }

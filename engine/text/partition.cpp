@@ -12,70 +12,22 @@ bool is_ascii_space(char c) {
 }  // namespace
 
 Partitioner::Partitioner(const Vocabulary& vocabulary) : vocabulary_(&vocabulary) {
-  struct Entry {
-    std::string_view text;
-    Token id;
-  };
-  std::vector<Entry> entries;
-  for (Token id = 0; id < vocabulary.size(); ++id)
-    if (vocabulary.has_texts() &&
-        vocabulary.has(id, attr_control | attr_user_defined | attr_unknown))
-      entries.push_back({vocabulary.text(id), id});
-  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-    return a.text != b.text ? a.text < b.text : a.id < b.id;
-  });
-
-  // Breadth first over the sorted texts: a node covers a range of entries that share its prefix.
-  struct Range {
-    size_t begin, end, depth;
-  };
-  std::vector<Range> ranges{{0, entries.size(), 0}};
-  nodes_.push_back({});
-  for (size_t at = 0; at < nodes_.size(); ++at) {
-    auto [begin, end, depth] = ranges[at];
-    for (; begin < end && entries[begin].text.size() == depth; ++begin) {
-      const Token id = entries[begin].id;
-      const bool always =
-          vocabulary.has(id, attr_user_defined) && !vocabulary.has(id, attr_control | attr_unknown);
-      if (nodes_[at].any == kNoToken) nodes_[at].any = id;
-      if (always && nodes_[at].user_defined == kNoToken) nodes_[at].user_defined = id;
-    }
-    nodes_[at].first_child = static_cast<uint32_t>(nodes_.size());
-    while (begin < end) {
-      const char byte = entries[begin].text[depth];
-      size_t last = begin;
-      while (last < end && entries[last].text[depth] == byte) ++last;
-      Node node;
-      node.byte = static_cast<uint8_t>(byte);
-      nodes_.push_back(node);
-      ranges.push_back({begin, last, depth + 1});
-      ++nodes_[at].n_children;
-      begin = last;
-    }
+  std::vector<TextTrie::Entry> any, user_defined;
+  for (Token id = 0; id < vocabulary.size() && vocabulary.has_texts(); ++id) {
+    if (!vocabulary.has(id, attr_control | attr_user_defined | attr_unknown)) continue;
+    any.push_back({vocabulary.text(id), id});
+    starts_[static_cast<uint8_t>(vocabulary.text(id).front())] = true;
+    if (!vocabulary.has(id, attr_control | attr_unknown)) user_defined.push_back(any.back());
   }
-  for (uint32_t i = 0; i < nodes_[0].n_children; ++i)
-    starts_[nodes_[nodes_[0].first_child + i].byte] = true;
-}
-
-const Partitioner::Node* Partitioner::child(const Node& node, uint8_t byte) const {
-  const Node* first = nodes_.data() + node.first_child;
-  const Node* last = first + node.n_children;
-  const Node* found =
-      std::lower_bound(first, last, byte, [](const Node& n, uint8_t b) { return n.byte < b; });
-  return found != last && found->byte == byte ? found : nullptr;
+  any_ = TextTrie(std::move(any));
+  user_defined_ = TextTrie(std::move(user_defined));
 }
 
 Partitioner::Match Partitioner::longest(std::string_view text, uint32_t begin, uint32_t limit,
                                         bool parse_special) const {
-  Match best{kNoToken, begin, 0};
-  const Node* node = nodes_.data();
-  for (uint32_t n = 0; n < limit; ++n) {
-    node = child(*node, static_cast<uint8_t>(text[begin + n]));
-    if (node == nullptr) break;
-    if (const Token id = parse_special ? node->any : node->user_defined; id != kNoToken)
-      best = {id, begin, n + 1};
-  }
-  return best;
+  const TextTrie::Match m =
+      (parse_special ? any_ : user_defined_).longest(text.substr(begin, limit));
+  return {m.id, begin, m.bytes};
 }
 
 std::vector<Fragment> Partitioner::cut(std::string_view text, bool parse_special) const {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/text/text_trie.h"
 #include "engine/text/vocabulary.h"
 
 namespace engine {
@@ -24,24 +25,14 @@ class Partitioner {
   std::vector<Fragment> cut(std::string_view text, bool parse_special) const;
 
  private:
-  // The children of a node lie side by side, ascending by byte.
-  // The ids are kNoToken where no token ends.
-  struct Node {
-    uint32_t first_child = 0;
-    uint16_t n_children = 0;
-    uint8_t byte = 0;
-    Token any = kNoToken;           // among all special tokens
-    Token user_defined = kNoToken;  // among those that are always recognised
-  };
   struct Match {
     Token id;
     uint32_t begin, bytes;
   };
-  const Node* child(const Node& node, uint8_t byte) const;
   // The longest token at `begin` of at most `limit` bytes; id kNoToken: none.
   Match longest(std::string_view text, uint32_t begin, uint32_t limit, bool parse_special) const;
 
-  std::vector<Node> nodes_;  // [0] is the root
+  TextTrie any_, user_defined_;  // all special tokens; those that are always recognised
   std::array<bool, 256> starts_{};
   const Vocabulary* vocabulary_;  // attributes of strip rules; the owner keeps it at its place
 };

@@ -146,6 +146,11 @@ Result<std::unique_ptr<Tokenizer>> make_tokenizer(const VocabData& data) {
     case TokenAlgorithm::wpm:
       t = make_wordpiece_tokenizer(std::move(vocabulary));
       break;
+    case TokenAlgorithm::ugm: {
+      ENGINE_TRY(unigram, make_unigram_tokenizer(std::move(vocabulary), data));
+      t = std::move(unigram);
+      break;
+    }
     case TokenAlgorithm::test:
     case TokenAlgorithm::none:
       t = make_dummy_tokenizer(std::move(vocabulary));

@@ -75,13 +75,15 @@ class Tokenizer {
 };
 
 // Nothing of `data` is kept. Errors as Vocabulary::build();
-// Errc::corrupt for a BPE vocabulary without merges.
+// Errc::corrupt for a BPE vocabulary without merges, a Unigram one with a broken charsmap or score.
 Result<std::unique_ptr<Tokenizer>> make_tokenizer(const VocabData& data);
 
 // The algorithms; make_tokenizer() chooses.
 Result<std::unique_ptr<Tokenizer>> make_bpe_tokenizer(Vocabulary vocabulary, const VocabData& data);
 std::unique_ptr<Tokenizer> make_spm_tokenizer(Vocabulary vocabulary);
 std::unique_ptr<Tokenizer> make_wordpiece_tokenizer(Vocabulary vocabulary);
+Result<std::unique_ptr<Tokenizer>> make_unigram_tokenizer(Vocabulary vocabulary,
+                                                          const VocabData& data);
 std::unique_ptr<Tokenizer> make_dummy_tokenizer(Vocabulary vocabulary);
 
 // Appends text with every U+2581 as a space: how SentencePiece and some BPE vocabularies store it.

@@ -38,6 +38,8 @@ struct VocabData {
   SpecialIds ids;
   std::optional<bool> add_bos, add_eos, add_sep, add_space_prefix;
   std::optional<bool> lowercase, strip_accents;  // of WordPiece
+  std::optional<bool> remove_extra_whitespaces;  // of Unigram
+  std::vector<uint8_t> charsmap;                 // of Unigram, see charsmap.h; empty: none
   std::vector<Token> suppressed;                 // ids that are never to be sampled
 
   std::string chat_template;

@@ -24,7 +24,7 @@ constexpr ModelDefaults kModels[] = {
 };
 
 // Known to the format, not to this build: named so that the message tells the user what is missing.
-constexpr std::string_view kLater[] = {"t5", "rwkv", "plamo2", "hybriddna", "whitespace"};
+constexpr std::string_view kLater[] = {"rwkv", "plamo2", "hybriddna", "whitespace"};
 
 constexpr Token SpecialIds::*kSpecialIds[] = {
     &SpecialIds::bos,     &SpecialIds::eos,     &SpecialIds::eot,     &SpecialIds::eom,
@@ -92,6 +92,9 @@ Result<VocabRules> resolve_rules(const VocabData& data) {
   const bool wordpiece = rules.algorithm == TokenAlgorithm::wpm;
   if (wordpiece) rules.ids.sep = 102, rules.ids.pad = 0, rules.ids.mask = 103, rules.add_sep = true;
 
+  const bool unigram = rules.algorithm == TokenAlgorithm::ugm;
+  if (unigram) rules.ids.pad = 0, rules.add_eos = true;
+
   apply_ids(data, rules);
   rules.add_bos = data.add_bos.value_or(rules.add_bos);
   rules.add_eos = data.add_eos.value_or(rules.add_eos);
@@ -103,6 +106,7 @@ Result<VocabRules> resolve_rules(const VocabData& data) {
     rules.lowercase = data.lowercase.value_or(true);
     rules.strip_accents = data.strip_accents.value_or(rules.lowercase);
   }
+  if (unigram) rules.remove_extra_whitespaces = data.remove_extra_whitespaces.value_or(false);
   if (rules.algorithm == TokenAlgorithm::test) rules.add_bos = rules.add_eos = false;
   return rules;
 }

@@ -132,6 +132,46 @@ TEST_F(TokenizerFiles, Unigram) {
   EXPECT_EQ(data.ids.at("unknown"), 1u);
 }
 
+// As tokenizers of today are saved: spaces are joined by a Replace step, and there is no other file.
+TEST_F(TokenizerFiles, UnigramAlone) {
+  const std::string
+      start = R"({"added_tokens":[{"id":0,"content":"<s>","special":true},
+      {"id":1,"content":"</s>","special":true}],"pre_tokenizer":{"type":"Metaspace","prepend_scheme":"always"},)",
+      vocab =
+          R"("model":{"type":"Unigram","unk_id":2,"byte_fallback":true,"vocab":[["<s>",0],["</s>",0],["<unk>",0],
+      ["▁a",-1.5],["<0x41>",-2]]},)",
+      single =
+          R"("single":[{"SpecialToken":{"id":"<s>"}},{"Sequence":{"id":"A"}},{"SpecialToken":{"id":"</s>"}}])",
+      pair =
+          R"("pair":[{"SpecialToken":{"id":"<s>"}},{"Sequence":{"id":"A"}},{"SpecialToken":{"id":"</s>"}},
+      {"SpecialToken":{"id":"</s>"}},{"Sequence":{"id":"B"}},{"SpecialToken":{"id":"</s>"}}])";
+  const auto with = [&](const std::string& normalizers, const std::string& form) {
+    file("tokenizer.json",
+         start + vocab + R"("normalizer":{"type":"Sequence","normalizers":[)" + normalizers +
+             R"(]},"post_processor":{"type":"TemplateProcessing",)" + form + "}}");
+    return good();
+  };
+  TokenizerData data = with(
+      R"({"type":"Replace","pattern":{"String":"x"},"content":"y"},{"type":"Strip"},
+         {"type":"Replace","pattern":{"Regex":" {2,}"},"content":"▁"})",
+      single + "," + pair);
+  EXPECT_TRUE(data.flags.at("remove_extra_whitespaces"));
+  EXPECT_TRUE(data.flags.at("add_bos_token"));
+  EXPECT_TRUE(data.flags.at("add_eos_token"));
+  EXPECT_TRUE(data.flags.at("add_sep_token")) << "two between the texts of a pair";
+  EXPECT_EQ(data.ids.at("bos"), 0u);
+  EXPECT_EQ(data.ids.at("eos"), 1u);
+  EXPECT_EQ(data.ids.at("seperator"), 1u);
+  EXPECT_EQ(data.kinds[4], TokenKind::byte);
+  EXPECT_TRUE(data.charsmap.empty());
+  data = with("", single);
+  EXPECT_FALSE(data.flags.at("remove_extra_whitespaces"));
+  EXPECT_FALSE(data.flags.contains("add_sep_token"));
+  for (const char* broken : {R"("pair":3)", R"("pair":[])", R"("pair":[{"Sequence":{"id":"A"}}])",
+                             R"("pair":[{},{},{"Sequence":{"id":"A"}},{},4])"})
+    EXPECT_FALSE(with("", single + "," + broken).flags.contains("add_sep_token")) << broken;
+}
+
 TEST_F(TokenizerFiles, WordPieceOfALineEach) {
   file("vocab.txt", "[PAD]\r\n[CLS]\n[SEP]\nword\n##ing\n[");
   file("tokenizer_config.json", R"({"do_lower_case":false})");
@@ -179,7 +219,9 @@ TEST_F(TokenizerFiles, BrokenSentencePieceEndsInAnErrorOrInTheOtherFile) {
 TEST_F(TokenizerFiles, NoTokenizer) {
   expect_bad("no tokenizer: expected tokenizer.model, tokenizer.json or vocab.txt");
   file("vocab.json", "{}");
-  expect_bad("save_pretrained()");
+  expect_bad("do not tell how words are split: save the tokenizer with save_pretrained()");
+  file("sentencepiece.bpe.model", "");
+  expect_bad("as tokenizer.json with AutoTokenizer.from_pretrained(...).save_pretrained()");
 }
 
 TEST_F(TokenizerFiles, BrokenTokenizerJson) {

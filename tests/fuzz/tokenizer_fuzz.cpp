@@ -1,5 +1,6 @@
-// Any text through tiny vocabularies of both BPE kinds: encode must not crash, ids must be valid,
-// and the pieces must give the text back. The first byte of the input chooses vocabulary and flags.
+// Any text through tiny vocabularies of both BPE kinds and of Unigram: encode must not crash, ids
+// must be valid, and the pieces must give the text back, except of Unigram, which replaces characters.
+// The first byte of the input chooses vocabulary and flags. Every input is also read as a charsmap.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -8,9 +9,11 @@
 
 #include "engine/core/json_io.h"
 #include "engine/text/byte_map.h"
+#include "engine/text/charsmap.h"
 #include "engine/text/tokenizer.h"
 #include "engine/text/unicode.h"
 #include "engine/text/utf8_stream.h"
+#include "tests/text/charsmap_builder.h"
 
 using namespace engine;
 
@@ -39,6 +42,16 @@ struct Vocab {
     data.merges.assign(merges.begin(), merges.end());
     data.types = types;
     for (size_t i = 0; i < texts.size(); ++i) data.scores.push_back(-static_cast<float>(i % 7));
+    if (data.model == "t5") {  // which has no use for `pre`
+      data.add_space_prefix = true;
+      data.remove_extra_whitespaces = data.pre == "words";
+      data.charsmap = CharsmapBuilder::build({{"A", "a"},
+                                              {"AA", "b  a"},
+                                              {"\t", " "},
+                                              {"\x01", ""},
+                                              {"\xc3", "\xe3"},
+                                              {"\xff\xfe", "é"}});
+    }
     Result<std::unique_ptr<Tokenizer>> t = make_tokenizer(data);
     if (!t) std::abort();
     return std::move(*t);
@@ -74,6 +87,7 @@ Vocab with_byte_tokens(bool space_inside) {
 struct Case {
   std::unique_ptr<Tokenizer> tokenizer;
   bool repairs;  // invalid UTF-8 is replaced before it is split
+  bool replaces = false;
 };
 
 const std::vector<Case>& cases() {
@@ -86,6 +100,8 @@ const std::vector<Case>& cases() {
     c.push_back({with_byte_tokens(false).make("gemma4", "gemma4"), true});
     c.push_back({with_byte_tokens(false).make("llama", ""), false});
     c.push_back({with_byte_tokens(true).make("llama", ""), false});
+    c.push_back({with_byte_tokens(true).make("t5", "words"), false, true});
+    c.push_back({with_byte_tokens(false).make("t5", ""), false, true});
     return c;
   }();
   return all;
@@ -100,6 +116,11 @@ void check(bool good, const char* what) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (const Result<Charsmap> map = Charsmap::parse({data, size})) {
+    const std::string_view whole(reinterpret_cast<const char*>(data), size);
+    for (size_t at = 0; at < size && at < 64; ++at)
+      check(map->longest(whole.substr(at)).bytes <= size - at, "a match beyond the text");
+  }
   if (size == 0) return 0;
   const Case& c = cases()[(data[0] & 0x7f) % cases().size()];
   const bool parse_special = data[0] & 0x80;
@@ -119,6 +140,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   stream.finish(streamed);
   check(is_valid_utf8(streamed), "the stream lets invalid UTF-8 out");
   if (is_valid_utf8(pieces)) check(streamed == pieces, "the stream changes valid text");
+  if (c.replaces) return 0;
 
   // SPM puts spaces before stretches of text and takes U+2581
   // for a space: there the letters alone must come back.

@@ -136,6 +136,49 @@ TEST(VocabKeys, little) {
   EXPECT_TRUE(data->tokens.empty());
 }
 
+TEST(VocabKeys, charsmap) {
+  const auto read = [](auto&& add) {
+    KeyFile keys;
+    keys.str("general.architecture", "bert");
+    keys.str("tokenizer.ggml.model", "t5");
+    keys.boolean("tokenizer.ggml.remove_extra_whitespaces", true);
+    add(keys, "tokenizer.ggml.precompiled_charsmap");
+    const Result<gguf::File> file = gguf::File::parse(keys.bytes());
+    EXPECT_TRUE(file);
+    return read_vocab(*file);
+  };
+  using Bytes = std::vector<uint8_t>;
+  const auto bytes = read([](KeyFile& f, const char* key) {
+    f.numbers<uint8_t>(key, gguf::Type::u8, {4, 0, 255});
+  });
+  ASSERT_TRUE(bytes) << bytes.error().message;
+  EXPECT_EQ(bytes->charsmap, (Bytes{4, 0, 255}));
+  EXPECT_EQ(bytes->remove_extra_whitespaces, true);
+  const auto chars = read([](KeyFile& f, const char* key) {
+    f.numbers<int8_t>(key, gguf::Type::i8, {4, 0, -1});
+  });
+  ASSERT_TRUE(chars) << chars.error().message;
+  EXPECT_EQ(chars->charsmap, (Bytes{4, 0, 255}));
+  const auto letters = read([](KeyFile& f, const char* key) {
+    f.strs(key, {"B", "A", "D", "/", "A", "Q", "=", "="});
+  });
+  ASSERT_TRUE(letters) << letters.error().message;
+  EXPECT_EQ(letters->charsmap, (Bytes{4, 0, 255, 1}));
+  EXPECT_EQ(read([](KeyFile&, const char*) {})->charsmap, Bytes{});
+
+  const auto no_base64 = read([](KeyFile& f, const char* key) {
+    f.strs(key, {"B", "A", "?", "/"});
+  });
+  ASSERT_FALSE(no_base64);
+  EXPECT_NE(no_base64.error().message.find("is no base64 text"), std::string::npos)
+      << no_base64.error().message;
+  const auto wide =
+      read([](KeyFile& f, const char* key) { f.numbers<int32_t>(key, gguf::Type::i32, {4}); });
+  ASSERT_FALSE(wide);
+  EXPECT_EQ(wide.error().code, Errc::corrupt);
+  EXPECT_FALSE(read([](KeyFile& f, const char* key) { f.u32(key, 4); }));
+}
+
 TEST(VocabKeys, wrong_types) {
   KeyFile none;
   none.str("general.architecture", "llama");

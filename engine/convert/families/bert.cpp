@@ -1,4 +1,4 @@
-// bert: all-MiniLM, bge, mxbai-embed, arctic-embed, multilingual-e5 (XLM-R); classifiers that rank
+// bert: all-MiniLM, bge, mxbai-embed, arctic-embed, multilingual-e5, bge-m3 (XLM-R); classifiers that rank
 // documents.
 #include <algorithm>
 #include <charconv>
@@ -16,7 +16,10 @@ constexpr NamePair kTop[] = {{"embeddings.word_embeddings", "token_embd"},
                              {"embeddings.position_embeddings", "position_embd"},
                              {"embeddings.LayerNorm", "token_embd_norm"},
                              {"pooler.dense", "cls"},
-                             {"classifier", "cls.output"}};
+                             {"classifier", "cls.output"},
+                             // XLM-R has no pooler: its classifier is two matrices.
+                             {"classifier.dense", "cls"},
+                             {"classifier.out_proj", "cls.output"}};
 
 constexpr NamePair kLayer[] = {{"attention.self.query", "attn_q"},
                                {"attention.self.key", "attn_k"},
@@ -31,9 +34,10 @@ bool ranks(const ModelConfig& config) {
   return config.hf_class().ends_with("ForSequenceClassification");
 }
 
-// Positions of this branch begin behind the id of the padding token.
+// Positions of the RoBERTa branch begin behind the id of the padding token.
 Result<uint32_t> unused_positions(const ModelConfig& config) {
-  if (!config.hf_class().starts_with("XLMRoberta")) return 0u;
+  if (!config.hf_class().starts_with("XLMRoberta") && !config.hf_class().starts_with("Camembert"))
+    return 0u;
   ENGINE_TRY(pad, config.count_if_any({"pad_token_id"}, 0));
   return pad.value_or(1) + 1;
 }
