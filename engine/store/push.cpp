@@ -65,6 +65,7 @@ Status push_model(const ModelStore& store, const ModelName& asked, const Registr
   RegistryOptions pushing = options;
   pushing.creates_key = true;
   ENGINE_TRY(client, RegistryClient::open(name, pushing));
+  // One after the other: the parts of one blob fill the line already.
   for (const Layer& layer : layers)
     ENGINE_TRY_STATUS(push_blob(*client, store.blobs(), layer, cancel, report));
 

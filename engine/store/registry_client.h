@@ -25,6 +25,7 @@ struct RegistryLimits {
   std::chrono::milliseconds second{1000};        // the unit that delays between tries are made of
   std::chrono::milliseconds resolve{30000};      // in all, to find out where a blob lies
   int tries = 6;                                 // of a part
+  int storage_puts = 8;                          // parts of a push on their way to storage at once
   int64_t part_bytes_min = 100'000'000, part_bytes_max = 1'000'000'000;
   int parts = 0;  // 0: ENGINE_PULL_PARTS
 };

@@ -31,7 +31,7 @@ int on_socket(void*, curl_socket_t fd, curlsocktype) {
   return CURL_SOCKOPT_OK;
 }
 
-std::string_view trimmed(std::string_view s) {
+std::string_view stripped(std::string_view s) {
   while (!s.empty() && (s.back() == '\r' || s.back() == '\n' || s.back() == ' '))
     s.remove_suffix(1);
   while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
@@ -81,7 +81,8 @@ size_t on_header(char* data, size_t, size_t n, void* self) {
   }
   const size_t colon = line.find(':');
   if (colon != std::string_view::npos && r.answer.headers.size() < kMaxHeaders)
-    r.answer.headers.emplace_back(trimmed(line.substr(0, colon)), trimmed(line.substr(colon + 1)));
+    r.answer.headers.emplace_back(stripped(line.substr(0, colon)),
+                                  stripped(line.substr(colon + 1)));
   return n;
 }
 

@@ -66,5 +66,8 @@ class Transfer {
 
 // Waits; false: cancelled meanwhile.
 bool wait_or_cancel(std::chrono::milliseconds time, const std::stop_token& cancel);
+inline Error cancelled_error() {
+  return {Errc::cancelled, "request canceled"};
+}
 
 }  // namespace engine

@@ -1,35 +1,30 @@
-// Parts go one after the other: a registry appends what it is sent. Where it redirects, the body of
-// a part goes to the storage host itself.
+// The parts are asked for one after the other, since each answer has the address of the next request.
+// A registry that takes a body itself has it before the next part is asked for. Where it answers
+// 307, the body goes to the storage host while the next parts are asked for. Both may happen in one
+// blob, and neither waits for the other: whether the registry takes a part is only known when it
+// does, and one that does while earlier parts are on their way elsewhere puts them together by their
+// Content-Range.
 #include "engine/store/upload.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <optional>
+#include <deque>
 
 #include "engine/core/sha256.h"
 #include "engine/store/name.h"
-#include "engine/store/part_files.h"
+#include "engine/store/part_body.h"
+#include "engine/store/storage_puts.h"
+#include "engine/store/tries.h"
 
 namespace engine {
 namespace {
 
 constexpr int kRestarts = 2;
-
-Error failed(const HttpAnswer& answer) {
-  return {Errc::io, fmt::format("http status {}: {}", answer.status, answer.body)};
-}
-
-bool cancelled(const Error& error) {
-  return error.code == Errc::cancelled;
-}
-
-std::string octets() {
-  return "Content-Type: application/octet-stream";
-}
 
 class Upload {
  public:
@@ -44,8 +39,11 @@ class Upload {
       ENGINE_TRY(open, begin(restarts == 0));
       if (!open) return ok;
       const Status sent = send();
-      if (sent || cancelled(sent.error()) || restarts == kRestarts) return sent;
-      if (!wait_or_cancel(client_.limits().second * (1 << restarts), cancel_)) return sent;
+      if (sent) return ok;
+      if (cancel_.stop_requested()) return cancelled_error();
+      if (restarts == kRestarts) return sent;
+      if (!wait_or_cancel(client_.limits().second * (1 << restarts), cancel_))
+        return cancelled_error();
     }
   }
 
@@ -79,7 +77,7 @@ class Upload {
     rules.follows_redirects = false;
     const std::string url = call.url;
     auto answer = client_.call(transfer_, std::move(call), rules);
-    if (!answer && !query.empty() && !cancelled(answer.error())) return begin(false);
+    if (!answer && !query.empty() && answer.error().code != Errc::cancelled) return begin(false);
     if (!answer && answer.error().code == Errc::not_found) {
       return Error{Errc::not_found,
                    fmt::format("{}: file does not exist; the registry may not allow this name, "
@@ -108,21 +106,35 @@ class Upload {
 
   Status send() {
     const RegistryLimits& limits = client_.limits();
-    const std::vector<Part> parts =
-        cut_parts(layer_.size, limits.part_bytes_min, limits.part_bytes_max);
-    std::string sums;
-    for (const Part& part : parts) {
-      ENGINE_TRY(sum, send_part(part));
-      sums += sum;
-      progress_(part.offset + part.size);
+    std::atomic<int64_t> total = 0;
+    std::deque<PartBody> bodies;
+    for (const Part& part : cut_parts(layer_.size, limits.part_bytes_min, limits.part_bytes_max))
+      bodies.emplace_back(fd_, layer_.digest, part, total);
+    const StoragePuts::Report report = [&] { progress_(total); };
+    StoragePuts puts(client_, cancel_);
+    for (PartBody& body : bodies) {
+      // Before the request: the address that it may get is used at once, and a part that the
+      // registry takes itself is one of the few on their way, too.
+      ENGINE_TRY_STATUS(puts.wait_for_place(report));
+      if (const Status sent = send_part(body, puts, report); !sent) return puts.fail(sent.error());
+      report();
     }
+    ENGINE_TRY_STATUS(puts.wait_for_all(report));
+    report();
+    return close_session(bodies);
+  }
+
+  // The etag is the MD5 over those of the parts, in their order.
+  Status close_session(std::deque<PartBody>& bodies) {
+    std::string sums;
+    for (PartBody& body : bodies) sums += body.md5();
+    const std::string etag =
+        fmt::format("{}-{}", md5_hex(std::as_bytes(std::span(sums))), bodies.size());
     HttpCall call;
     call.method = "PUT";
-    const std::string etag =
-        fmt::format("{}-{}", md5_hex(std::as_bytes(std::span(sums))), parts.size());
     call.url =
         with_query(session_, fmt::format("digest={}&etag={}", form_encoded(layer_.digest), etag));
-    call.headers = {octets()};
+    call.headers = {"Content-Type: application/octet-stream"};
     call.cancel = cancel_;
     CallRules rules;
     rules.follows_redirects = false;
@@ -132,85 +144,37 @@ class Upload {
     return ok;
   }
 
-  // The raw MD5 of the part.
-  Result<std::string> send_part(const Part& part) {
-    const RegistryLimits& limits = client_.limits();
-    for (int tries = 1;; ++tries) {
-      const std::string used = session_;
-      HttpCall call = body_call("PATCH", session_, part);
-      call.headers = {
-          octets(), "Expect: 100-continue", "X-Redirect-Uploads: 1",
-          fmt::format("Content-Range: {}-{}", part.offset, part.offset + part.size - 1)};
+  // Returns when the registry has the part, or when it is on its way to the storage.
+  Status send_part(PartBody& body, StoragePuts& puts, const StoragePuts::Report& report) {
+    const Part& part = body.part();
+    const std::string used = session_;
+    Tries tries(client_.limits(), puts.halt());
+    while (true) {
+      HttpCall call = body.request("PATCH", used, report);
+      call.headers.insert(call.headers.end(), {"Expect: 100-continue", "X-Redirect-Uploads: 1",
+                                               fmt::format("Content-Range: {}-{}", part.offset,
+                                                           part.offset + part.size - 1)});
+      call.cancel = puts.halt();
       CallRules rules;
       rules.follows_redirects = false;
       rules.passes_errors = true;
-      Error why{Errc::io, ""};
-      bool lost = false;  // what the session has taken is not known
       const auto answer = client_.call(transfer_, std::move(call), rules);
-      if (!answer) {
-        if (cancelled(answer.error())) return answer.error();
-        why = answer.error();
-        lost = why.code == Errc::io || why.code == Errc::busy;
-        if (!lost) return why;
-      } else if (answer->status == 307) {
+      const int status = answer ? answer->status : 0;
+      if (status == 307) {
         ENGINE_TRY(base, parse_url(used));
         ENGINE_TRY(storage, resolve_url(base, answer->header("Location")));
         if (answer->header("Docker-Upload-Location").empty())
           return Error{Errc::io, fmt::format("{} did not say where the upload goes on", used)};
         ENGINE_TRY_STATUS(take_session(used, *answer));
-        return send_to_storage(storage.text(), part);
-      } else if (answer->status / 100 == 2) {
-        ENGINE_TRY_STATUS(take_session(used, *answer));
-        return md5_->bytes();
-      } else {
-        why = failed(*answer);
-        // the session is gone: the blob begins anew
-        if (answer->status == 400 || answer->status == 404 || answer->status == 416) return why;
+        puts.start(storage.text(), body);
+        return ok;
       }
-      if (tries >= limits.tries) return Error{why.code, "max retries exceeded: " + why.message};
-      if (!wait_or_cancel(limits.second * (1 << (tries - 1)), cancel_))
-        return Error{Errc::cancelled, "request canceled"};
+      if (status / 100 == 2 && body.whole()) return take_session(used, *answer);
+      const Error why = failure_of(answer);
+      // the session is gone, or has gone on without the part: the blob begins anew
+      if (status / 100 == 2 || status == 400 || status == 404 || status == 416) return why;
+      ENGINE_TRY_STATUS(tries.again(why));
     }
-  }
-
-  Result<std::string> send_to_storage(const std::string& url, const Part& part) {
-    const RegistryLimits& limits = client_.limits();
-    for (int tries = 1;; ++tries) {
-      HttpCall call = body_call("PUT", url, part);
-      call.headers = {octets(), client_.user_agent()};
-      call.stall = limits.stall;
-      const auto answer = transfer_.perform(call);
-      if (answer && answer->status / 100 == 2) return md5_->bytes();
-      const Error why = answer ? failed(*answer) : answer.error();
-      if (cancelled(why)) return why;
-      if (tries >= limits.tries) return Error{why.code, "max retries exceeded: " + why.message};
-      if (!wait_or_cancel(limits.second * (1 << (tries - 1)), cancel_))
-        return Error{Errc::cancelled, "request canceled"};
-    }
-  }
-
-  // A call whose body is the part; md5_ is the sum of what the last reading from its start gave.
-  HttpCall body_call(std::string method, std::string url, const Part& part) {
-    HttpCall call;
-    call.method = std::move(method);
-    call.url = std::move(url);
-    call.cancel = cancel_;
-    call.body_bytes = part.size;
-    call.reader = [this, part](int64_t at, std::span<std::byte> out) -> Result<size_t> {
-      ssize_t n;
-      do {
-        n = ::pread(fd_, out.data(), out.size(), part.offset + at);
-      } while (n < 0 && errno == EINTR);
-      if (n <= 0) {
-        return Error{Errc::corrupt, fmt::format("cannot read blob {}: {}", layer_.digest,
-                                                n < 0 ? std::strerror(errno) : "it is too short")};
-      }
-      if (at == 0) md5_.emplace();
-      md5_->update(out.first(static_cast<size_t>(n)));
-      progress_(part.offset + at + n);
-      return static_cast<size_t>(n);
-    };
-    return call;
   }
 
   RegistryClient& client_;
@@ -220,7 +184,6 @@ class Upload {
   const std::function<void(int64_t)>& progress_;
   Transfer transfer_;
   std::string session_;
-  std::optional<Md5> md5_;
 };
 
 }  // namespace

@@ -9,10 +9,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class DockerRegistryTest : public TransferTest {
+class DockerRegistryTest : public PushFixture {
  protected:
   void SetUp() override {
-    TransferTest::SetUp();
+    PushFixture::SetUp();
+    weights_ = noise(3'000'000);
     if (!testing::DockerRegistry::installed())
       GTEST_SKIP() << "SKIPPED: the program docker-registry is missing (package docker-registry)";
     docker_ = std::make_unique<testing::DockerRegistry>(folder_ + "/registry");
@@ -20,18 +21,10 @@ class DockerRegistryTest : public TransferTest {
   }
   void TearDown() override {
     docker_.reset();
-    TransferTest::TearDown();
+    PushFixture::TearDown();
   }
   ModelName at(const std::string& model) const {
     return *parse_model_name("http://" + docker_->host() + "/" + model);
-  }
-  void make(const ModelName& as, const std::string& from = "") {
-    Manifest m;
-    m.layers.push_back(*store().put_layer(media::kModel, weights_));
-    m.layers.back().from = from;
-    m.layers.push_back(*store().put_layer(media::kSystem, "You are a test."));
-    m.config = *store().put_layer(media::kConfig, "{\"model_format\":\"gguf\"}\n");
-    ASSERT_TRUE(store().write(as, m));
   }
   Status pull_from(const ModelName& from) {
     return pull_model(store(), downloads_, from, options(), {}, [](auto&) {});
@@ -43,7 +36,6 @@ class DockerRegistryTest : public TransferTest {
     for (size_t at = log.find(mark); at != std::string::npos; at = log.find(mark, at + 1)) ++n;
     return n;
   }
-  std::string weights_ = noise(3'000'000);
   std::unique_ptr<testing::DockerRegistry> docker_;
 };
 

@@ -12,20 +12,7 @@ namespace fs = std::filesystem;
 using testing::Faults;
 using Words = std::vector<std::string>;
 
-class PushTest : public TransferTest {
- protected:
-  // A model of two layers under the name; `from` of the first.
-  void make(const ModelName& as, const std::string& from = "") {
-    Manifest m;
-    m.layers.push_back(*store().put_layer(media::kModel, weights_));
-    m.layers.back().from = from;
-    m.layers.push_back(*store().put_layer(media::kSystem, "You are a test."));
-    m.config = *store().put_layer(media::kConfig, "{\"model_format\":\"gguf\"}\n");
-    ASSERT_TRUE(store().write(as, m));
-    digest_ = m.layers[0].digest;
-  }
-  std::string weights_ = noise(1'500'000), digest_;
-};
+class PushTest : public PushFixture {};
 
 TEST_F(PushTest, ArrivesAndComesBack) {
   make(name());

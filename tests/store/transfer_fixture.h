@@ -65,9 +65,10 @@ class TransferTest : public ::testing::Test {
     return pull_model(store(), downloads_, name(), o, cancel,
                       [this](const TransferStatus& s) { statuses_.push_back(s); });
   }
-  Status push(const ModelName& as, const RegistryOptions& o = options()) {
+  Status push(const ModelName& as, const RegistryOptions& o = options(),
+              const std::stop_token& cancel = {}) {
     statuses_.clear();
-    return push_model(store(), as, o, {},
+    return push_model(store(), as, o, cancel,
                       [this](const TransferStatus& s) { statuses_.push_back(s); });
   }
   std::string pull_error(const RegistryOptions& o = options()) {
@@ -124,6 +125,21 @@ class PullFixture : public TransferTest {
     EXPECT_FALSE(store().blobs().has(digest_));
   }
   std::string weights_, license_, digest_;
+};
+
+class PushFixture : public TransferTest {
+ protected:
+  // A model of two layers under the name; `from` of the first.
+  void make(const ModelName& as, const std::string& from = "") {
+    Manifest m;
+    m.layers.push_back(*store().put_layer(media::kModel, weights_));
+    m.layers.back().from = from;
+    m.layers.push_back(*store().put_layer(media::kSystem, "You are a test."));
+    m.config = *store().put_layer(media::kConfig, "{\"model_format\":\"gguf\"}\n");
+    ASSERT_TRUE(store().write(as, m));
+    digest_ = m.layers[0].digest;
+  }
+  std::string weights_ = noise(1'500'000), digest_;
 };
 
 }  // namespace engine

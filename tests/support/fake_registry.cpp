@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 #include <cstdio>
+#include <cstdlib>
 #include <span>
 
 #include "engine/core/sha256.h"
@@ -59,6 +61,11 @@ std::string FakeRegistry::Request::header(std::string_view name) const {
   if (at == std::string::npos) return "";
   const size_t begin = at + 4 + name.size();
   return head.substr(begin, head.find("\r\n", begin) - begin);
+}
+
+// Of the part that the body is.
+int64_t FakeRegistry::Request::first_byte() const {
+  return std::atoll(header("Content-Range").c_str());
 }
 
 FakeRegistry::FakeRegistry() {
@@ -221,7 +228,7 @@ void FakeRegistry::serve(int fd, bool storage) {
       request.query = request.path.substr(mark + 1);
       request.path.resize(mark);
     }
-    bool redirects = false;
+    bool unread = false;
     {
       const std::lock_guard lock(mutex_);
       const std::string range = request.header("Range");
@@ -231,12 +238,12 @@ void FakeRegistry::serve(int fd, bool storage) {
                             request.method + " " + request.path +
                             (range.empty() ? "" : " " + range),
                         request.head);
-      redirects = !storage && request.method == "PATCH" && faults_.upload_redirect;
+      unread = leaves_body(request, storage);
     }
     const bool waits = lower(request.header("Expect")) == "100-continue";
     const std::string length = request.header("Content-Length");
     // An answer instead of "continue": the body stays where it is.
-    if (!length.empty() && !(waits && redirects)) {
+    if (!length.empty() && !(waits && unread)) {
       if (waits && !send_all(fd, "HTTP/1.1 100 Continue\r\n\r\n")) return;
       while (buffer.size() < std::stoul(length))
         if (!fill()) return;
@@ -284,7 +291,10 @@ bool FakeRegistry::answer(int fd, Request& r, bool storage) {
                                "\",service=\"fake, one\",scope=\"repository:u/m:pull x:y\"\r\n",
                  "{}", r.method == "HEAD");
   }
-  if (r.path.find("/uploads") != std::string::npos) return answer_upload(fd, r, storage, f);
+  if (storage && r.method == "PUT") return answer_storage(fd, r, f);
+  if (f.hold_kept && r.method == "PATCH" && f.keeps(r.first_byte()))
+    uploads_.wait_for_others(r.first_byte(), INT_MAX, false, stop_);
+  if (r.path.find("/uploads") != std::string::npos) return answer_upload(fd, r, f);
   if (r.path.find("/blobs/") != std::string::npos) return answer_blob(fd, r, storage, f);
   if (const size_t at = r.path.find("/manifests/"); at != std::string::npos) {
     const std::string key = r.path.substr(4);  // behind "/v2/"
@@ -396,7 +406,23 @@ bool FakeRegistry::send_body(int fd, std::string_view bytes, const Faults& f) {
   return true;
 }
 
-bool FakeRegistry::answer_upload(int fd, Request& r, bool storage, const Faults& f) {
+// An answer comes before the body, which stays where it is. Requires: mutex_.
+bool FakeRegistry::leaves_body(const Request& r, bool storage) const {
+  if (storage || r.method != "PATCH") return false;
+  const bool keeps = faults_.keeps(r.first_byte());
+  return faults_.early_202 || (faults_.upload_redirect && !keeps);
+}
+
+// The body of a redirected part: /storage/<upload>/<first byte>
+bool FakeRegistry::answer_storage(int fd, Request& r, const Faults& f) {
+  const size_t slash = r.path.rfind('/'), before = r.path.rfind('/', slash - 1);
+  const int64_t first = std::atoll(r.path.c_str() + slash + 1);
+  uploads_.put(r.path.substr(before + 1, slash - before - 1), first, r.body);
+  uploads_.wait_for_others(first, f.hold_puts, f.last_put_first, stop_);
+  return reply(fd, 200, "");
+}
+
+bool FakeRegistry::answer_upload(int fd, Request& r, const Faults& f) {
   const std::string repository = r.path.substr(0, r.path.find("/blobs/"));
   const std::string id = r.path.substr(r.path.rfind('/') + 1);
   const auto location = [&](const std::string& upload) {  // relative, and good for one request
@@ -404,37 +430,40 @@ bool FakeRegistry::answer_upload(int fd, Request& r, bool storage, const Faults&
            "?state=" + std::to_string(upload_states_[upload]) + "\r\n";
   };
   const std::lock_guard lock(mutex_);
-  if (storage) {  // the body of a redirected part
-    uploads_[id] += r.body;
-    return reply(fd, 200, "");
-  }
   if (r.method == "POST") {
     const std::string mount = query_value(r.query, "mount");
     if (!mount.empty() && blobs_.count(mount) != 0) return reply(fd, 201, "");
     const std::string upload = "up" + std::to_string(++next_);
     upload_states_[upload] = 1;
-    uploads_[upload].clear();
+    uploads_.begin(upload);
     return reply(fd, 202, location(upload));
   }
   if (upload_states_.count(id) == 0 ||
       query_value(r.query, "state") != std::to_string(upload_states_[id]))
     return reply(fd, 404, "", "{\"errors\":[{\"code\":\"BLOB_UPLOAD_UNKNOWN\"}]}");
   ++upload_states_[id];
-  if (r.method == "PATCH" && f.upload_redirect) {
+  const int64_t first = r.first_byte();
+  if (r.method == "PATCH" && leaves_body(r, false)) {
+    // the body was never read: this connection is of no more use
+    const std::string close = "Connection: close\r\n";
+    if (f.early_202) {
+      reply(fd, 202, location(id) + close);
+      return false;
+    }
     std::string next = location(id);
     next.replace(0, 8, "Docker-Upload-Location");
-    // the body was never read: this connection is of no more use
-    reply(fd, 307,
-          next + "Location: http://" + storage_host() + r.path + "\r\nConnection: close\r\n");
+    const std::string path = "/storage/" + id + "/" + std::to_string(first);
+    reply(fd, 307, next + "Location: http://" + storage_host() + path + "\r\n" + close);
     return false;
   }
   if (r.method == "PATCH") {
-    uploads_[id] += r.body;
+    uploads_.put(id, first, r.body);
     return reply(fd, 202, location(id));
   }
   const std::string digest = query_value(r.query, "digest");
-  if (digest_of(uploads_[id]) != digest) return reply(fd, 400, "", "DIGEST_INVALID");
-  blobs_[digest] = uploads_[id];
+  const std::string bytes = uploads_.whole(id);
+  if (digest_of(bytes) != digest) return reply(fd, 400, "", "DIGEST_INVALID");
+  blobs_[digest] = bytes;
   return reply(fd, 201, "");
 }
 

@@ -2,6 +2,7 @@
 // misbehave in all the ways real ones do. Plain sockets, a thread for each connection.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -11,6 +12,8 @@
 #include <string_view>
 #include <thread>
 #include <vector>
+
+#include "tests/support/fake_storage.h"
 
 namespace engine::testing {
 
@@ -37,8 +40,19 @@ struct Faults {
   int status_times = 0;
   std::string status_path;  // only where the path has this in it
   std::string retry_after, status_body = "{\"error\":\"no\"}";
-  int64_t bytes_per_second = 0;  // of one connection; 0: as fast as it goes
-  bool upload_redirect = false;  // a PATCH leads to the storage port
+  int64_t bytes_per_second = 0;     // of one connection; 0: as fast as it goes
+  bool upload_redirect = false;     // a PATCH leads to the storage port
+  std::vector<int64_t> kept_parts;  // but not for the parts that begin here
+  bool hold_kept = false;           // which get no answer
+  bool early_202 = false;           // and a PATCH is answered without a look at its body
+  // A PUT to the storage is answered when so many have arrived in all; and then the later parts
+  // first.
+  int hold_puts = 0;
+  bool last_put_first = false;
+
+  bool keeps(int64_t first) const {
+    return std::find(kept_parts.begin(), kept_parts.end(), first) != kept_parts.end();
+  }
 };
 
 class FakeRegistry {
@@ -63,6 +77,7 @@ class FakeRegistry {
 
   void set(const std::function<void(Faults&)>& change);
   int64_t blob_bytes() const { return blob_bytes_.load(); }  // sent so far, of blobs
+  const FakeStorage& uploads() const { return uploads_; }
   // "GET /path [Range]" of every request, '*' in front at the storage port, "proxied " when it
   // was meant for another host.
   std::vector<std::string> requests() const;
@@ -73,12 +88,15 @@ class FakeRegistry {
   struct Request {
     std::string method, path, query, head, body;
     std::string header(std::string_view name) const;
+    int64_t first_byte() const;
   };
   void accept_on(int listener, bool storage);
   void serve(int fd, bool storage);
   bool answer(int fd, Request& request, bool storage);
   bool answer_blob(int fd, const Request& request, bool storage, const Faults& faults);
-  bool answer_upload(int fd, Request& request, bool storage, const Faults& faults);
+  bool leaves_body(const Request& request, bool storage) const;
+  bool answer_upload(int fd, Request& request, const Faults& faults);
+  bool answer_storage(int fd, Request& request, const Faults& faults);
   bool send_body(int fd, std::string_view bytes, const Faults& faults);
   static bool reply(int fd, int status, const std::string& headers, std::string_view body = {},
                     bool head = false);
@@ -92,7 +110,8 @@ class FakeRegistry {
   std::vector<std::thread> threads_;
   std::vector<int> sockets_;
   Faults faults_;
-  std::map<std::string, std::string> blobs_, manifests_, uploads_, pages_, files_;
+  std::map<std::string, std::string> blobs_, manifests_, pages_, files_;
+  FakeStorage uploads_;
   std::map<std::string, int> upload_states_, url_uses_;
   int next_ = 0;
   std::vector<std::pair<std::string, std::string>> log_;  // line, whole head

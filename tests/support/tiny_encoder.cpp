@@ -6,13 +6,13 @@
 namespace engine::testing {
 namespace {
 
-struct Vocabulary {
+struct WordList {
   std::vector<std::string> tokens;
   std::vector<int32_t> types;
 };
 
-Vocabulary vocabulary() {
-  Vocabulary v;
+WordList vocabulary() {
+  WordList v;
   for (const char* special : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"})
     v.tokens.push_back(special), v.types.push_back(3);
   for (char c = 'a'; c <= 'z'; ++c) {
@@ -25,7 +25,7 @@ Vocabulary vocabulary() {
   return v;
 }
 
-void set_keys(gguf::Writer& w, const TinyEncoder& o, const Vocabulary& v) {
+void set_keys(gguf::Writer& w, const TinyEncoder& o, const WordList& v) {
   const std::string a = o.arch + ".";
   w.set("general.architecture", std::string_view(o.arch));
   w.set("general.name", std::string_view("tiny encoder"));
@@ -56,7 +56,7 @@ void set_keys(gguf::Writer& w, const TinyEncoder& o, const Vocabulary& v) {
 Result<TinyEncoderFile> make_tiny_encoder(const TinyEncoder& o) {
   constexpr uint32_t E = TinyEncoder::kEmbd, F = TinyEncoder::kFf;
   gguf::Writer w;
-  const Vocabulary v = vocabulary();
+  const WordList v = vocabulary();
   set_keys(w, o, v);
   TinyEncoderFile out;
   std::mt19937 rng(o.seed);
