@@ -61,10 +61,6 @@ Result<BlobSource> BlobResolver::resolve(Transfer& transfer, const std::stop_tok
                    fmt::format("unexpected status code {}", status)};
     }
     ENGINE_TRY(next, resolve_url(at, answer.header("Location")));
-    if (at.scheme == "https" && next.scheme != "https") {
-      return Error{Errc::invalid_argument, fmt::format("{} redirects to {}, which is not encrypted",
-                                                       at.text(), next.text())};
-    }
     if (!same_server(at, next)) return BlobSource{next.text(), true, false, 0};
     at = next;
   }

@@ -128,10 +128,6 @@ Result<HttpAnswer> RegistryClient::send_following(Transfer& transfer, HttpCall c
                                call.method == "HEAD" ? "Head" : "Get", first, kMaxRedirects)};
     }
     ENGINE_TRY(next, resolve_url(url, answer.header("Location")));
-    if (url.scheme == "https" && next.scheme != "https") {
-      return Error{Errc::invalid_argument, fmt::format("{} redirects to {}, which is not encrypted",
-                                                       call.url, next.text())};
-    }
     call.url = next.text();
   }
 }

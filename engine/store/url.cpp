@@ -70,10 +70,22 @@ Result<Url> parse_url(std::string_view text) {
   return url;
 }
 
+namespace {
+
+// What is sent, and the credentials beside it, are nobody else's to read.
+Result<Url> stays_encrypted(const Url& base, Result<Url> next) {
+  if (next && base.scheme == "https" && next->scheme != "https")
+    return Error{Errc::invalid_argument, fmt::format("{} redirects to {}, which is not encrypted",
+                                                     base.text(), next->text())};
+  return next;
+}
+
+}  // namespace
+
 Result<Url> resolve_url(const Url& base, std::string_view location) {
   const size_t scheme = location.find("://");
   if (scheme != std::string_view::npos && scheme < location.find_first_of("/?#"))
-    return parse_url(location);
+    return stays_encrypted(base, parse_url(location));
   if (location.starts_with("//")) return parse_url(base.scheme + ":" + std::string(location));
   if (location.empty() || !clean(location))
     return Error{Errc::invalid_argument, fmt::format("invalid address \"{}\"", location)};

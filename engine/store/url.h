@@ -25,7 +25,7 @@ struct Url {
 // Errc::invalid_argument: anything but http:// and https:// with a host.
 Result<Url> parse_url(std::string_view text);
 // A Location header, seen from the address it came from: absolute, "//host/..", "/path" or
-// "path".
+// "path". Errc::invalid_argument: no address, or one that leaves encryption behind.
 Result<Url> resolve_url(const Url& base, std::string_view location);
 
 // Both addresses are answered by the same server, so that what the one may see the other may see

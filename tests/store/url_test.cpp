@@ -39,6 +39,9 @@ TEST(Url, Locations) {
   EXPECT_FALSE(resolve_url(base, ""));
   EXPECT_FALSE(resolve_url(base, "/a b"));
   EXPECT_FALSE(resolve_url(base, "ftp://h/"));
+  EXPECT_EQ(resolve_url(base, "http://o/x").error().message,
+            "https://h:5/a/b?c=1 redirects to http://o/x, which is not encrypted");
+  EXPECT_TRUE(resolve_url(*parse_url("http://h/a"), "http://o/x"));
 }
 
 TEST(Url, SameServer) {
