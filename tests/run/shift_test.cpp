@@ -121,7 +121,7 @@ TEST_F(ShiftTest, one_layer_computes_as_if_it_had_read_the_shortened_text) {
     shorter.insert(shorter.end(), more.begin(), more.end());
     auto fresh = model(k, 1, 1);
     const auto want = feed(*fresh, *fresh->open(shorter), shorter);
-    EXPECT_LT(distance(got, want), k.kv == DType::f16 ? 2e-3 : 4e-2) << name(k);
+    EXPECT_LT(distance(got, want), k.kv == DType::f16 ? 2e-3 : 6e-2) << name(k);
     EXPECT_GT(distance(unshifted, want), 0.1) << "another text has other logits";
   }
 }
@@ -252,9 +252,9 @@ TEST_F(ShiftTest, proposals_change_nothing) {
         if (o.draft == nullptr) continue;
         // A draft model that is the model forgets the same.
         const GenerateStats& stats = got[0]->stats;
-        EXPECT_GT(stats.accepted_tokens, 0.8 * stats.proposed_tokens)
+        EXPECT_GT(stats.accepted_tokens, 0.75 * stats.proposed_tokens)
             << name(k) << ", prompt " << length;
-        EXPECT_GT(stats.proposed_tokens, static_cast<int>(want.size()) / 2);
+        EXPECT_GT(stats.proposed_tokens, static_cast<int>(want.size()) / 4);
       }
     }
   }
