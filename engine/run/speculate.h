@@ -106,7 +106,7 @@ class Speculator {
                                  Costs& costs);
   // Of the last proposals, the first `accepted` were drawn.
   void settle(int accepted, const Costs& costs);
-  void reset();  // the sequence became another
+  void reset();                             // the sequence became another
   void forget(size_t begin, size_t count);  // see Proposer
 
  private:

@@ -10,7 +10,7 @@
 namespace engine::cpu {
 
 // Copies pages that move and turns the keys of all slots of their groups back by `back` positions.
-// ropes: of all models' rotations; slot_rope: of each slot, its index there; -1: keys stay.
+// ropes: the rotations of the model; slot_rope: of each slot, its index there; -1: keys stay.
 void move_pages(std::span<const CacheSlotView> slots, std::span<const RopeSpec> ropes,
                 std::span<const int32_t> slot_rope, std::span<const PageMove> moves, int32_t back,
                 ThreadPool& pool, int workers);

@@ -1,7 +1,7 @@
 // Keys that are stored already, for other positions.
 #pragma once
 
-#include "kernels/graph.h"
+#include "kernels/op.h"
 
 namespace engine::cpu {
 
