@@ -12,6 +12,7 @@
 #include "engine/core/result.h"
 #include "engine/core/thread_pool.h"
 #include "kernels/graph.h"
+#include "kernels/page_move.h"
 
 namespace engine {
 
@@ -85,6 +86,11 @@ class Executable {
   // of the threads; nullptr ends it. Errc::unsupported: activations are quantized in this plan
   // (load the model as reference).
   virtual Status observe(MatmulObserver observer) = 0;
+  // Whether what is stored in the cache can be used at other positions (kernels/plan/key_ropes.h).
+  virtual bool can_move_pages() const = 0;
+  // Copies pages and turns their keys back by `back` positions; values know none. Between steps.
+  // Results of a step stay valid. Requires: can_move_pages(); no page is written twice.
+  virtual void move_pages(std::span<const PageMove> moves, int32_t back) = 0;
 };
 
 // The pages of one device: storage of every cache slot; slot i of the graph, page p lies at

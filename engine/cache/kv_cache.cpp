@@ -107,7 +107,7 @@ void KvCache::drop_behind_window(Sequence& s) {
 void KvCache::commit(SeqId id, std::span<const RowKey> rows) {
   Sequence& s = at(id);
   s.rows.insert(s.rows.end(), rows.begin(), rows.end());
-  while ((s.nodes.size() + 1) * kPageTokens <= s.rows.size()) {
+  while (s.nodes.size() < s.honest && (s.nodes.size() + 1) * kPageTokens <= s.rows.size()) {
     const size_t p = s.nodes.size();
     const PrefixTree::NodeId parent = p == 0 ? PrefixTree::kRoot : s.nodes.back();
     const std::span<const RowKey> keys(s.rows.data() + p * kPageTokens, kPageTokens);
@@ -128,7 +128,9 @@ void KvCache::commit(SeqId id, std::span<const RowKey> rows) {
 // Equal rows have equal bits, so one copy is enough: our own is given back as soon as it is so far
 // behind that no row of it will be taken back.
 void KvCache::settle(Sequence& s) {
-  for (; (s.settled + 1) * kPageTokens + kTakeBackRows <= s.rows.size(); ++s.settled) {
+  for (;
+       s.settled < s.nodes.size() && (s.settled + 1) * kPageTokens + kTakeBackRows <= s.rows.size();
+       ++s.settled) {
     const PrefixTree::Pages& held = tree_.pages(s.nodes[s.settled]);
     for (size_t g = 0; g < pools_.size(); ++g) {
       int32_t& own = s.tables[g][s.settled];
@@ -174,7 +176,74 @@ int KvCache::truncate(SeqId id, int past) {
       pools_[g].release(s.tables[g].back()), s.tables[g].pop_back();
   s.rows.resize(static_cast<size_t>(past));
   s.settled = std::min(s.settled, s.nodes.size());
+  if (pages <= s.honest) s.honest = SIZE_MAX;  // no shifted row is left
   return past;
+}
+
+// Whether every window has what the next row sees after a shift. It asks for what is there whatever
+// happened before: that depends on a window and on the rows alone, as the answer must.
+bool KvCache::sees_after_shift(const Sequence& s, int keep, int drop) const {
+  const int past = static_cast<int>(s.rows.size());
+  for (size_t g = 0; g < pools_.size(); ++g)
+    if (first_page(g, past) > 0 && first_page(g, past - drop * kPageTokens) < keep) return false;
+  return true;
+}
+
+// The nodes from there on are of use to this sequence alone: at the end of its path, and with its
+// own pages.
+size_t KvCache::first_own_node(const Sequence& s, size_t from) const {
+  size_t first = s.nodes.size();
+  while (first > from && tree_.sole(s.nodes[first - 1], first == s.nodes.size() ? 0 : 1) &&
+         in_tree(s, first - 1))
+    --first;
+  return first;
+}
+
+bool KvCache::shift(SeqId id, int keep, int drop, std::vector<PageMove>& moves) {
+  Sequence& s = at(id);
+  const size_t begin = static_cast<size_t>(keep), end = begin + static_cast<size_t>(drop);
+  ENGINE_CHECK(keep >= 0 && drop > 0 && end * kPageTokens <= s.rows.size(),
+               "a shift drops whole pages of the sequence");
+  moves.clear();
+  if (!sees_after_shift(s, keep, drop)) return false;
+  const size_t own = first_own_node(s, end);
+  for (size_t g = 0; g < pools_.size(); ++g)
+    for (size_t p = end; p < s.tables[g].size(); ++p) {
+      const int32_t page = s.tables[g][p];
+      if (page < 0) continue;
+      const bool leaves_tree = p >= own && p < s.nodes.size() && tree_.pages(s.nodes[p])[g] == page;
+      const bool shared = pools_[g].holders(page) > (leaves_tree ? 2 : 1);
+      const int32_t to = shared ? take_page(g) : page;
+      if (to < 0) {  // give back what this call took
+        for (const PageMove& m : moves)
+          if (m.to != m.from) pools_[static_cast<size_t>(m.group)].release(m.to);
+        moves.clear();
+        return false;
+      }
+      moves.push_back({static_cast<int32_t>(g), page, to});
+    }
+
+  while (s.nodes.size() > begin) {
+    const PrefixTree::NodeId node = s.nodes.back();
+    if (s.nodes.size() <= own || !tree_.remove_if_sole(node)) tree_.unuse(node);
+    s.nodes.pop_back();
+  }
+  auto move = moves.begin();
+  for (size_t g = 0; g < pools_.size(); ++g) {
+    std::vector<int32_t>& table = s.tables[g];
+    for (size_t p = begin; p < end; ++p) pools_[g].release(table[p]);
+    for (size_t p = end; p < table.size(); ++p) {
+      if (table[p] < 0) continue;
+      if (move->to != move->from) pools_[g].release(move->from);
+      table[p] = (move++)->to;
+    }
+    table.erase(table.begin() + keep, table.begin() + keep + drop);
+  }
+  const auto rows = s.rows.begin();
+  s.rows.erase(rows + keep * kPageTokens, rows + (keep + drop) * kPageTokens);
+  s.honest = std::min(s.honest, begin);
+  s.settled = std::min(s.settled, s.nodes.size());
+  return true;
 }
 
 void KvCache::close(SeqId id, bool keep) {

@@ -33,6 +33,8 @@ class PrefixTree {
   void unuse(NodeId);
   const Pages& pages(NodeId n) const { return at(n).pages; }
   NodeId parent(NodeId n) const { return at(n).parent; }
+  // Whether one sequence alone uses the node, and so many nodes follow it.
+  bool sole(NodeId n, int children) const { return at(n).users == 1 && at(n).children == children; }
 
   // Frees a page of a group that only the tree holds: the oldest leaf goes (full attention), or the
   // oldest page alone (window: the node stays useful for longer prefixes). false: nothing to drop.

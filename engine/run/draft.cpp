@@ -49,6 +49,16 @@ void Draft::close() {
   fed_.clear();
 }
 
+void Draft::forget(size_t begin, size_t count) {
+  const size_t same = std::min(sure_, fed_.size()), end = begin + count;
+  if (seq_ < 0 || end > same ||
+      !model_.shift(seq_, static_cast<int>(begin), static_cast<int>(count)))
+    return close();
+  fed_.erase(fed_.begin() + static_cast<std::ptrdiff_t>(begin),
+             fed_.begin() + static_cast<std::ptrdiff_t>(end));
+  sure_ = same - count;
+}
+
 // Leaves the rows that are tokens of the sequence, but for its last token.
 void Draft::follow(std::span<const Token> tokens) {
   if (seq_ < 0) {

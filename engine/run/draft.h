@@ -24,6 +24,7 @@ class Draft : public Proposer {
   // Nothing while many tokens are new to the draft model: it reads a part of them.
   void propose(std::span<const Token> tokens, int n, std::vector<Token>& out) override;
   void reset() override { close(); }
+  void forget(size_t begin, size_t count) override;  // as the target, where that is possible
 
  private:
   void close();

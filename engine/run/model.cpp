@@ -94,6 +94,7 @@ struct Model::Impl {
   std::vector<Segment> segments;
   std::vector<OutputNeed> needs;
   std::vector<RowKey> keys;
+  std::vector<PageMove> moves;  // of a shift
 
   Status step() { return options.progress ? options.progress->step() : Status(ok); }
   Status load_text();
@@ -367,6 +368,16 @@ void Model::close(SeqId s, bool keep) {
 }
 int Model::truncate(SeqId s, int past) {
   return impl_->cache->truncate(s, past);
+}
+
+bool Model::shift(SeqId s, int begin, int count) {
+  Impl& m = *impl_;
+  ENGINE_CHECK(begin % kPageTokens == 0 && count % kPageTokens == 0, "only whole pages move");
+  if (!m.exec->can_move_pages() ||
+      !m.cache->shift(s, begin / kPageTokens, count / kPageTokens, m.moves))
+    return false;
+  m.exec->move_pages(m.moves, count);
+  return true;
 }
 
 Result<std::span<const RowOutput>> Model::step(std::span<const Rows> rows) {

@@ -114,6 +114,11 @@ class Model {
   // keep: leave full pages in the prefix cache for later prompts.
   void close(SeqId, bool keep);
   int truncate(SeqId, int past);  // rows that remain: past or fewer, see KvCache
+  // Forgets the tokens [begin, begin + count): those behind them move up, and nothing is computed
+  // again. What they were computed from stays in them. Outputs of the last step stay valid.
+  // false: not this model, or not now (KvCache::shift); nothing changed.
+  // Requires: begin and count are multiples of kPageTokens, begin + count <= past(seq).
+  bool shift(SeqId, int begin, int count);
 
   struct Rows {  // consecutive tokens of one sequence, appended behind past(seq)
     SeqId seq;

@@ -281,8 +281,8 @@ void Scheduler::Impl::admit() {
   for (Job* job : end) finish(*job, DoneReason::cancelled);
 }
 
-// The context is full: forget the middle and replay what is kept as a prompt.
-// false: the answer ends.
+// The context is full: forget whole pages in the middle, or, where that is not possible, a part of
+// it and read what is kept again as a prompt. false: the answer ends.
 bool Scheduler::Impl::make_room(Job& job) {
   const int n_ctx = model.info().n_ctx, n = static_cast<int>(job.tokens.size());
   if (n < n_ctx) return true;
@@ -291,10 +291,20 @@ bool Scheduler::Impl::make_room(Job& job) {
       std::clamp(job.request.num_keep < 0 ? job.stats.prompt_tokens : job.request.num_keep, 0,
                  std::max(0, n_ctx - 4));
   const int discard = std::max(1, (n - keep) / 2);
-  job.tokens.erase(job.tokens.begin() + keep, job.tokens.begin() + std::min(n, keep + discard));
-  model.close(job.seq, true);
-  job.seq = -1;
-  job.speculator.reset();
+  const int begin = (keep + kPageTokens - 1) / kPageTokens * kPageTokens,
+            pages = discard / kPageTokens * kPageTokens;
+  const auto forget = [&job](int from, int to) {
+    job.tokens.erase(job.tokens.begin() + from, job.tokens.begin() + to);
+  };
+  if (pages > 0 && model.shift(job.seq, begin, pages)) {
+    forget(begin, begin + pages);
+    job.speculator.forget(static_cast<size_t>(begin), static_cast<size_t>(pages));
+  } else {
+    forget(keep, std::min(n, keep + discard));
+    model.close(job.seq, true);
+    job.seq = -1;
+    job.speculator.reset();
+  }
   return true;
 }
 

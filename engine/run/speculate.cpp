@@ -152,4 +152,9 @@ void Speculator::reset() {
   seen_ = 0, source_ = nullptr;
 }
 
+void Speculator::forget(size_t begin, size_t count) {
+  for (Source& s : sources_) s.proposer->forget(begin, count);
+  seen_ = 0, source_ = nullptr;
+}
+
 }  // namespace engine

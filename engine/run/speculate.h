@@ -27,7 +27,7 @@ struct SpeculateOptions {
 };
 
 // Proposes how one sequence goes on.
-// `tokens`: the whole sequence, which only grows at its end until reset().
+// `tokens`: the whole sequence, which only grows at its end until reset() or forget().
 class Proposer {
  public:
   static constexpr int kGrades = 5;
@@ -39,6 +39,8 @@ class Proposer {
   // Appends up to n tokens to out; none: not ready yet.
   virtual void propose(std::span<const Token> tokens, int n, std::vector<Token>& out) = 0;
   virtual void reset() = 0;  // the sequence became another
+  // It lost the tokens [begin, begin + count), whole pages: Model::shift.
+  virtual void forget(size_t, size_t) { reset(); }
 };
 
 // What steps of so many rows and the proposals of each proposer cost, measured as the model runs;
@@ -104,7 +106,8 @@ class Speculator {
                                  Costs& costs);
   // Of the last proposals, the first `accepted` were drawn.
   void settle(int accepted, const Costs& costs);
-  void reset();  // the sequence became another
+  void reset();                             // the sequence became another
+  void forget(size_t begin, size_t count);  // see Proposer
 
  private:
   struct Source {

@@ -3,6 +3,8 @@
 #include "kernels/cpu/executor.h"
 
 #include "engine/core/clock.h"
+#include "kernels/cpu/attention/turn_keys.h"
+#include "kernels/cpu/move_pages.h"
 #include "kernels/cpu/team_size.h"
 #include "kernels/cpu/verify.h"
 #include "kernels/top.h"
@@ -127,6 +129,17 @@ class CpuExecutable final : public Executable {
     }
     observer_ = std::move(observer);
     return ok;
+  }
+
+  bool can_move_pages() const override {
+    return plan_->key_ropes.has_value() &&
+           std::ranges::all_of(plan_->binder.slots,
+                               [](const CacheSlotView& s) { return turns(s.dtype); });
+  }
+
+  void move_pages(std::span<const PageMove> moves, int32_t back) override {
+    cpu::move_pages(plan_->binder.slots, plan_->graph.ropes, *plan_->key_ropes, moves, back, pool_,
+                    plan_->workers);
   }
 
   void profile(bool on) override {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kernels/cpu/lookup.h"
+#include "kernels/plan/key_ropes.h"
 #include "kernels/plan/passes.h"
 
 namespace engine::cpu {
@@ -60,6 +61,7 @@ Result<std::unique_ptr<Plan>> compile_plan(const Graph& graph, std::span<const T
   p.graph = graph;
   p.workers = workers, p.max_rows = options.max_rows, p.max_outputs = options.max_outputs,
   p.max_top = options.max_top;
+  p.key_ropes = key_ropes(p.graph);
   fuse(p.graph, weights);
   take_outputs(p.graph);
   quantize_inputs(p.graph, weights);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -44,6 +45,7 @@ struct Plan {
   AttendSplit split;
   Binder binder;  // of worker 0
   int workers = 1, max_rows = 0, max_outputs = 0, max_top = 0;
+  std::optional<std::vector<int32_t>> key_ropes;  // kernels/plan/key_ropes.h
 };
 
 Result<std::unique_ptr<Plan>> compile_plan(const Graph& graph, std::span<const Tensor> weights,

@@ -2,16 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <numeric>
+#include "tests/cache/keys.h"
 
 namespace engine {
 namespace {
-
-std::vector<RowKey> keys(int n, RowKey first = 1) {
-  std::vector<RowKey> k(static_cast<size_t>(n));
-  std::iota(k.begin(), k.end(), first);
-  return k;
-}
 
 // Computes rows as a model would: pages, then commit.
 void feed(KvCache& c, SeqId s, std::span<const RowKey> rows) {

@@ -23,9 +23,9 @@ constexpr int kTinyVocab = 96;
 // and a greedy answer goes in circles.
 // pooling >= 0: an embedding model.
 inline std::vector<std::byte> random_model_bytes(uint32_t window = 0, float spread = 0.2f,
-                                                 int pooling = -1) {
+                                                 int pooling = -1, uint32_t layers = 2) {
   gguf::Writer w;
-  const uint32_t embd = 64, ff = 128, heads = 4, kv = 2, layers = 2;
+  const uint32_t embd = 64, ff = 128, heads = 4, kv = 2;
   const std::string arch = window > 0 ? "gemma3" : "llama", a = arch + ".";
   w.set("general.architecture", std::string_view(arch));
   w.set(a + "context_length", uint32_t{4096});
@@ -82,9 +82,9 @@ inline std::vector<std::byte> random_model_bytes(uint32_t window = 0, float spre
 
 inline std::unique_ptr<Model> random_model(ThreadPool& pool, LoadOptions options,
                                            uint32_t window = 0, float spread = 0.2f,
-                                           int pooling = -1) {
+                                           int pooling = -1, uint32_t layers = 2) {
   auto bytes =
-      std::make_shared<std::vector<std::byte>>(random_model_bytes(window, spread, pooling));
+      std::make_shared<std::vector<std::byte>>(random_model_bytes(window, spread, pooling, layers));
   auto file = gguf::File::parse(*bytes);
   if (!file) {
     ADD_FAILURE() << file.error().message;

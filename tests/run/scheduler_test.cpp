@@ -1,39 +1,10 @@
 // Requests of one model, step by step: what a client gets does not depend on who else is served.
 #include "engine/run/scheduler.h"
 
-#include "tests/run/random_model.h"
+#include "tests/run/collect.h"
 
 namespace engine {
 namespace {
-
-struct Collect : Sink {
-  std::vector<Token> tokens;
-  GenerateStats stats;
-  std::string error;
-  int ends = 0;
-  bool has_room = true;
-  bool room() const override { return has_room; }
-  void token(const TokenEvent& e) override { tokens.push_back(e.token); }
-  void done(const GenerateStats& s) override { stats = s, ++ends; }
-  void failed(const Error& e) override { error = e.message, ++ends; }
-};
-
-std::vector<Token> prompt(int n, int seed) {
-  std::mt19937 rng(static_cast<uint32_t>(seed));
-  std::vector<Token> out;
-  for (int i = 0; i < n; ++i) out.push_back(static_cast<Token>(rng() % kTinyVocab));
-  return out;
-}
-
-Request request(std::vector<Token> p, std::shared_ptr<Sink> sink, int max_tokens = 12) {
-  Request r;
-  r.prompt = std::move(p);
-  r.max_tokens = max_tokens;
-  r.sampling.seed = 3;
-  r.sampling.temperature = 0.9f;
-  r.sink = std::move(sink);
-  return r;
-}
 
 class SchedulerTest : public ::testing::Test {
  protected:

@@ -1,29 +1,14 @@
-// kv_store: one row of one KV head into its page, as half or as rotated q8_0 with one scale.
-// Scale: max|x| / 127 rounded to half; codes: x / scale, to nearest even.
+// kv_store: one row of one KV head into its page, as half or as rotated q8_0 with one scale
+// (q8_heads.h).
 
 #include "engine/core/half.h"
 #include "kernels/cpu/attention/hadamard.h"
 #include "kernels/cpu/attention/pages.h"
+#include "kernels/cpu/attention/q8_heads.h"
 #include "kernels/cpu/context.h"
 
 namespace engine::cpu {
 namespace {
-
-// Writes codes to out[i * stride].
-void store_q8(float* x, int64_t d, int8_t* out, int64_t stride, uint16_t& half) {
-  hadamard(x, d);
-  float largest = 0;
-  for (int64_t i = 0; i < d; ++i)
-    largest = __builtin_fabsf(x[i]) > largest ? __builtin_fabsf(x[i]) : largest;
-  const float wanted = largest / 127.0f;
-  half = float_to_half(wanted < 65504.0f ? wanted : 65504.0f);
-  const float scale = half_to_float(half);
-  for (int64_t i = 0; i < d; ++i) {
-    const float q = scale != 0 ? __builtin_rintf(x[i] / scale) : 0.0f;
-    // NaN: -127
-    out[i * stride] = static_cast<int8_t>(q > -127.0f ? (q < 127.0f ? q : 127.0f) : -127.0f);
-  }
-}
 
 int64_t items(const KvStoreArgs& a) {
   return static_cast<int64_t>(a.step->n_rows) * a.slot.n_head_kv;
@@ -58,9 +43,11 @@ void run(const KvStoreArgs& a, Range range, Ctx& ctx) {
     }
     float* x = reinterpret_cast<float*>(ctx.scratch);
     __builtin_memcpy(x, k, static_cast<size_t>(dk) * sizeof(float));
-    store_q8(x, dk, reinterpret_cast<int8_t*>(p.k) + t, kPageTokens, p.k_scale[t]);
+    hadamard(x, dk);
+    store_q8<1>(x, dk, reinterpret_cast<int8_t*>(p.k) + t, kPageTokens, &p.k_scale[t]);
     __builtin_memcpy(x, v, static_cast<size_t>(dv) * sizeof(float));
-    store_q8(x, dv, reinterpret_cast<int8_t*>(p.v) + t * dv, 1, p.v_scale[t]);
+    hadamard(x, dv);
+    store_q8<1>(x, dv, reinterpret_cast<int8_t*>(p.v) + t * dv, 1, &p.v_scale[t]);
   }
 }
 
