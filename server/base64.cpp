@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cstdint>
 #include <nlohmann/json.hpp>
 
 namespace engine {
@@ -28,17 +26,6 @@ bool valid_base64(std::string_view text) {
     ++symbols;
   }
   return symbols % 4 != 1 && padding <= 2 && (padding == 0 || (symbols + padding) % 4 == 0);
-}
-
-void append_base64(std::string_view bytes, std::string& out) {
-  constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  for (size_t at = 0; at < bytes.size(); at += 3) {
-    uint32_t group = 0;
-    const size_t n = std::min<size_t>(3, bytes.size() - at);
-    for (size_t i = 0; i < n; ++i)
-      group |= uint32_t{static_cast<unsigned char>(bytes[at + i])} << (16 - 8 * i);
-    for (size_t i = 0; i < 4; ++i) out += i <= n ? kAlphabet[group >> (18 - 6 * i) & 63] : '=';
-  }
 }
 
 Status check_images(const Json* list, const std::string& path) {

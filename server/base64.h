@@ -1,4 +1,4 @@
-// Checks base64 data of requests, and writes it.
+// Checks base64 data of requests.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -12,8 +12,6 @@ namespace engine {
 
 // Standard alphabet; line breaks, missing padding and a `data:TYPE;base64,` prefix are tolerated.
 bool valid_base64(std::string_view text);
-// Appends the bytes in the standard alphabet, with padding.
-void append_base64(std::string_view bytes, std::string& out);
 // Every element of a list of images is base64 text. list: nullptr: none.
 Status check_images(const Json* list, const std::string& path);
 

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <cstdint>
 
-#include "server/base64.h"
+#include "engine/core/base64.h"
 
 namespace engine {
 

@@ -9,8 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "engine/core/base64.h"
 #include "engine/store/blobs.h"
-#include "server/base64.h"
 
 namespace engine::cli {
 namespace {

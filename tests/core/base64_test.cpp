@@ -21,5 +21,16 @@ TEST(Base64, what_is_none) {
     EXPECT_EQ(decode_base64(text), std::nullopt) << text;
 }
 
+TEST(Base64, text_of_bytes) {
+  std::string text = "> ";
+  append_base64("\x01\x02\x03\xff", text);
+  EXPECT_EQ(text, "> AQID/w==");
+  for (const std::string bytes : {"", "a", "ab", "abc", "\xfb\xff\xbf\x80 and more"}) {
+    text.clear();
+    append_base64(bytes, text);
+    EXPECT_EQ(decode_base64(text), Bytes(bytes.begin(), bytes.end())) << text;
+  }
+}
+
 }  // namespace
 }  // namespace engine

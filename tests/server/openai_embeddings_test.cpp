@@ -2,7 +2,7 @@
 #include <bit>
 #include <cstring>
 
-#include "server/base64.h"
+#include "engine/core/base64.h"
 #include "tests/server/encoders.h"
 
 namespace engine {
