@@ -19,14 +19,19 @@ namespace engine {
 namespace {
 
 constexpr size_t kMaxWorkers = 8;
-// So many begin, and every 100 ms there are twice as many while less than this arrives in that
-// time. What a server has sent and we have not read is fetched once more after a crash, for each
-// connection: one that is fast from the start needs no others, and a far one shows its speed later.
-// 50 MB/s from this machine are enough, for it shares its cores with the server; 250 MB/s from
-// others are twice what a gigabit line carries.
+// So many begin, and there are twice as many after each `time` that brings less than `bytes`. What a
+// server has sent and we have not read is fetched once more after a crash, for each connection: one
+// that is fast from the start needs no others, and a far one shows its speed later.
 constexpr size_t kFirstWorkers = 2;
-constexpr auto kRateTime = std::chrono::milliseconds(100);
-constexpr int64_t kFastHere = 5'000'000, kFast = 25'000'000;
+struct Pace {
+  std::chrono::milliseconds time;
+  int64_t bytes;
+};
+// 250 MB/s: twice what a gigabit line carries.
+constexpr Pace kFast{std::chrono::milliseconds(100), 25'000'000};
+// 20 MB/s from a server that shares the cores of a busy machine with us, where more connections are
+// more waiting bytes only; less comes through a tunnel.
+constexpr Pace kFastHere{std::chrono::milliseconds(500), 10'000'000};
 // After so many bytes of a part they and its state are synced.
 constexpr int64_t kSyncBytes = 64 << 20;
 
@@ -49,9 +54,8 @@ bool parse_content_range(std::string_view text, int64_t& first, int64_t& last, i
   return text == "*" || (number(total) && text.empty());
 }
 
-// Up to `most` threads; returns when all have ended. fast: bytes in kRateTime that no more threads
-// are wanted above.
-void run_workers(size_t most, int64_t fast, const std::function<void()>& work,
+// Up to `most` threads; returns when all have ended.
+void run_workers(size_t most, const Pace& enough, const std::function<void()>& work,
                  const std::function<int64_t()>& completed) {
   std::stop_source idle;  // one found nothing more to do, and another would not either
   std::vector<std::jthread> workers;
@@ -65,9 +69,9 @@ void run_workers(size_t most, int64_t fast, const std::function<void()>& work,
   };
   employ(kFirstWorkers);
   int64_t before = completed();
-  while (workers.size() < most && wait_or_cancel(kRateTime, idle.get_token())) {
+  while (workers.size() < most && wait_or_cancel(enough.time, idle.get_token())) {
     const int64_t now = completed();
-    if (now - before < fast) employ(2 * workers.size());
+    if (now - before < enough.bytes) employ(2 * workers.size());
     before = now;
   }
 }
