@@ -120,8 +120,8 @@ Result<PartFetcher::End> PartFetcher::fetch(const std::stop_token& cancel) {
     ENGINE_TRY(source, resolver_.get(transfer, halt_.get_token()));
     const auto url = parse_url(source.url);
     run_workers(
-        std::min(open, kMaxWorkers), url && url->loopback() ? kFastHere : kFast,
-        [this] { work(); }, [this] { return completed(); });
+        std::min(open, kMaxWorkers), url && url->loopback() ? kFastHere : kFast, [this] { work(); },
+        [this] { return completed(); });
   }
   if (cancel.stop_requested()) return kCancelled;
   if (ranges_ignored_) return End::ranges_ignored;

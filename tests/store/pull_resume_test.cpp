@@ -107,6 +107,36 @@ TEST_F(PullResumeTest, EveryByteIsRecorded) {
   EXPECT_LE(registry_.blob_bytes() - before, 3'000'000 - recorded + 1'000);
 }
 
+// Two connections at first, so that little is under way when the process dies; eight to a server
+// that brings nothing on two.
+TEST_F(PullResumeTest, ConnectionsOfASlowServer) {
+  using Clock = std::chrono::steady_clock;
+  registry_.set([](Faults& f) { f.stall_after = 1, f.stall_times = -1; });
+  RegistryOptions patient = options();  // part_bytes_min: twelve parts
+  patient.limits.stall = std::chrono::seconds(20);
+  std::stop_source stop;
+  Status s = ok;
+  const auto start = Clock::now();
+  std::thread puller([&] { s = pull(patient, stop.get_token()); });
+  // of parts; one more was to find out where the blob lies
+  const auto asked = [this] { return registry_.count(digest_ + " bytes=") - 1; };
+  const auto wait_for = [&](int n) {
+    while (asked() < n && Clock::now() - start < std::chrono::seconds(10))
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  };
+  wait_for(2);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  const int first = asked();
+  // A machine too busy to look in time proves nothing.
+  if (Clock::now() - start < std::chrono::milliseconds(400)) EXPECT_EQ(first, 2);
+  wait_for(8);
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_EQ(asked(), 8);
+  stop.request_stop();
+  puller.join();
+  EXPECT_FALSE(s);
+}
+
 TEST_F(PullResumeTest, TwoPullsShareOneDownload) {
   registry_.set([](Faults& f) { f.bytes_per_second = 400'000; });
   Status other = ok;
