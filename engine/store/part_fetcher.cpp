@@ -9,14 +9,30 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <functional>
 #include <thread>
+
+#include "engine/store/files.h"
+#include "engine/store/part_journal.h"
 
 namespace engine {
 namespace {
 
 constexpr size_t kMaxWorkers = 8;
-// After so many bytes of a part its state is written, and after so many it is synced.
-constexpr int64_t kStateBytes = 256 << 10;
+// So many begin, and there are twice as many after each `time` that brings less than `bytes`. What a
+// server has sent and we have not read is fetched once more after a crash, for each connection: one
+// that is fast from the start needs no others, and a far one shows its speed later.
+constexpr size_t kFirstWorkers = 2;
+struct Pace {
+  std::chrono::milliseconds time;
+  int64_t bytes;
+};
+// 250 MB/s: twice what a gigabit line carries.
+constexpr Pace kFast{std::chrono::milliseconds(100), 25'000'000};
+// 20 MB/s from a server that shares the cores of a busy machine with us, where more connections are
+// more waiting bytes only; less comes through a tunnel.
+constexpr Pace kFastHere{std::chrono::milliseconds(500), 10'000'000};
+// After so many bytes of a part they and its state are synced.
 constexpr int64_t kSyncBytes = 64 << 20;
 
 const Error kCancelled{Errc::cancelled, "request canceled"};
@@ -38,10 +54,33 @@ bool parse_content_range(std::string_view text, int64_t& first, int64_t& last, i
   return text == "*" || (number(total) && text.empty());
 }
 
+// Up to `most` threads; returns when all have ended.
+void run_workers(size_t most, const Pace& enough, const std::function<void()>& work,
+                 const std::function<int64_t()>& completed) {
+  std::stop_source idle;  // one found nothing more to do, and another would not either
+  std::vector<std::jthread> workers;
+  const auto employ = [&](size_t n) {
+    while (workers.size() < std::min(n, most)) {
+      workers.emplace_back([&] {
+        work();
+        idle.request_stop();
+      });
+    }
+  };
+  employ(kFirstWorkers);
+  int64_t before = completed();
+  while (workers.size() < most && wait_or_cancel(enough.time, idle.get_token())) {
+    const int64_t now = completed();
+    if (now - before < enough.bytes) employ(2 * workers.size());
+    before = now;
+  }
+}
+
 }  // namespace
 
 struct PartFetcher::Attempt {
-  int64_t since_state = 0, since_sync = 0;
+  std::unique_ptr<PartJournal> journal;
+  int64_t since_sync = 0;
   bool final = false;  // the error is of this machine: no use to try again
   bool ranges_ignored = false;
 };
@@ -76,10 +115,13 @@ Result<PartFetcher::End> PartFetcher::fetch(const std::stop_token& cancel) {
   const std::stop_callback forward(cancel, [this] { halt_.request_stop(); });
   const auto open = static_cast<size_t>(
       std::count_if(parts_.begin(), parts_.end(), [](const LivePart& p) { return !p.done(); }));
-  {
-    std::vector<std::jthread> workers;
-    for (size_t i = 0; i < std::min(open, kMaxWorkers); ++i)
-      workers.emplace_back([this] { work(); });
+  if (open > 0) {
+    Transfer transfer;
+    ENGINE_TRY(source, resolver_.get(transfer, halt_.get_token()));
+    const auto url = parse_url(source.url);
+    run_workers(
+        std::min(open, kMaxWorkers), url && url->loopback() ? kFastHere : kFast, [this] { work(); },
+        [this] { return completed(); });
   }
   if (cancel.stop_requested()) return kCancelled;
   if (ranges_ignored_) return End::ranges_ignored;
@@ -128,7 +170,7 @@ Status PartFetcher::fetch_part(Transfer& transfer, LivePart& part) {
       halt_.request_stop();
       return ok;
     }
-    if (!a.final) ENGINE_TRY_STATUS(save(part, true));
+    if (!a.final) ENGINE_TRY_STATUS(save(part));
     if (part.done()) break;
     if (halt_.stop_requested()) return kCancelled;
     if (a.final) return answer.error();
@@ -161,6 +203,12 @@ Status PartFetcher::fetch_part(Transfer& transfer, LivePart& part) {
 Result<HttpAnswer> PartFetcher::attempt(Transfer& transfer, LivePart& part,
                                         const BlobSource& source, Attempt& a) {
   RegistryClient& client = resolver_.client();
+  auto journal = PartJournal::open(files_, part.part());
+  if (!journal) {
+    a.final = true;
+    return journal.error();
+  }
+  a.journal = std::move(*journal);
   const int64_t from = part.offset + part.completed.load();
   ENGINE_TRY(url, parse_url(source.url));
   HttpCall call;
@@ -212,25 +260,31 @@ Status PartFetcher::take(LivePart& part, std::span<const std::byte> bytes, Attem
     bytes = bytes.subspan(static_cast<size_t>(n));
     done += n;
     part.completed.store(done, std::memory_order_release);
-    a.since_state += n;
     a.since_sync += n;
   }
-  if (a.since_state < kStateBytes) return ok;
-  a.since_state = 0;
-  const bool sync = a.since_sync >= kSyncBytes;
-  if (sync) a.since_sync = 0;
-  Status saved = save(part, sync);
+  Status saved = record(part, a);
   a.final = !saved;
   return saved;
 }
 
-Status PartFetcher::save(const LivePart& part, bool sync) const {
+// At once, for the process may die while the data is synced.
+Status PartFetcher::record(const LivePart& part, Attempt& a) const {
+  ENGINE_TRY_STATUS(a.journal->record(part.part()));
+  if (a.since_sync < kSyncBytes) return ok;
+  a.since_sync = 0;
+  ENGINE_TRY_STATUS(sync_data());
+  return a.journal->sync();
+}
+
+Status PartFetcher::save(const LivePart& part) const {
   const Part state = part.part();
-  if (sync && ::fdatasync(fd_) != 0) {
-    return Error{Errc::io,
-                 fmt::format("cannot write {}: {}", files_.data_path(), std::strerror(errno))};
-  }
-  return files_.write(state, sync);
+  ENGINE_TRY_STATUS(sync_data());
+  return files_.write(state, true);
+}
+
+Status PartFetcher::sync_data() const {
+  if (::fdatasync(fd_) != 0) return io_error("cannot write", files_.data_path());
+  return ok;
 }
 
 }  // namespace engine

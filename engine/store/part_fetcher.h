@@ -56,7 +56,9 @@ class PartFetcher {
                              Attempt& a);
   Status check_head(const LivePart& part, int64_t from, const HttpAnswer& answer, Attempt& a) const;
   Status take(LivePart& part, std::span<const std::byte> bytes, Attempt& a);
-  Status save(const LivePart& part, bool sync) const;
+  Status record(const LivePart& part, Attempt& a) const;
+  Status save(const LivePart& part) const;
+  Status sync_data() const;
   void fail(const Error& error);
 
   const int fd_;

@@ -35,6 +35,12 @@ std::vector<Part> cut_parts(int64_t total, int64_t least, int64_t most, int want
   return parts;
 }
 
+std::string part_state_text(const Part& part) {
+  return fmt::format(R"({{"N":{},"Offset":{},"Size":{},"Completed":{}}})", part.n, part.offset,
+                     part.size, part.completed) +
+         "\n";
+}
+
 PartFiles::PartFiles(const BlobFolder& blobs, const std::string& digest)
     : folder_(blobs.folder()), data_(blobs.path(digest) + "-partial") {
   // Not under the name of a part: whatever begins so is taken for one.
@@ -85,10 +91,11 @@ Result<std::vector<Part>> PartFiles::read() const {
 }
 
 Status PartFiles::write(const Part& part, bool sync) const {
-  const std::string path = state_path(part.n), temp = fmt::format("{}-{}", temp_, part.n);
-  const std::string text = fmt::format(R"({{"N":{},"Offset":{},"Size":{},"Completed":{}}})", part.n,
-                                       part.offset, part.size, part.completed) +
-                           "\n";
+  return write_text(part.n, part_state_text(part), sync);
+}
+
+Status PartFiles::write_text(int n, const std::string& text, bool sync) const {
+  const std::string path = state_path(n), temp = fmt::format("{}-{}", temp_, n);
   const int fd = ::open(temp.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   bool fine = fd >= 0;
   fine = fine && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());

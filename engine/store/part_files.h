@@ -23,6 +23,9 @@ struct Part {
 // than 16.
 std::vector<Part> cut_parts(int64_t total, int64_t least, int64_t most, int wanted = 16);
 
+// The JSON of a part and a newline.
+std::string part_state_text(const Part& part);
+
 // One blob's files. Holds only paths.
 class PartFiles {
  public:
@@ -35,11 +38,12 @@ class PartFiles {
   // Through a temporary name, so that a reader sees the old or the new state. sync: the state
   // survives a power cut.
   Status write(const Part& part, bool sync) const;
+  Status write_text(int n, const std::string& text, bool sync) const;  // of part n, the same way
+  std::string state_path(int n) const;
   void remove_states() const;  // the part files only
   void remove_all() const;     // and the data
 
  private:
-  std::string state_path(int n) const;
   std::vector<int> numbers() const;
   std::string folder_, data_, temp_;
 };

@@ -4,7 +4,6 @@
 
 #include <curl/curl.h>
 #include <fmt/format.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <condition_variable>
@@ -13,23 +12,17 @@
 
 #include "engine/core/env.h"
 #include "engine/store/name.h"
+#include "engine/store/near_socket.h"
 #include "engine/store/url.h"
 
 namespace engine {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr long kReceiveBuffer = 512 << 10;  // the most libcurl takes
-// Of a socket: what is in there when the process dies is fetched once more. Enough for 20 MB/s a
-// connection at 50 ms.
-constexpr int kSocketBuffer = 512 << 10;
+// As much is given to a sink at once; what it has not yet taken is lost with the process.
+constexpr long kReceiveBuffer = 128 << 10;
 constexpr size_t kKeptErrorBody = 4 << 10;
 constexpr size_t kMaxHeaders = 1000;
-
-int on_socket(void*, curl_socket_t fd, curlsocktype) {
-  (void)::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kSocketBuffer, sizeof kSocketBuffer);
-  return CURL_SOCKOPT_OK;
-}
 
 std::string_view stripped(std::string_view s) {
   while (!s.empty() && (s.back() == '\r' || s.back() == '\n' || s.back() == ' '))
@@ -52,6 +45,7 @@ struct Running {
   HttpAnswer answer;
   Clock::time_point last_byte = Clock::now();
   int64_t read_offset = 0;
+  std::vector<curl_socket_t> opened = {};  // one for each address that was tried
   bool head_given = false;
   bool enough = false;              // ended on purpose
   std::optional<Error> error = {};  // of a callback
@@ -70,6 +64,19 @@ struct Running {
     return true;
   }
 };
+
+int on_socket(void* self, curl_socket_t fd, curlsocktype) {
+  static_cast<Running*>(self)->opened.push_back(fd);
+  return CURL_SOCKOPT_OK;
+}
+
+// The connection is there, the request is not yet sent. libcurl does not say before the end of a
+// transfer which socket it uses; sockets that lost against another address may be closed.
+int on_connected(void* self, char*, char*, int, int local_port) {
+  for (const curl_socket_t fd : static_cast<Running*>(self)->opened)
+    if (local_port_of(fd) == local_port) limit_near_socket(fd);
+  return CURL_PREREQFUNC_OK;
+}
 
 size_t on_header(char* data, size_t, size_t n, void* self) {
   auto& r = *static_cast<Running*>(self);
@@ -185,6 +192,9 @@ void set_answer(CURL* curl, Running& running) {
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &running);
   curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, kReceiveBuffer);
   curl_easy_setopt(curl, CURLOPT_SOCKOPTFUNCTION, on_socket);
+  curl_easy_setopt(curl, CURLOPT_SOCKOPTDATA, &running);
+  curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, on_connected);
+  curl_easy_setopt(curl, CURLOPT_PREREQDATA, &running);
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   // One connection for each part is the point of parts.

@@ -8,6 +8,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "engine/store/part_journal.h"
+
 namespace engine {
 namespace {
 
@@ -82,6 +84,32 @@ TEST_F(PartFilesTest, WhatDoesNotFit) {
   write(0, R"({"N":0,"Offset":0,"Size":10,"Completed":0})");
   write(1, R"({"N":1,"Offset":11,"Size":10,"Completed":0})");  // a hole
   EXPECT_FALSE(files.read());
+}
+
+// Readable after each record, of one length, so that no moment is a bad one to die at.
+TEST_F(PartFilesTest, JournalInPlace) {
+  const PartFiles files(BlobFolder(folder_), "sha256:" + hex_);
+  Part part{7, 0, 1'000'000, 5};
+  const auto journal = PartJournal::open(files, part);
+  ASSERT_TRUE(journal) << journal.error().message;
+  const std::string path = files_path() + "-7";
+  const auto length = fs::file_size(path);
+  for (const int64_t completed : {5, 6, 99, 100, 99'999, 999'999, 1'000'000}) {
+    part.completed = completed;
+    ASSERT_TRUE((*journal)->record(part));
+    const auto parts = files.read();
+    ASSERT_TRUE(parts) << parts.error().message;
+    ASSERT_EQ(parts->size(), 1u);
+    EXPECT_EQ((*parts)[0].completed, completed);
+    EXPECT_EQ(fs::file_size(path), length);
+  }
+  EXPECT_TRUE((*journal)->sync());
+  std::ifstream in(path);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(in), {}),
+            "{\"N\":7,\"Offset\":0,\"Size\":1000000,\"Completed\":1000000}\n");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 1);
+  fs::remove_all(folder_);
+  EXPECT_FALSE(PartJournal::open(files, part));
 }
 
 }  // namespace

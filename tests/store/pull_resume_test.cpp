@@ -79,6 +79,64 @@ TEST_F(PullResumeTest, CancelledAndResumed) {
   EXPECT_LT(registry_.blob_bytes(), 3'000'000 + 1'500'000);
 }
 
+// What a process that dies now would have lost: nothing that has reached it.
+TEST_F(PullResumeTest, EveryByteIsRecorded) {
+  registry_.set([](Faults& f) { f.stall_after = 700'000, f.stall_times = 1; });
+  RegistryOptions one_part = options();
+  one_part.limits.part_bytes_min = one_part.limits.part_bytes_max = 3'000'000;
+  one_part.limits.stall = std::chrono::seconds(20);
+  std::stop_source stop;
+  Status s = ok;
+  std::thread puller([&] { s = pull(one_part, stop.get_token()); });
+  const PartFiles files(store().blobs(), digest_);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  int64_t recorded = 0;
+  while (recorded < 700'000 && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    if (const auto parts = files.read(); parts && parts->size() == 1)
+      recorded = (*parts)[0].completed;
+  }
+  stop.request_stop();
+  puller.join();
+  EXPECT_FALSE(s);
+  EXPECT_EQ(recorded, 11 * 65536);  // the fake registry sends pieces of 64 KiB
+  registry_.set([](Faults& f) { f.stall_times = 0; });
+  const int64_t before = registry_.blob_bytes();
+  ASSERT_TRUE(pull(one_part));
+  expect_whole();
+  EXPECT_LE(registry_.blob_bytes() - before, 3'000'000 - recorded + 1'000);
+}
+
+// Two connections at first, so that little is under way when the process dies; eight to a server
+// that brings nothing on two.
+TEST_F(PullResumeTest, ConnectionsOfASlowServer) {
+  using Clock = std::chrono::steady_clock;
+  registry_.set([](Faults& f) { f.stall_after = 1, f.stall_times = -1; });
+  RegistryOptions patient = options();  // part_bytes_min: twelve parts
+  patient.limits.stall = std::chrono::seconds(20);
+  std::stop_source stop;
+  Status s = ok;
+  const auto start = Clock::now();
+  std::thread puller([&] { s = pull(patient, stop.get_token()); });
+  // of parts; one more was to find out where the blob lies
+  const auto asked = [this] { return registry_.count(digest_ + " bytes=") - 1; };
+  const auto wait_for = [&](int n) {
+    while (asked() < n && Clock::now() - start < std::chrono::seconds(10))
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  };
+  wait_for(2);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  const int first = asked();
+  // A machine too busy to look in time proves nothing.
+  if (Clock::now() - start < std::chrono::milliseconds(400)) EXPECT_EQ(first, 2);
+  wait_for(8);
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_EQ(asked(), 8);
+  stop.request_stop();
+  puller.join();
+  EXPECT_FALSE(s);
+}
+
 TEST_F(PullResumeTest, TwoPullsShareOneDownload) {
   registry_.set([](Faults& f) { f.bytes_per_second = 400'000; });
   Status other = ok;
