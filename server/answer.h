@@ -26,7 +26,7 @@ struct AnswerInfo {
   bool chat = false;  // message objects instead of response texts
   bool stream = true;
   bool with_context = false;             // generate: the tokens of prompt and answer at the end
-  const AnswerFormat* format = nullptr;  // of reasoning and calls; nullptr: the text is raw
+  FormatPtr format;                      // of reasoning and calls; null: the text is raw
   std::string call_tag;                  // in place of that of the format; "": the format's
   std::shared_ptr<const Json> tools;     // chat: that may be called; nullptr: none
   bool parallel_calls = true;            // false: calls behind the first are left out
