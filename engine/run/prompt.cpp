@@ -78,8 +78,7 @@ void describe_answer(const ChatTemplate& chat, Prompt& prompt) {
   const bool go = !prompt.call_tag.empty();
   const bool harmony = detected.body == CallBody::harmony;
   // A Go template shows its tags itself, all but the channels of gpt-oss.
-  prompt.format =
-      go && !harmony ? listed_format(answer_formats().back()) : chat.answer_format();
+  prompt.format = go && !harmony ? listed_format(answer_formats().back()) : chat.answer_format();
   if (harmony) prompt.call_tag.clear();
   prompt.tags = go ? chat.thinking_tags()
                    : ThinkingTags{std::string(detected.think), std::string(detected.think_end)};

@@ -148,7 +148,8 @@ FormatPtr found(const std::string& begin, const std::string& call, const std::st
 
 TEST(ForcedCalls, FormatsFoundInTemplatesReadWhatTheirGrammarAllows) {
   const FormatPtr formats[] = {
-      found("<all>", "{{ '<c>' + {'tool': c.name, 'input': c.arguments}|tojson + '</c>' }}", "</all>"),
+      found("<all>", "{{ '<c>' + {'tool': c.name, 'input': c.arguments}|tojson + '</c>' }}",
+            "</all>"),
       found("<all>[", "{{ {'name': c.name, 'arguments': c.arguments}|tojson }}", "]</all>", ", "),
       found("<all>", "{{ '<c>' + t.id + '<n>' + c.name + '<a>' + c.arguments|tojson + '</c>' }}",
             "</all>"),

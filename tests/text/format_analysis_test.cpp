@@ -84,11 +84,13 @@ std::string written(const ChatTemplate& chat, const std::string& content, size_t
   if (!prompt || !out) return {};
   if (!content.empty() && out->text.rfind(content) != std::string::npos)
     return out->text.substr(out->text.rfind(content));
-  const auto b = std::mismatch(prompt->text.begin(), prompt->text.end(), out->text.begin(),
-                               out->text.end())
-                     .second;
+  const auto b =
+      std::mismatch(prompt->text.begin(), prompt->text.end(), out->text.begin(), out->text.end())
+          .second;
   size_t at = static_cast<size_t>(b - out->text.begin());
-  if (at > 0 && out->text[at - 1] == '<') --at;  // of another tag
+  // Not in the middle of a tag.
+  const size_t tag = out->text.rfind('<', at);
+  if (tag != std::string::npos && tag < at && out->text.find('>', tag) >= at) at = tag;
   return out->text.substr(at);
 }
 
@@ -116,25 +118,32 @@ struct Layout {
 const char* const kSolar =
     "{% if tools %}{{ '<|begin|>system<|content|>' + tools|tojson + '<|end|>' }}{% endif %}"
     "{% for m in messages %}{% if m.role == 'assistant' %}"
-    "{% if m.reasoning_content %}{{ '<|begin|>assistant<|think|>' + m.reasoning_content + '<|end|>' }}{% endif %}"
+    "{% if m.reasoning_content %}{{ '<|begin|>assistant<|think|>' + m.reasoning_content + "
+    "'<|end|>' }}{% endif %}"
     "{% if m.content %}{{ '<|begin|>assistant<|content|>' + m.content + '<|end|>' }}{% endif %}"
     "{% if m.tool_calls %}{{ '<|begin|>assistant<|tool_calls|>' }}{% for t in m.tool_calls %}"
-    "{{ '<|tool_call:begin|>' + t.id + '<|tool_call:name|>' + t.function.name + '<|tool_call:args|>' + "
-    "t.function.arguments|tojson + '<|tool_call:end|>' }}{% if not loop.last %}{{ '\\n' }}{% endif %}"
+    "{{ '<|tool_call:begin|>' + t.id + '<|tool_call:name|>' + t.function.name + "
+    "'<|tool_call:args|>' + "
+    "t.function.arguments|tojson + '<|tool_call:end|>' }}{% if not loop.last %}{{ '\\n' }}{% endif "
+    "%}"
     "{% endfor %}{{ '<|calls|>' }}{% endif %}"
-    "{% else %}{{ '<|begin|>' + m.role + '<|content|>' + m.content + '<|end|>' }}{% endif %}{% endfor %}"
+    "{% else %}{{ '<|begin|>' + m.role + '<|content|>' + m.content + '<|end|>' }}{% endif %}{% "
+    "endfor %}"
     "{% if add_generation_prompt %}{{ '<|begin|>assistant' }}{% endif %}";
 
 const char* const kGigaChat =
     "{% for m in messages %}{{ m.role + '<|role_sep|>\\n' + m.content + '<|message_sep|>\\n\\n' }}"
     "{% for t in m.tool_calls or [] %}{{ 'function call<|role_sep|>\\n' }}"
-    "{{ {'name': t.function.name, 'arguments': t.function.arguments}|tojson + '<|message_sep|>\\n\\n' }}"
-    "{% endfor %}{% endfor %}{% if add_generation_prompt %}{{ 'assistant<|role_sep|>\\n' }}{% endif %}";
+    "{{ {'name': t.function.name, 'arguments': t.function.arguments}|tojson + "
+    "'<|message_sep|>\\n\\n' }}"
+    "{% endfor %}{% endfor %}{% if add_generation_prompt %}{{ 'assistant<|role_sep|>\\n' }}{% "
+    "endif %}";
 
 const char* const kKimi3 =
     "{% for m in messages %}{{ '<|open|>message role=\"' + m.role + '\"<|sep|>' }}{{ m.content }}"
     "{% for t in m.tool_calls or [] %}{{ '<|open|>call tool=\"' + t.function.name + '\"<|sep|>' }}"
-    "{% for k, v in t.function.arguments.items() %}{{ '<|open|>argument key=\"' + k + '\"<|sep|>' }}"
+    "{% for k, v in t.function.arguments.items() %}{{ '<|open|>argument key=\"' + k + '\"<|sep|>' "
+    "}}"
     "{{ v if v is string else v|tojson }}{{ '<|close|>argument<|sep|>' }}{% endfor %}"
     "{{ '<|close|>call<|sep|>' }}{% endfor %}{{ '<|end_of_msg|>' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|open|>message role=\"assistant\"<|sep|>' }}{% endif %}";
@@ -154,41 +163,53 @@ const Layout kLayouts[] = {
     {"a list without end", chatml("{{ '<|do|>[' }}", kJson, "{{ ']' }}", "{{ ', ' }}"),
      CallBody::json},
     {"other members",
-     chatml("", "{{ '<a>' }}{{ {'id': t.id, 'tool': c.name, 'input': c.arguments}|tojson }}{{ '</a>' }}",
-            ""),
+     chatml(
+         "",
+         "{{ '<a>' }}{{ {'id': t.id, 'tool': c.name, 'input': c.arguments}|tojson }}{{ '</a>' }}",
+         ""),
      CallBody::json},
     {"a function inside",
-     chatml("", "{{ '<a>' }}{{ {'id': t.id, 'type': 'function', 'function': {'name': c.name, 'arguments': c.arguments|tojson}}|tojson }}{{ '</a>' }}",
+     chatml("",
+            "{{ '<a>' }}{{ {'id': t.id, 'type': 'function', 'function': {'name': c.name, "
+            "'arguments': c.arguments|tojson}}|tojson }}{{ '</a>' }}",
             ""),
      CallBody::json},
     {"the name as a key",
      chatml("{{ '<a>[' }}", "{{ '{\"' + c.name + '\": ' + c.arguments|tojson + '}' }}",
             "{{ ']</a>' }}", "{{ ', ' }}"),
      CallBody::json},
-    {"arguments as text", chatml("", "{{ '<a>{\"name\": \"' + c.name + '\", \"arguments\": ' + c.arguments + '}</a>' }}", ""),
+    {"arguments as text",
+     chatml("", "{{ '<a>{\"name\": \"' + c.name + '\", \"arguments\": ' + c.arguments + '}</a>' }}",
+            ""),
      CallBody::json},
     {"a name and an object",
      chatml("", "{{ '<fn>' + c.name + '</fn><in>' + c.arguments|tojson + '</in>' }}", ""),
      CallBody::name_json},
     {"a number behind the name",
      chatml("{{ '<|s|>' }}",
-            "{{ '<|c|>functions.' + c.name + ':' + loop.index0|string + '<|a|>' + c.arguments|tojson + '<|/c|>' }}",
+            "{{ '<|c|>functions.' + c.name + ':' + loop.index0|string + '<|a|>' + "
+            "c.arguments|tojson + '<|/c|>' }}",
             "{{ '<|/s|>' }}"),
      CallBody::name_json},
     {"a name on its line",
      chatml("", "{{ '<|fn|>' + c.name + '\\n' + c.arguments|tojson + '<|/fn|>' }}", ""),
      CallBody::name_json},
     {"tags by name",
-     chatml("", "{{ '<run=' + c.name + '>' }}{% for k, v in c.arguments.items() %}{{ '\\n<p=' + k + '>\\n' }}{{ v }}{{ '\\n</p>' }}{% endfor %}{{ '\\n</run>\\n' }}",
+     chatml("",
+            "{{ '<run=' + c.name + '>' }}{% for k, v in c.arguments.items() %}{{ '\\n<p=' + k + "
+            "'>\\n' }}{{ v }}{{ '\\n</p>' }}{% endfor %}{{ '\\n</run>\\n' }}",
             ""),
      CallBody::framed},
     {"keys and values in a section",
      chatml("{{ '<all>' }}",
-            "{{ '<one>' + c.name }}{% for k, v in c.arguments.items() %}{{ '<k>' + k + '</k>\\n<v>' }}{{ v }}{{ '</v>' }}{% endfor %}{{ '</one>' }}",
+            "{{ '<one>' + c.name }}{% for k, v in c.arguments.items() %}{{ '<k>' + k + "
+            "'</k>\\n<v>' }}{{ v }}{{ '</v>' }}{% endfor %}{{ '</one>' }}",
             "{{ '</all>' }}"),
      CallBody::framed},
     {"values as JSON",
-     chatml("", "{{ '<one name=\"' + c.name + '\">' }}{% for k, v in c.arguments.items() %}{{ '<p name=\"' + k + '\">' + v|tojson + '</p>' }}{% endfor %}{{ '</one>' }}",
+     chatml("",
+            "{{ '<one name=\"' + c.name + '\">' }}{% for k, v in c.arguments.items() %}{{ '<p "
+            "name=\"' + k + '\">' + v|tojson + '</p>' }}{% endfor %}{{ '</one>' }}",
             ""),
      CallBody::framed},
 };
@@ -208,7 +229,8 @@ TEST(FormatAnalysis, CallsOfATemplateAreReadBack) {
       for (const size_t n : {1, 2}) {
         std::string text = written(chat, content, n);
         // Tokens that end an answer never arrive.
-        for (const char* end : {"<|im_end|>\n", "<|calls|>", "<|end_of_msg|>", "<|message_sep|>\n\n"})
+        for (const char* end :
+             {"<|im_end|>\n", "<|calls|>", "<|end_of_msg|>", "<|message_sep|>\n\n"})
           if (text.ends_with(end)) text.resize(text.size() - std::string(end).size());
         expect_read(*format, text, {content, "", n == 1 ? kOne : kTwo});
       }
@@ -305,12 +327,13 @@ TEST(FormatAnalysis, BrokenCallsAreContent) {
     // Wrong JSON is no call; a tool that is not known is one.
     std::string wrong = text, unknown = text;
     while (wrong.find("\"Oslo\"") != wrong.npos) wrong.replace(wrong.find("\"Oslo\""), 6, "Oslo!");
-    if (wrong != text) {
+    if (wrong != text && layout.body != CallBody::framed) {
       EXPECT_EQ(parse(*chat.answer_format(), wrong, 1).calls.find("get_weather"),
                 std::string::npos);
     }
     unknown.replace(unknown.find("get_weather"), 11, "get_clouds");
-    EXPECT_TRUE(parse(*chat.answer_format(), unknown, 1).calls.starts_with("get_clouds{")) << unknown;
+    EXPECT_TRUE(parse(*chat.answer_format(), unknown, 1).calls.starts_with("get_clouds{"))
+        << unknown;
   }
 }
 
@@ -319,7 +342,8 @@ TEST(FormatAnalysis, WhatCannotBeToldStaysPlain) {
       "{% for m in messages %}{{ m.content }}{% endfor %}",
       "{{ raise_exception('no') }}",
       "{% if tools %}{{ raise_exception('no tools') }}{% endif %}{{ messages[0].content }}",
-      "{% if messages|length > 1 %}{{ raise_exception('one message') }}{% endif %}{{ messages[0].content }}",
+      "{% if messages|length > 1 %}{{ raise_exception('one message') }}{% endif %}{{ "
+      "messages[0].content }}",
       "{{ messages }}",
       "{{ messages|tojson }}",
       "{% for i in range(1000000) %}{% endfor %}{{ messages }}",
@@ -327,7 +351,10 @@ TEST(FormatAnalysis, WhatCannotBeToldStaysPlain) {
       chatml("", kJson, ""),                                     // nothing around it
       chatml("", "{{ c.name }}: {{ c.arguments|tojson }}", ""),  // a word is no tag
       chatml("", "{{ '<a>' + c.name + '</a>' }}", ""),           // without arguments
-      chatml("", "{{ '<a ' + c.name + '(' }}{% for k, v in c.arguments.items() %}{{ k }}={{ v|tojson }},{% endfor %}{{ ')>' }}", ""),
+      chatml("",
+             "{{ '<a ' + c.name + '(' }}{% for k, v in c.arguments.items() %}{{ k }}={{ v|tojson "
+             "}},{% endfor %}{{ ')>' }}",
+             ""),
       chatml("", "{{ '<a>' + c.arguments|tojson + '<b>' + c.name + '</b>' }}", ""),
   };
   for (const std::string& source : sources) {
@@ -344,7 +371,9 @@ TEST(FormatAnalysis, OddTemplatesAreUnderstood) {
       "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}"
       "{{ raise_exception('roles must alternate') }}{% endif %}{% endfor %}";
   const std::string time = "{{ strftime_now('%Y-%m-%d %H:%M:%S') }}";
-  const std::string call = "{{ '<call id=' + loop.index|string + '>' + c.name + '<in>' + c.arguments|tojson + '</in>' }}";
+  const std::string call =
+      "{{ '<call id=' + loop.index|string + '>' + c.name + '<in>' + c.arguments|tojson + '</in>' "
+      "}}";
   for (const std::string& before : {turns, time, std::string("{{ bos_token }}")}) {
     const ChatTemplate chat =
         parsed(before + chatml("", "{{ '<fn>' + c.name + '</fn>' + c.arguments|tojson }}", ""));

@@ -146,8 +146,10 @@ std::string hy3(const std::string& suffix) {
          "{{ '<tool_call{}>'.format(x) + t.function.name + '<tool_sep{}>\\n'.format(x) }}"
          "{% for k, v in t.function.arguments.items() %}"
          "{{ '<arg_key{}>'.format(x) + k + '</arg_key{}>\\n'.format(x) }}"
-         "{{ '<arg_value{}>'.format(x) }}{{ v if v is string else v|tojson }}{{ '</arg_value{}>\\n'.format(x) }}"
-         "{% endfor %}{{ '</tool_call{}>\\n'.format(x) }}{% endfor %}{{ '</tool_calls{}>'.format(x) }}"
+         "{{ '<arg_value{}>'.format(x) }}{{ v if v is string else v|tojson }}{{ "
+         "'</arg_value{}>\\n'.format(x) }}"
+         "{% endfor %}{{ '</tool_call{}>\\n'.format(x) }}{% endfor %}{{ "
+         "'</tool_calls{}>'.format(x) }}"
          "{% endif %}{{ '<|end|>' }}{% endfor %}"
          "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}";
 }
@@ -169,8 +171,9 @@ TEST(NestedCalls, TheSuffixOfHy3IsThatOfTheTemplate) {
     // Of k the schema says that it is a text; of u and w it says nothing.
     expect_read(*chat->answer_format(), "Ok.\n" + hy3_text(x) + "\n",
                 {"Ok.", "f{\"k\":\"5\",\"u\":[5],\"w\":\"a <b>\\n\\\"c\\\"\"}"});
-    expect_read(*chat->answer_format(), "<tool_calls" + x + "><tool_call" + x + ">g<tool_sep" + x +
-                    "></tool_call" + x + "></tool_calls" + x + ">",
+    expect_read(*chat->answer_format(),
+                "<tool_calls" + x + "><tool_call" + x + ">g<tool_sep" + x + "></tool_call" + x +
+                    "></tool_calls" + x + ">",
                 {"", "g{}"});
     if (x.empty()) continue;
     const std::string other = hy3_text(x + "y");
@@ -189,8 +192,9 @@ TEST(NestedCalls, Hy3CutShort) {
       EXPECT_EQ(all.content, part);
     }
   }
-  for (const std::string bad : {"f<tool_sep>\n<arg_key>k</arg_key>v", "f g<tool_sep>",
-                                 "f<tool_sep>x", "f<tool_sep><arg_key></arg_key><arg_value>1</arg_value>"}) {
+  for (const std::string bad :
+       {"f<tool_sep>\n<arg_key>k</arg_key>v", "f g<tool_sep>", "f<tool_sep>x",
+        "f<tool_sep><arg_key></arg_key><arg_value>1</arg_value>"}) {
     const std::string whole = "<tool_calls><tool_call>" + bad + "</tool_call></tool_calls>";
     expect_read(format, whole, {whole, ""});
   }

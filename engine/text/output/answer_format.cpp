@@ -74,9 +74,8 @@ std::vector<std::string> control_texts(const AnswerFormat& f, bool calls) {
   if (calls)
     for (const std::string_view list :
          {f.section, f.section_end, f.open, f.close, f.separator, f.name_tag, f.function,
-          f.parameter, f.parameter_end, f.value, f.value_end, f.name_end, f.key_end,
-          f.call_end, f.mark,
-          f.prefix, f.dropped})
+          f.parameter, f.parameter_end, f.value, f.value_end, f.name_end, f.key_end, f.call_end,
+          f.mark, f.prefix, f.dropped})
       lists.push_back(list);
   for (const std::string_view list : lists)
     for (const std::string_view tag : split_tags(list)) {

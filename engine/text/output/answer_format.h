@@ -38,10 +38,10 @@ enum class ValueText : uint8_t {
 struct AnswerFormat {
   std::string_view name;
   CallBody body = CallBody::json;
-  std::string_view section, section_end;      // around all calls
-  std::string_view open, close;               // around one call; without close a JSON value ends it
-  std::string_view separator;                 // name_json: behind the name
-  std::string_view name_tag;                  // name_json, framed: in front of the name, behind an id
+  std::string_view section, section_end;  // around all calls
+  std::string_view open, close;           // around one call; without close a JSON value ends it
+  std::string_view separator;             // name_json: behind the name
+  std::string_view name_tag;              // name_json, framed: in front of the name, behind an id
   std::string_view name_key, arguments_key;   // json: other names of these two members
   std::string_view function;                  // tagged: in front of the name, when open is not that
   std::string_view parameter, parameter_end;  // tagged, pairs: around a value or a key

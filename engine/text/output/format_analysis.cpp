@@ -119,12 +119,21 @@ class Analysis {
   std::string_view ending_;  // behind all calls: tokens that end the answer
 };
 
+// Whether a text in front of calls is one that no other text has, and no beginning of JSON.
+bool marks_calls(std::string_view text, CallBody body) {
+  const auto is_sign = [](char c) {
+    return std::string_view("<>[]|:=#`@$~").find(c) != std::string_view::npos;
+  };
+  return text.size() > 1 && std::any_of(text.begin(), text.end(), is_sign) &&
+         text.find('{') == text.npos && (body != CallBody::json || text.find('"') == text.npos);
+}
+
 // The texts around calls, of a frame that is filled in.
 bool Analysis::frame(Frame& f, OwnFormat& out) {
   f.split();
   std::string_view open = trimmed(f.open), close = trimmed(f.close), section = trimmed(f.section),
                    section_end = trimmed(f.section_end);
-  if (open.empty() && section.empty()) return false;
+  if (!marks_calls(section.empty() ? open : section, out.body)) return false;
   // Of several tags behind the calls the first is their end, the rest that of the answer; where
   // nothing opens them, all are.
   if (const std::string_view first = first_of_tags(section_end); !first.empty()) {
@@ -284,8 +293,8 @@ bool Analysis::name_and_json(OwnFormat& out) {
   // The parser takes fences behind the arguments for white space.
   if (!out.separator.empty())
     out.close.remove_prefix(std::min(out.close.find_first_not_of("` \r\n"), out.close.size()));
-  const std::string call = std::string(f.open) + "$name" + std::string(head) + "$arguments" +
-                           std::string(f.close);
+  const std::string call =
+      std::string(f.open) + "$name" + std::string(head) + "$arguments" + std::string(f.close);
   out.layout.call = out.keep(hole(call.substr(leading_blanks(call))));
   openings(out);
   return true;

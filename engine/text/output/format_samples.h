@@ -25,8 +25,9 @@ std::shared_ptr<const Json> sample_tools();
 ToolCalls sample_calls(size_t n);  // the first n of the two
 
 struct FormatSamples {
-  std::string one, two;   // what a call, and two, add to an answer with content; two: "" if not shown
-  std::string alone;      // what one call adds to an answer without content
+  std::string one,
+      two;            // what a call, and two, add to an answer with content; two: "" if not shown
+  std::string alone;  // what one call adds to an answer without content
   std::string think, think_end;  // around reasoning; empty: not shown, or not told apart
   std::string lead;              // in front of the content of every answer
 };

@@ -8,7 +8,7 @@ namespace engine {
 namespace {
 
 Json framed_value(const AnswerFormat& format, std::string_view tool, std::string_view key,
-              std::string_view text, const ToolSet& tools) {
+                  std::string_view text, const ToolSet& tools) {
   const bool by_text = format.values == ValueText::json ||
                        (format.values == ValueText::guessed && !tools.has_type(tool, key));
   if (!by_text) return tools.value_of(tool, key, text);

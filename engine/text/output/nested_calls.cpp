@@ -144,8 +144,8 @@ class Elements {
 
   // Elements as a list, or as an object in which a repeated name is a list.
   static Json put_together(std::vector<Element> inner, const std::vector<std::string>& types) {
-    const bool items = std::all_of(inner.begin(), inner.end(),
-                                   [](const Element& e) { return e.name == kItem; });
+    const bool items =
+        std::all_of(inner.begin(), inner.end(), [](const Element& e) { return e.name == kItem; });
     const bool list = !has(types, "object") && (has(types, "array") || (types.empty() && items));
     Json out = list ? Json::array() : Json::object();
     if (!list) return add_members(std::move(inner), out), out;

@@ -69,7 +69,8 @@ bool ToolSet::has_type(std::string_view tool, std::string_view parameter) const 
 
 Json ToolSet::value_of(std::string_view tool, std::string_view parameter,
                        std::string_view text) const {
-  return coerce_text(text, types_of(member_of(member_of(parameters(tool), "properties"), parameter)));
+  return coerce_text(text,
+                     types_of(member_of(member_of(parameters(tool), "properties"), parameter)));
 }
 
 std::vector<std::string> types_of(const Json* schema) {
