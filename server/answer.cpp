@@ -118,7 +118,7 @@ std::unique_ptr<AnswerParser> make_answer_parser(const AnswerInfo& info) {
   const bool addressed = info.format && !info.format->content_name.empty();
   if (!tools && !channels && !addressed && !info.split_thinking) return nullptr;
   AnswerRules rules;
-  if (info.format) rules.format = info.format;
+  if (info.format) rules.format = info.format.get();
   rules.call_tag = info.call_tag;
   rules.tools = info.tools;
   rules.thinking = info.split_thinking;

@@ -25,12 +25,12 @@ struct AnswerInfo {
   std::string model;  // as the client sent it
   bool chat = false;  // message objects instead of response texts
   bool stream = true;
-  bool with_context = false;             // generate: the tokens of prompt and answer at the end
-  const AnswerFormat* format = nullptr;  // of reasoning and calls; nullptr: the text is raw
-  std::string call_tag;                  // in place of that of the format; "": the format's
-  std::shared_ptr<const Json> tools;     // chat: that may be called; nullptr: none
-  bool parallel_calls = true;            // false: calls behind the first are left out
-  bool split_thinking = false;           // reasoning between the tags goes to a field of its own
+  bool with_context = false;          // generate: the tokens of prompt and answer at the end
+  FormatPtr format;                   // of reasoning and calls; null: the text is raw
+  std::string call_tag;               // in place of that of the format; "": the format's
+  std::shared_ptr<const Json> tools;  // chat: that may be called; nullptr: none
+  bool parallel_calls = true;         // false: calls behind the first are left out
+  bool split_thinking = false;        // reasoning between the tags goes to a field of its own
   std::string think_open = "<think>", think_close = "</think>";
   bool logprobs = false;         // every object with text has those of its tokens
   bool starts_thinking = false;  // the prompt ended inside the tags

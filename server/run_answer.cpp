@@ -96,7 +96,7 @@ void start_answer(const std::shared_ptr<Reply>& reply, AnswerJob& job,
   job.info.starts_thinking = prompt->starts_thinking;
   const AnswerFormat* named = find_answer_format(job.model.record.config.parser);
   if (named && prompt->format) {
-    prompt->format = named;
+    prompt->format = listed_format(*named);
     prompt->call_tag.clear();
     prompt->tags = {std::string(named->think), std::string(named->think_end)};
     job.info.starts_thinking = opens_thinking(prompt->text, prompt->tags.open);

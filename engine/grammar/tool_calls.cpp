@@ -323,8 +323,10 @@ Result<ExprId> CallWriter::value(const std::string& tool, const std::string& key
   if (shape_.values == ParameterText::marked && texts)
     return g_.sequence({text(mark), text_up_to(mark)});
   if (shape_.values == ParameterText::plain && (shape_.kinds_told ? is_text : texts)) {
-    rest.remove_prefix(std::min(rest.find('<'), rest.size()));  // layout in front of the tag
-    const size_t end = std::min(rest.find('>'), rest.size() - 1) + 1;
+    // layout in front of the tag
+    rest.remove_prefix(std::min(rest.find_first_not_of(" \n"), rest.size()));
+    const Tag* tag = tag_at(rest);
+    const size_t end = tag ? tag->text.size() : std::min(rest.find('>'), rest.size() - 1) + 1;
     const ExprId up_to = text_up_to(rest.substr(0, end));
     rest.remove_prefix(end);
     return up_to;

@@ -10,11 +10,15 @@
 namespace engine {
 namespace {
 
-grammar::ParameterText values_of(CallBody body) {
-  switch (body) {
+grammar::ParameterText values_of(const AnswerFormat& format) {
+  switch (format.body) {
     case CallBody::tagged:
     case CallBody::pairs:
+    case CallBody::nested:
       return grammar::ParameterText::plain;
+    case CallBody::framed:
+      return format.values == ValueText::json ? grammar::ParameterText::json
+                                              : grammar::ParameterText::plain;
     case CallBody::bare:
       return grammar::ParameterText::marked;
     default:
@@ -38,7 +42,7 @@ std::vector<grammar::Tag> tags_of(const Tokenizer& tokenizer, std::vector<std::s
 grammar::CallShape call_shape(const AnswerFormat& format) {
   grammar::CallShape shape;
   shape.layout = format.layout;
-  shape.values = values_of(format.body);
+  shape.values = values_of(format);
   shape.mark = format.mark;
   shape.kinds_told = format.layout.parameter.find("$kind") != std::string_view::npos;
   return shape;

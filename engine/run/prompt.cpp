@@ -73,12 +73,12 @@ const ChatTemplate& chosen(const Model& model, const ChatTemplate* chat) {
 
 // How the answers to a template are to be read.
 void describe_answer(const ChatTemplate& chat, Prompt& prompt) {
-  const AnswerFormat& detected = detect_answer_format(chat.source());
+  const AnswerFormat& detected = *chat.answer_format();
   prompt.call_tag = chat.call_tag();
   const bool go = !prompt.call_tag.empty();
   const bool harmony = detected.body == CallBody::harmony;
   // A Go template shows its tags itself, all but the channels of gpt-oss.
-  prompt.format = go && !harmony ? &answer_formats().back() : &detected;
+  prompt.format = go && !harmony ? listed_format(answer_formats().back()) : chat.answer_format();
   if (harmony) prompt.call_tag.clear();
   prompt.tags = go ? chat.thinking_tags()
                    : ThinkingTags{std::string(detected.think), std::string(detected.think_end)};
@@ -112,7 +112,7 @@ Result<Prompt> render_and_encode(const Model& model, const ChatInput& input,
                                  const ChatTemplate* chat) {
   ENGINE_TRY(tokenizer, tokenizer_of(model));
   const ChatTemplate& with = chosen(model, chat);
-  const bool channels = detect_answer_format(with.source()).body == CallBody::harmony;
+  const bool channels = with.answer_format()->body == CallBody::harmony;
   const HarmonyInput named = channels ? harmony_input(input) : HarmonyInput();
   ENGINE_TRY(rendered, with.render(channels ? named.input : input));
   Prompt prompt;

@@ -22,7 +22,7 @@ struct Prompt {
   std::string text;
   std::vector<Token> tokens;
   // How answers to the template mark reasoning and calls of tools; null: the text is raw.
-  const AnswerFormat* format = nullptr;
+  FormatPtr format;
   std::string call_tag;          // in place of that of the format; "": the format's
   ThinkingTags tags;             // what stands around the reasoning in the answer
   bool starts_thinking = false;  // the text ends inside an opened thinking block

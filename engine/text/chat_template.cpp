@@ -10,6 +10,7 @@
 #include "engine/text/gotemplate/analysis.h"
 #include "engine/text/gotemplate/interpreter.h"
 #include "engine/text/jinja/interpreter.h"
+#include "engine/text/output/format_analysis.h"
 
 namespace engine {
 namespace {
@@ -32,6 +33,7 @@ Result<ChatTemplate> ChatTemplate::parse(std::string_view source) {
   t.source_ = std::make_shared<const std::string>(source);
   t.program_ = std::move(program);
   t.probe();
+  t.answer_format_ = answer_format_of(t);
   return t;
 }
 
@@ -54,6 +56,7 @@ Result<ChatTemplate> ChatTemplate::parse_go(std::string_view source) {
   c.reasoning_effort = has("thinklevel");
   c.insert = has("suffix");
   t.go_ = std::move(program);
+  t.answer_format_ = answer_format_of(t);
   return t;
 }
 

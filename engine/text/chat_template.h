@@ -84,6 +84,8 @@ struct ThinkingTags {
   std::string open, close;
 };
 
+struct AnswerFormat;
+
 class ChatTemplate {
  public:
   // Empty or `chatml`: the ChatML layout. Errc::invalid_argument names the line of a syntax error.
@@ -110,6 +112,8 @@ class ChatTemplate {
   const ThinkingTags& thinking_tags() const { return thinking_tags_; }
   // Of a Go template: what a call of a tool begins with, "{" where nothing says so. Jinja: empty.
   const std::string& call_tag() const { return call_tag_; }
+  // How answers mark calls of tools and reasoning; never null.
+  const std::shared_ptr<const AnswerFormat>& answer_format() const { return answer_format_; }
 
  private:
   ChatTemplate() = default;
@@ -124,6 +128,7 @@ class ChatTemplate {
   ChatCapabilities capabilities_;
   ThinkingTags thinking_tags_ = {"<think>", "</think>"};
   std::string call_tag_;
+  std::shared_ptr<const AnswerFormat> answer_format_;
 };
 
 }  // namespace engine

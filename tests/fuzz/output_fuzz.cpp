@@ -1,4 +1,4 @@
-// The first byte chooses a format, the second what is looked for and how the text is cut; the rest is
+// The first byte chooses a format, of the list or found in a template, the second what is looked for and how the text is cut; the rest is
 // an answer. However it is cut, the parts are the same, and calls are well formed.
 #include <cstdlib>
 #include <memory>
@@ -6,6 +6,7 @@
 
 #include "engine/core/json_io.h"
 #include "engine/text/output/answer_parser.h"
+#include "engine/text/output/format_analysis.h"
 
 namespace {
 
@@ -33,6 +34,27 @@ Outcome parse(const AnswerRules& rules, std::string_view text, size_t step) {
   return out;
 }
 
+// Those of the list, and one of each layout that is found in templates.
+std::vector<FormatPtr> all_formats() {
+  std::vector<FormatPtr> out;
+  for (const AnswerFormat& format : answer_formats()) out.push_back(listed_format(format));
+  for (const char* call :
+       {"'<|c|>' + t.id + '<|n|>' + c.name + '<|a|>' + c.arguments|tojson + '<|/c|>'",
+        "'<c>[' + {'tool': c.name, 'input': c.arguments}|tojson + ']</c>'",
+        "'<c=' + c.name + '>' + args(c.arguments) + '</c>'"}) {
+    const std::string source =
+        "{% macro args(a) %}{% for k, v in a.items() %}<k>{{ k }}</k><v>{{ v|tojson }}</v>"
+        "{% endfor %}{% endmacro %}{% for m in messages %}{{ m.role + ':' }}{{ m.content }}"
+        "{% for t in m.tool_calls or [] %}{% set c = t.function %}{{ " +
+        std::string(call) + " }}{% endfor %}{{ '<|end|>' }}{% endfor %}";
+    const auto chat = ChatTemplate::parse(source);
+    const FormatPtr found = chat ? analyse_format(*chat) : nullptr;
+    if (!found) std::abort();
+    out.push_back(found);
+  }
+  return out;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -41,7 +63,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       "o":{"type":["object","array"]}}}}},{"type":"function","function":{"name":"get_weather"}}])"));
   if (size < 2) return 0;
   AnswerRules rules;
-  rules.format = &answer_formats()[data[0] % answer_formats().size()];
+  static const std::vector<FormatPtr> formats = all_formats();
+  rules.format = formats[data[0] % formats.size()].get();
   if ((data[1] & 1) != 0) rules.tools = tools;
   rules.thinking = (data[1] & 2) != 0;
   rules.starts_thinking = (data[1] & 4) != 0;

@@ -8,6 +8,7 @@
 
 #include "engine/grammar/matcher.h"
 #include "engine/text/output/answer_parser.h"
+#include "engine/text/output/format_analysis.h"
 
 namespace engine {
 namespace {
@@ -129,6 +130,45 @@ std::string drawn(const std::shared_ptr<const grammar::Program>& program, std::m
     s = m.next(s, static_cast<uint8_t>(text.back()));
   }
   return {};
+}
+
+// A chat template with these calls; c: the function.
+FormatPtr found(const std::string& begin, const std::string& call, const std::string& end,
+                const std::string& between = "") {
+  const auto chat = ChatTemplate::parse(
+      "{% macro each(a) %}{% for k, v in a.items() %}<k>{{ k }}</k>\n<v>{{ v }}</v>\n"
+      "{% endfor %}{% endmacro %}{% for m in messages %}{{ m.role + ':' }}{{ m.content }}"
+      "{% if m.tool_calls %}" +
+      begin + "{% for t in m.tool_calls %}{% set c = t.function %}" + call +
+      "{% if not loop.last %}" + between + "{% endif %}{% endfor %}" + end +
+      "{% endif %}{{ '<|end|>' }}{% endfor %}");
+  EXPECT_TRUE(chat);
+  return chat ? chat->answer_format() : listed_format(answer_formats().back());
+}
+
+TEST(ForcedCalls, FormatsFoundInTemplatesReadWhatTheirGrammarAllows) {
+  const FormatPtr formats[] = {
+      found("<all>", "{{ '<c>' + {'tool': c.name, 'input': c.arguments}|tojson + '</c>' }}",
+            "</all>"),
+      found("<all>[", "{{ {'name': c.name, 'arguments': c.arguments}|tojson }}", "]</all>", ", "),
+      found("<all>", "{{ '<c>' + t.id + '<n>' + c.name + '<a>' + c.arguments|tojson + '</c>' }}",
+            "</all>"),
+      found("", "{{ '<c>' + c.name + '</n>\n' + each(c.arguments) + '</c>' }}", "", "\n")};
+  for (const FormatPtr& format : formats) {
+    SCOPED_TRACE(call_shape(*format).layout.call);
+    ASSERT_TRUE(format->name.starts_with("template-"));
+    const auto program = compiled(call_shape(*format), kTools, "", true);
+    for (const char* name : {"f", "g_2"}) {
+      const std::string text = written(call_shape(*format), name);
+      EXPECT_TRUE(accepts(program, text)) << text;
+      const AnswerPart part = parsed(*format, text, kTools);
+      ASSERT_EQ(part.calls.size(), 1u) << text;
+      EXPECT_EQ(part.calls[0].name, name);
+      EXPECT_EQ(part.calls[0].arguments, name[0] == 'f' ? R"({"k":"v w","n":3})" : "{}");
+      EXPECT_EQ(part.content, "") << text;
+    }
+  }
+  EXPECT_NE(formats[0]->name, formats[1]->name);
 }
 
 TEST(ForcedCalls, WhateverIsDrawnIsACall) {

@@ -183,6 +183,19 @@ const ParserCase kCases[] = {
      "name=\"n\">7</parameter>\n"
      "</invoke>\n<invoke name=\"g\">\n</invoke>\n</minimax:tool_call>",
      R"(f{"k":"v","n":7};g{})"},
+    {"minimax_m3",
+     "Ok ]<]minimax[>[<tool_call>\n]<]minimax[>[<invoke name=\"f\">\n"
+     "]<]minimax[>[<parameter name=\"k\">v]<]minimax[>[</parameter>\n]<]minimax[>[</invoke>\n"
+     "]<]minimax[>[</tool_call>",
+     R"(f{"k":"v"})", "Ok"},
+    {"minimax_m3_elements",
+     "]<]minimax[>[<tool_call>]<]minimax[>[<invoke name=\"f\">]<]minimax[>[<n>7]<]minimax[>[</n>"
+     "]<]minimax[>[</invoke>]<]minimax[>[</tool_call>",
+     R"(f{"n":7})"},
+    {"hy3",
+     "<tool_calls>\n<tool_call>f<tool_sep>\n<arg_key>k</arg_key>\n<arg_value>v</arg_value>\n"
+     "</tool_call>\n</tool_calls>",
+     R"(f{"k":"v"})"},
     {"minicpm5", "<function name=\"f\"><param name=\"k\">v</param></function>", R"(f{"k":"v"})"},
     {"dsml",
      "Ok\n\n<｜DSML｜function_calls>\n<｜DSML｜invoke name=\"f\">\n<｜DSML｜parameter name=\"k\" "
@@ -491,53 +504,6 @@ TEST(HarmonyNames, AreIdentifiersAndLeadBack) {
   EXPECT_EQ(named.input.messages[0].tool_calls[0].name, "get_weather");
   EXPECT_EQ(named.input.messages[1].tool_name, "old_tool");
   EXPECT_EQ((*named.input.tools)[3]["function"]["name"], "_2x");
-}
-
-TEST(AnswerFormat, DetectedFromTemplates) {
-  const std::pair<const char*, const char*> cases[] = {
-      {"[SYSTEM_PROMPT] [TOOL_CALLS] [ARGS]", "ministral"},
-      {"{{ '[TOOL_CALLS] [' }}", "mistral"},
-      {"<|start|><|channel|>", "harmony"},
-      {"<|tool_calls_section_begin|><|tool_call_begin|>", "kimi"},
-      {">>>all\\n >>>${recipient}", "functionary32"},
-      {"<beginning_of_sentence> <tool_calls>", "minimax_m1"},
-      {"<tool_calls>[", "apriel"},
-      {"List of tools: <|tool_list_start|>[ <|tool_list_end|>", "lfm2"},
-      {"dsml_token ｜DSML｜ function_calls", "dsml"},
-      {"'<|tool_call>call:'", "gemma4"},
-      {"<function name=\"f\"><param name=\"k\">", "minicpm5"},
-      {"<tool_call>\n<function=f>\n<parameter=k>", "qwen3_coder"},
-      {"<tool_call>{name}<arg_key>", "glm"},
-      {"<｜tool▁calls▁begin｜>", "deepseek"},
-      {"<tool_call>\n{\"name\": ", "hermes"},
-      {"<|python_tag|>", "llama"},
-      {"{{ messages }}", "plain"},
-      {"", "plain"}};
-  for (const auto& [text, name] : cases) EXPECT_EQ(detect_answer_format(text).name, name) << text;
-  EXPECT_EQ(find_answer_format("qwen3-vl-thinking")->name, "hermes");
-  EXPECT_EQ(find_answer_format("gemma4-no-thinking")->name, "gemma4");
-  EXPECT_EQ(find_answer_format(""), nullptr);
-  EXPECT_EQ(find_answer_format("nosuch"), nullptr);
-  const auto texts = control_texts(*find_answer_format("gemma4"), true);
-  EXPECT_NE(std::find(texts.begin(), texts.end(), "<|channel>"), texts.end());
-}
-
-TEST(ToolSet, TextBecomesTheTypeOfTheSchema) {
-  using Types = std::vector<std::string>;
-  EXPECT_EQ(coerce_text("5", {}), Json("5"));
-  EXPECT_EQ(coerce_text("NULL", {"string"}), Json());
-  EXPECT_EQ(coerce_text("TRUE", Types{"boolean"}), Json(true));
-  EXPECT_EQ(coerce_text("yes", Types{"boolean"}), Json(false));
-  EXPECT_EQ(coerce_text("yes", Types{"boolean", "string"}), Json("yes"));
-  EXPECT_EQ(coerce_text("-12", Types{"integer"}), Json(-12));
-  EXPECT_EQ(coerce_text("1.5", Types{"integer"}), Json("1.5"));
-  EXPECT_EQ(coerce_text("1.5", Types{"number"}), Json(1.5));
-  EXPECT_EQ(coerce_text("2.0", Types{"number"}), Json(2));
-  EXPECT_EQ(coerce_text("1e999", Types{"number"}), Json("1e999"));
-  EXPECT_EQ(coerce_text("[1]", Types{"array"}), Json::parse("[1]"));
-  EXPECT_EQ(coerce_text("[1] x", Types{"array"}), Json("[1] x"));
-  EXPECT_EQ(coerce_text("{\"a\":1}", Types{"array", "object"}), Json::parse("{\"a\":1}"));
-  EXPECT_EQ(coerce_text("{", Types{"object"}), Json("{"));
 }
 
 }  // namespace

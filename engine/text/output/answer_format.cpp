@@ -22,6 +22,17 @@ bool contains_all(std::string_view text, std::string_view parts) {
                      [&](std::string_view p) { return text.find(p) != text.npos; });
 }
 
+// Of a tag with more around it, the tokens are its parts.
+void add_parts(std::string_view tag, std::vector<std::string>& out) {
+  const size_t end = tag.find_first_of(">]");
+  if (end != tag.npos && end + 1 < tag.size()) out.emplace_back(tag.substr(0, end + 1));
+  for (size_t at = 0; (at = tag.find('<', at)) != tag.npos; ++at) {
+    const size_t close = tag.find('>', at);
+    if (close == tag.npos || (at == 0 && close + 1 == tag.size())) return;
+    if (at > 0) out.emplace_back(tag.substr(at, close + 1 - at));
+  }
+}
+
 }  // namespace
 
 std::vector<std::string_view> split_tags(std::string_view list) {
@@ -62,17 +73,15 @@ std::vector<std::string> control_texts(const AnswerFormat& f, bool calls) {
   std::vector<std::string_view> lists = {f.think, f.think_end};
   if (calls)
     for (const std::string_view list :
-         {f.section, f.section_end, f.open, f.close, f.separator, f.function, f.parameter,
-          f.parameter_end, f.value, f.value_end, f.mark, f.dropped})
+         {f.section, f.section_end, f.open, f.close, f.separator, f.name_tag, f.function,
+          f.parameter, f.parameter_end, f.value, f.value_end, f.name_end, f.key_end, f.call_end,
+          f.mark, f.prefix, f.dropped})
       lists.push_back(list);
-  for (const std::string_view list : lists) {
+  for (const std::string_view list : lists)
     for (const std::string_view tag : split_tags(list)) {
       out.emplace_back(tag);
-      // Of a tag with more behind it, the token is the first part.
-      const size_t end = tag.find_first_of(">]");
-      if (end != tag.npos && end + 1 < tag.size()) out.emplace_back(tag.substr(0, end + 1));
+      add_parts(tag, out);
     }
-  }
   if (calls && f.body == CallBody::name_json) out.emplace_back("[CALL_ID]");
   return out;
 }

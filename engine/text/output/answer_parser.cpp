@@ -232,7 +232,7 @@ bool AnswerParser::section(AnswerPart& out, bool last) {
     give_up(out, 0);
     return true;
   }
-  if (held_.starts_with(format_.section_end)) {
+  if (!format_.section_end.empty() && held_.starts_with(format_.section_end)) {
     held_.erase(0, format_.section_end.size());
     raw_.clear();
     skip_blanks_ = true;

@@ -21,6 +21,10 @@ bool read(const AnswerFormat& format, std::string_view body, const ToolSet& tool
       return read_tagged_calls(format, body, tools, out);
     case CallBody::pairs:
       return read_pairs_call(format, body, tools, out);
+    case CallBody::framed:
+      return read_framed_call(format, body, tools, out);
+    case CallBody::nested:
+      return read_nested_call(format, body, tools, out);
     case CallBody::python:
       return read_python_calls(body, out);
     case CallBody::bare:

@@ -22,6 +22,8 @@ bool read_name_json_call(const AnswerFormat&, std::string_view body, const ToolS
 bool read_generic_call(std::string_view body, const ToolSet&, ToolCalls&);
 bool read_tagged_calls(const AnswerFormat&, std::string_view body, const ToolSet&, ToolCalls&);
 bool read_pairs_call(const AnswerFormat&, std::string_view body, const ToolSet&, ToolCalls&);
+bool read_framed_call(const AnswerFormat&, std::string_view body, const ToolSet&, ToolCalls&);
+bool read_nested_call(const AnswerFormat&, std::string_view body, const ToolSet&, ToolCalls&);
 bool read_python_calls(std::string_view body, ToolCalls& out);
 bool read_bare_calls(const AnswerFormat&, std::string_view body, ToolCalls& out);
 

@@ -8,9 +8,10 @@ namespace engine {
 namespace {
 
 // Arguments as an object; text that holds one is read. nullptr: of no such form.
-Json arguments_of(const Json& object) {
-  for (const char* key : {"arguments", "parameters"}) {
-    const auto it = object.find(key);
+Json arguments_of(const Json& object, std::string_view other_key = {}) {
+  for (const std::string_view key :
+       {other_key, std::string_view("arguments"), std::string_view("parameters")}) {
+    const auto it = key.empty() ? object.end() : object.find(std::string(key));
     if (it == object.end()) continue;
     if (it->is_null()) return Json::object();
     if (!it->is_string()) return *it;
@@ -22,13 +23,14 @@ Json arguments_of(const Json& object) {
 
 bool add_object(const AnswerFormat& format, const Json& object, ToolCalls& out) {
   if (!object.is_object()) return false;
-  for (const char* key : {"name", "tool_name"}) {
-    const auto it = object.find(key);
+  for (const std::string_view key :
+       {format.name_key, std::string_view("name"), std::string_view("tool_name")}) {
+    const auto it = key.empty() ? object.end() : object.find(std::string(key));
     if (it == object.end() || !it->is_string()) continue;
     const std::string& name = it->get_ref<const std::string&>();
     // What Command-R writes when it does not call anything.
     if (name == "directly-answer" || name == "directly_answer") return true;
-    return add_call(name, arguments_of(object), out);
+    return add_call(name, arguments_of(object, format.arguments_key), out);
   }
   if (const auto it = object.find("function"); it != object.end() && it->is_object())
     return add_object(format, *it, out);
@@ -85,8 +87,11 @@ bool read_json_calls(const AnswerFormat& format, std::string_view body, ToolCall
 bool read_name_json_call(const AnswerFormat& format, std::string_view body, const ToolSet& tools,
                          ToolCalls& out) {
   const size_t at = std::min(body.find('{'), body.size());
-  const std::string_view head = body.substr(0, at);
-  const size_t cut = std::min(head.find(format.separator), head.size());
+  std::string_view head = body.substr(0, at);
+  if (const size_t id = head.find(format.name_tag); id != head.npos)
+    head.remove_prefix(id + format.name_tag.size());
+  const size_t cut =
+      format.separator.empty() ? head.size() : std::min(head.find(format.separator), head.size());
   std::string_view name = trimmed(head.substr(0, cut));
   // DeepSeek writes the kind of the call first: function<sep>NAME, then a fence.
   if (name == "function" && cut < head.size()) {

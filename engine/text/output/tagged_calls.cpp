@@ -3,42 +3,10 @@
 
 #include "engine/text/output/blanks.h"
 #include "engine/text/output/call_reader.h"
+#include "engine/text/output/cursor.h"
 
 namespace engine {
 namespace {
-
-// A cursor over the body.
-struct Cursor {
-  std::string_view rest;
-
-  void skip_blanks() { rest.remove_prefix(leading_blanks(rest)); }
-  bool eat(std::string_view tag) {
-    if (tag.empty() || !rest.starts_with(tag)) return false;
-    rest.remove_prefix(tag.size());
-    return true;
-  }
-  // The text up to end, which is eaten. false: there is no end.
-  bool until(std::string_view end, std::string_view& out) {
-    const size_t at = rest.find(end);
-    if (at == rest.npos) return false;
-    out = rest.substr(0, at);
-    rest.remove_prefix(at + end.size());
-    return true;
-  }
-};
-
-// One line break at either end belongs to the layout.
-std::string_view without_layout(std::string_view s) {
-  if (s.starts_with("\r\n"))
-    s.remove_prefix(2);
-  else if (s.starts_with('\n'))
-    s.remove_prefix(1);
-  if (s.ends_with("\r\n"))
-    s.remove_suffix(2);
-  else if (s.ends_with('\n'))
-    s.remove_suffix(1);
-  return s;
-}
 
 // The rest of a tag: `NAME>` or, when the tag ended with a quote, `NAME" attributes>`.
 bool read_name(Cursor& at, std::string_view tag, std::string_view& name, std::string_view& more) {

@@ -12,12 +12,6 @@
 namespace engine {
 namespace {
 
-const Json* member(const Json* object, std::string_view key) {
-  if (!object || !object->is_object()) return nullptr;
-  const auto it = object->find(std::string(key));
-  return it == object->end() ? nullptr : &*it;
-}
-
 std::string lower(std::string_view s) {
   std::string out(s);
   for (char& c : out)
@@ -27,22 +21,28 @@ std::string lower(std::string_view s) {
 
 void add_types(const Json* schema, std::vector<std::string>& out, int depth) {
   if (!schema || depth > 4) return;
-  if (const Json* type = member(schema, "type")) {
+  if (const Json* type = member_of(schema, "type")) {
     if (type->is_string()) out.push_back(lower(type->get_ref<const std::string&>()));
     if (type->is_array())
       for (const Json& t : *type)
         if (t.is_string()) out.push_back(lower(t.get_ref<const std::string&>()));
   }
-  if (const Json* any = member(schema, "anyOf"); any && any->is_array())
+  if (const Json* any = member_of(schema, "anyOf"); any && any->is_array())
     for (const Json& one : *any) add_types(&one, out, depth + 1);
 }
 
 }  // namespace
 
+const Json* member_of(const Json* object, std::string_view key) {
+  if (!object || !object->is_object()) return nullptr;
+  const auto it = object->find(std::string(key));
+  return it == object->end() ? nullptr : &*it;
+}
+
 ToolSet::ToolSet(std::shared_ptr<const Json> tools) : tools_(std::move(tools)) {
   if (!tools_ || !tools_->is_array()) return;
   for (const Json& tool : *tools_) {
-    const Json* name = member(member(&tool, "function"), "name");
+    const Json* name = member_of(member_of(&tool, "function"), "name");
     if (name && name->is_string() && !name->get_ref<const std::string&>().empty())
       names_.push_back(name->get<std::string>());
   }
@@ -52,17 +52,31 @@ bool ToolSet::has(std::string_view name) const {
   return std::find(names_.begin(), names_.end(), name) != names_.end();
 }
 
+const Json* ToolSet::parameters(std::string_view tool) const {
+  if (!tools_ || !tools_->is_array()) return nullptr;
+  for (const Json& one : *tools_) {
+    const Json* function = member_of(&one, "function");
+    const Json* name = member_of(function, "name");
+    if (name && name->is_string() && name->get_ref<const std::string&>() == tool)
+      return member_of(function, "parameters");
+  }
+  return nullptr;
+}
+
+bool ToolSet::has_type(std::string_view tool, std::string_view parameter) const {
+  return !types_of(member_of(member_of(parameters(tool), "properties"), parameter)).empty();
+}
+
 Json ToolSet::value_of(std::string_view tool, std::string_view parameter,
                        std::string_view text) const {
-  std::vector<std::string> types;
-  if (tools_ && tools_->is_array())
-    for (const Json& one : *tools_) {
-      const Json* function = member(&one, "function");
-      const Json* name = member(function, "name");
-      if (!name || !name->is_string() || name->get_ref<const std::string&>() != tool) continue;
-      add_types(member(member(member(function, "parameters"), "properties"), parameter), types, 0);
-    }
-  return coerce_text(text, types);
+  return coerce_text(text,
+                     types_of(member_of(member_of(parameters(tool), "properties"), parameter)));
+}
+
+std::vector<std::string> types_of(const Json* schema) {
+  std::vector<std::string> out;
+  add_types(schema, out, 0);
+  return out;
 }
 
 Result<Json> parse_whole_json(std::string_view text) {

@@ -22,6 +22,10 @@ class ToolSet {
   const std::vector<std::string>& names() const { return names_; }
   bool has(std::string_view name) const;
 
+  // The schema of the parameters of a tool; nullptr: unknown.
+  const Json* parameters(std::string_view tool) const;
+  // Whether the schema says what the parameter is.
+  bool has_type(std::string_view tool, std::string_view parameter) const;
   // text as a value of the parameter: its types decide, a string where none fits.
   Json value_of(std::string_view tool, std::string_view parameter, std::string_view text) const;
 
@@ -29,6 +33,12 @@ class ToolSet {
   std::shared_ptr<const Json> tools_;
   std::vector<std::string> names_;
 };
+
+// nullptr: object is none, or has no such member.
+const Json* member_of(const Json* object, std::string_view key);
+
+// The types that a schema names, those of anyOf too; nullptr: none.
+std::vector<std::string> types_of(const Json* schema);
 
 // text as null, or as the first of the types that it can be read as. Types: of JSON schema.
 Json coerce_text(std::string_view text, const std::vector<std::string>& types);
