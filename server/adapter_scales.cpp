@@ -40,7 +40,7 @@ Result<std::vector<float>> read_adapter_scales(const Json& list, size_t n_adapte
       return invalid_argument(fmt::format("field \"{}.scale\": expected number", path));
     out[static_cast<size_t>(id)] = static_cast<float>(*scale);
   }
-  return std::move(out);
+  return out;
 }
 
 Result<std::optional<std::vector<LoraFile>>> read_adapters(const App& app,
